@@ -1,0 +1,49 @@
+/* The one main: arguments, user, log, pid file, notify, loop (HOUSE section 2).
+ * Every daemon starts, reloads and stops here and nowhere else. */
+#ifndef NET_DAEMON_H
+#define NET_DAEMON_H
+
+#include "base/err.h"
+#include "net/loop.h"
+#include <stdbool.h>
+
+struct daemon_args {
+    const char *conf_path;  /* -f FILE; NULL: SLURM_CONF, then the built-in default */
+    bool foreground;        /* -D (or -F for munged) */
+    bool clean_start;       /* -c */
+    int verbose;            /* count of -v */
+    int argc;               /* the whole command line, for the daemon's own options */
+    char **argv;
+};
+
+/* What open() tells the frame before it forks to the background. */
+struct daemon_place {
+    const char *log_path;   /* NULL: stderr only */
+    const char *pid_path;   /* NULL: none */
+    const char *user;       /* drop to this user before loading state; NULL or "": stay */
+    int log_level;          /* enum log_level for the file */
+};
+
+struct daemon {
+    const char *name;
+    const char *options;    /* extra getopt letters, e.g. "N:d:C"; seen by option() */
+    const char *usage;      /* text of -h; -V and -h are answered by the frame */
+    size_t ctx_size;        /* bytes of zeroed context that every callback gets */
+
+    /* Each may be NULL.  `ctx` is what ctx_size asked for. */
+    int (*option)(void *ctx, int letter, const char *arg, struct err *e);
+    int (*configure)(void *ctx, const struct daemon_args *args, struct daemon_place *ret, struct err *e);
+    int (*open)(void *ctx, struct loop *loop, struct err *e); /* sockets, state: may fail with a reason */
+    void (*turn)(void *ctx);                                  /* after each batch of events */
+    void (*reload)(void *ctx);                                /* SIGHUP */
+    void (*close)(void *ctx);                                 /* orderly stop: SIGTERM, SIGINT, loop_stop */
+};
+
+/* Prints "slurm 25.11.0" for -V (the contract that scripts parse).  In the background the parent exits 0 only after
+ * open() succeeded, with its status otherwise; sd_notify READY=1 when NOTIFY_SOCKET is set.
+ * Exit status: 0 stopped in order, 1 failure, 2 misuse. */
+int daemon_run(int argc, char **argv, const struct daemon *d);
+
+#define SLURM_COMPAT_VERSION "slurm 25.11.0"
+
+#endif
