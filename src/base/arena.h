@@ -23,6 +23,6 @@ void *arena_memdup(struct arena *a, const void *p, size_t len) __attribute__((re
 char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnull)); /* NULL gives "" */
 char *arena_strndup(struct arena *a, const char *s, size_t max) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3), returns_nonnull));
+    __attribute__((format(printf, 2, 3), nonnull(2), returns_nonnull));
 
 #endif
