@@ -3,6 +3,7 @@
 #define BASE_LIMITS_H
 
 #define HOSTLIST_MAX 65536u             /* names one host list may expand to */
+#define HOSTNAME_LEN_MAX 255u           /* bytes of one host name */
 #define FRAME_HEADER 16u                /* bytes */
 #define FRAME_BODY_MAX (64u << 20)      /* bytes of one message body */
 #define FRAME_UNAUTH_MAX (64u << 10)    /* before the peer is known */

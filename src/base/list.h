@@ -11,9 +11,10 @@ struct list {
 
 #define list_entry(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
-/* The body may remove the current entry. */
-#define LIST_FOREACH(it, head) \
-    for (struct list *it = (head)->next, *next_ = it->next; it != (head); it = next_, next_ = it->next)
+/* The body may remove the current entry.  Loops may be nested. */
+#define LIST_FOREACH(it, head)                                                     \
+    for (struct list *it = (head)->next, *it##_next_ = it->next; it != (head);     \
+         it = it##_next_, it##_next_ = it->next)
 
 static inline void list_init(struct list *l)
 {

@@ -1,5 +1,6 @@
 /* Hash map from a 64-bit key or a byte string to a pointer-sized value.
- * Strings are not copied: intern them or keep them alive as long as the entry. */
+ * Strings are not copied: intern them or keep them alive as long as the entry.  Values are never NULL.
+ * The entry just visited may be deleted during a walk; anything else ends the walk. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
