@@ -15,7 +15,7 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
-/* What the colon-separated numbers of a span mean, by how many there are and whether days came first. */
+/* What the numbers of a span mean: by whether days came first, and how many colons there are. */
 static const int64_t units[2][3][3] = {
     { { MINUTE }, { MINUTE, 1 }, { HOUR, MINUTE, 1 } },
     { { HOUR }, { HOUR, MINUTE }, { HOUR, MINUTE, 1 } },
@@ -40,7 +40,8 @@ int times_parse_seconds(const char *s, uint32_t *ret_s, struct err *e)
     if (span(s, &total) < 0)
         return err_set(e, EINVAL,
                        "invalid time \"%.40s\": expected minutes, [hours:]minutes:seconds, "
-                       "days-hours[:minutes[:seconds]] or UNLIMITED", s);
+                       "days-hours[:minutes[:seconds]] or UNLIMITED",
+                       s);
     if (total >= TIMES_INFINITE)
         return err_set(e, ERANGE, "time \"%.40s\" is too long", s);
     *ret_s = (uint32_t)total;
@@ -54,8 +55,7 @@ int times_parse_minutes(const char *s, uint32_t *ret_min, struct err *e)
 
     if (r < 0)
         return r;
-    *ret_min = seconds == TIMES_INFINITE ? TIMES_INFINITE
-                                         : seconds / 60 + (seconds % 60 != 0);
+    *ret_min = seconds == TIMES_INFINITE ? TIMES_INFINITE : seconds / 60 + (seconds % 60 != 0);
     return 0;
 }
 
@@ -118,8 +118,9 @@ char *times_point(int64_t t, int64_t now, const char *fmt, const char *zero, cha
         fmt = iso;
     else if (strcasecmp(fmt, "relative") == 0)
         fmt = relative_format(&tm, &today);
+/* the format is the user's own; the buffer bounds what it can do */
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the user's own format, bounded by the buffer */
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
     if (strftime(buf, TIMES_TEXT, fmt, &tm) == 0 && strftime(buf, TIMES_TEXT, iso, &tm) == 0)
         snprintf(buf, TIMES_TEXT, "INVALID");
 #pragma GCC diagnostic pop

@@ -1,9 +1,9 @@
 /* Connections: one state machine (conn_impl.h) between the loop and the owner's callbacks.
  *
- * Nothing is freed and no closed() is called while an event is being worked on: a connection that ends becomes
- * GONE and goes to the dirty list, which the loop flushes before each wait.  The same list gathers writes, so
- * a hundred small replies are one write.  Reading is rationed per batch: whoever has more waits in the hungry
- * list while the others get their turn. */
+ * Nothing is freed and no closed() is called while an event is being worked on: a connection
+ * that ends becomes GONE and goes to the dirty list, which the loop flushes before each wait.
+ * The same list gathers writes, so a hundred small replies are one write.  Reading is rationed
+ * per batch: whoever has more waits in the hungry list while the others get their turn. */
 #include "net/conn_impl.h"
 
 #include "base/cleanup.h"
@@ -320,8 +320,8 @@ void conn_refuse(struct conn *c, const char *why)
     conn_close(c);
 }
 
-/* Whether the server said no, in plain, where its side of the handshake was due.  TLS begins with 0x16, a
- * frame with 'S', so the first byte decides. */
+/* Whether the server said no, in plain, where its side of the handshake was due.  TLS begins
+ * with 0x16, a frame with 'S', so the first byte decides. */
 static bool refused_by_peer(struct conn *c)
 {
     uint8_t data[REFUSAL_MAX];
@@ -522,8 +522,8 @@ static void step_open(struct conn *c)
         conn_fail(c, c->in.len ? "closed in the middle of a frame" : NULL);
 }
 
-/* After a refusal the peer's bytes are read and dropped until it closes: closing first, with bytes unread,
- * would make the kernel throw our last words away. */
+/* After a refusal the peer's bytes are read and dropped until it closes: closing first, with
+ * bytes unread, would make the kernel throw our last words away. */
 static void step_leaving(struct conn *c)
 {
     conn_flush(c);
@@ -606,8 +606,8 @@ static void leave(struct conn *c)
         conn_fail(c, NULL);
 }
 
-/* A peer that asks faster than it reads the answers has to wait.  Only those that came to us: were both ends
- * to wait, neither would ever go on. */
+/* A peer that asks faster than it reads the answers has to wait.  Only those that came to us:
+ * were both ends to wait, neither would ever go on. */
 static bool is_over(const struct conn *c)
 {
     return !c->is_dialled && c->out.len - c->out_at > OUT_PAUSE;
@@ -627,8 +627,8 @@ void conn_close(struct conn *c)
     mark_dirty(c);
 }
 
-/* True when all of it is out.  The front of a half-written buffer stays: moving it for each write would cost
- * more than it saves. */
+/* True when all of it is out.  The front of a half-written buffer stays: moving it for each
+ * write would cost more than it saves. */
 static bool write_all(struct conn *c, struct buf *b, size_t *at)
 {
     while (*at < b->len) {

@@ -48,9 +48,9 @@ struct tcp_address {
     uint16_t port;
 };
 
-/* Listening: accepts until freed.  Peers get `ops`.  Over CONN_UNAUTH_MAX the oldest unknown peer is
- * dropped.  A unix path starting with '@' is an abstract name; a real one gets mode 0777, and a stale
- * socket in its place is replaced. */
+/* Listening: accepts until freed.  Peers get `ops`.  Over CONN_UNAUTH_MAX the oldest unknown
+ * peer is dropped.  A unix path starting with '@' is an abstract name; a real one gets mode
+ * 0777, and a stale socket in its place is replaced. */
 struct listener;
 int listener_tcp(struct loop *l, const struct tcp_address *at, const struct conn_ops *ops, void *ctx,
                  struct listener **ret, struct err *e);
@@ -59,7 +59,8 @@ int listener_unix(struct loop *l, const char *path, const struct conn_ops *ops, 
 uint16_t listener_port(const struct listener *s); /* the real one when 0 was asked for */
 void listener_free(struct listener *s);           /* accepts NULL; connections live on */
 
-/* What dialling over TCP takes: a packed `hello` and its 32 secret bytes, as made by auth/client. */
+/* What dialling over TCP takes: a packed `hello` and its 32 secret bytes, as made by
+ * auth/client. */
 struct tcp_dial {
     struct tcp_address to;
     const void *hello;
@@ -67,7 +68,8 @@ struct tcp_dial {
     const uint8_t *psk;
 };
 
-/* Dialling never blocks, save for the look-up of a name.  ready() or closed() follows from the loop. */
+/* Dialling never blocks, save for the look-up of a name.  ready() or closed() follows from the
+ * loop. */
 int conn_dial_tcp(struct loop *l, const struct tcp_dial *d, const struct conn_ops *ops, void *ctx,
                   struct conn **ret, struct err *e);
 int conn_dial_unix(struct loop *l, const char *path, const struct conn_ops *ops, void *ctx,
@@ -75,11 +77,13 @@ int conn_dial_unix(struct loop *l, const char *path, const struct conn_ops *ops,
 /* One end of a socketpair, which is then the connection's. */
 int conn_adopt(struct loop *l, int fd, const struct conn_ops *ops, void *ctx, struct conn **ret);
 
-/* The answers to hello().  The reason of a refusal goes to the log, and to the peer as an error frame. */
+/* The answers to hello().  The reason of a refusal goes to the log, and to the peer as an error
+ * frame. */
 void conn_authenticated(struct conn *c, uid_t uid, gid_t gid, const uint8_t psk[32]);
 void conn_refuse(struct conn *c, const char *why);
 
-/* Queues a frame; written when the loop gets there.  A peer that lets CONN_OUT_MAX pile up is closed. */
+/* Queues a frame; written when the loop gets there.  A peer that lets CONN_OUT_MAX pile up is
+ * closed. */
 void conn_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request, const void *body,
                size_t len);
 void conn_flush(struct conn *c); /* tries to write now */

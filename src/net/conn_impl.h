@@ -14,8 +14,8 @@
 
 /* The life of a connection; never backwards.
  *
- *   dialled TCP    CONNECTING -> SHAKING -> OPEN        accepted TCP   GREETING -> HELD -> SHAKING -> OPEN
- *   any unix       OPEN                                 then, always   [LEAVING ->] GONE */
+ * dialled TCP    CONNECTING -> SHAKING -> OPEN        accepted TCP   GREETING -> HELD -> SHAKING
+ * -> OPEN any unix       OPEN                                 then, always   [LEAVING ->] GONE */
 enum conn_state {
     CONN_CONNECTING, /* connect() is under way */
     CONN_GREETING,   /* reads exactly the hello: what follows it belongs to TLS and stays in the kernel */

@@ -115,7 +115,8 @@ int listener_unix(struct loop *l, const char *path, const struct conn_ops *ops, 
     return 0;
 }
 
-/* A socket nobody listens on is what a killed daemon leaves.  Anything else in its place is not ours. */
+/* A socket nobody listens on is what a killed daemon leaves.  Anything else in its place is not
+ * ours. */
 static int remove_stale(const char *path, const struct sockaddr_un *sa, socklen_t len)
 {
     struct stat st;
@@ -176,8 +177,8 @@ static void accepted_tcp(struct listener *s, int fd)
     conn_await(c, true);
 }
 
-/* Without a pause the loop would spin on a connection that it cannot take.  A peer that has not said who it
- * is makes room first. */
+/* Without a pause the loop would spin on a connection that it cannot take.  A peer that has not
+ * said who it is makes room first. */
 static void out_of_descriptors(struct listener *s)
 {
     if (!list_empty(&s->all->unknown))

@@ -1,5 +1,6 @@
-/* TLS 1.3 with an external pre-shared key over a descriptor; no certificates.  OpenSSL stays behind this file.
- * Works on blocking and non-blocking descriptors; shared by conn.c and client/. */
+/* TLS 1.3 with an external pre-shared key over a descriptor; no certificates.  OpenSSL stays
+ * behind this file. Works on blocking and non-blocking descriptors; shared by conn.c and
+ * client/. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -9,7 +10,8 @@
 
 #define TLS_PSK_LEN 32
 
-/* Instead of a count: the descriptor must become readable or writable first, or the connection is broken. */
+/* Instead of a count: the descriptor must become readable or writable first, or the connection
+ * is broken. */
 #define TLS_WANT_READ (-1)
 #define TLS_WANT_WRITE (-2)
 #define TLS_BROKEN (-3)
@@ -20,7 +22,8 @@ struct tls;
 int tls_ctx_new(struct tls_ctx **ret, struct err *e);
 void tls_ctx_free(struct tls_ctx *c); /* accepts NULL */
 
-/* Takes a copy of the key and wipes it after the handshake.  Does not own fd.  NULL when out of memory. */
+/* Takes a copy of the key and wipes it after the handshake.  Does not own fd.  NULL when out of
+ * memory. */
 struct tls *tls_new(struct tls_ctx *c, int fd, int is_server, const uint8_t psk[TLS_PSK_LEN]);
 void tls_free(struct tls *t); /* accepts NULL; sends a good-bye when the connection is up */
 
