@@ -5,6 +5,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "schema/messages.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 /* One member for each key that somebody acts on; filled from schema/conf_slurm.def.  Strings live in conf->arena.
  * Paths still hold %n, %h: conf_node_path replaces them. */

@@ -10,6 +10,7 @@
 #include "schema/fact.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct wal;
 
