@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "client/link.h"
+#include "schema/errors.h"
 #include "schema/rpc.h"
 #include "wire/wire.h"
 
@@ -235,21 +236,17 @@ static int answer(const struct frame *f, const struct rpc *rpc, struct arena *a,
 /* Slurm's words, then ours as a hint, for whoever wants to know more. */
 static int give_up(const struct client *c, int r, struct err *e)
 {
-    const char *unreachable = c->target.unreachable
-                                  ? c->target.unreachable
-                                  : "Unable to contact slurm controller (connect failure)";
+    int code = r == -EACCES      ? SLURM_PROTOCOL_AUTHENTICATION_ERROR
+               : r == -ETIMEDOUT ? SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT
+                                 : SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR;
+    bool is_absent = code == SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR;
+    const char *words = is_absent && c->target.unreachable ? c->target.unreachable
+                                                           : errors_text(code);
     char detail[300] = "";
 
-    if (e && wants_hints())
-        snprintf(detail, sizeof detail, "\n%.298s", e->text);
-    switch (-r) {
-    case ETIMEDOUT:
-        return err_set(e, CLIENT_TIMED_OUT, "Socket timed out on send/recv operation");
-    case EACCES:
-        return err_set(e, CLIENT_NOT_LET_IN, "Protocol authentication error%s", detail);
-    case EMSGSIZE:
+    if (r == -EMSGSIZE)
         return r;
-    default:
-        return err_set(e, CLIENT_UNREACHABLE, "%s%s", unreachable, detail);
-    }
+    if (e && wants_hints() && r != -ETIMEDOUT)
+        snprintf(detail, sizeof detail, "\n%.298s", e->text);
+    return err_set(e, code, "%s%s", words, detail);
 }

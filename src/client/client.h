@@ -7,16 +7,11 @@
 #include "base/err.h"
 #include <stdint.h>
 
-/* Slurm's numbers and words for the two ways not to get an answer, and for not being let in. */
-#define CLIENT_UNREACHABLE 1800
-#define CLIENT_TIMED_OUT 5004
-#define CLIENT_NOT_LET_IN 1007
-
 struct client_target {
     struct target to;
     const char *munge_socket; /* NULL: the default */
     int timeout_ms;           /* MessageTimeout; 0: 10 s */
-    const char *unreachable;  /* words for CLIENT_UNREACHABLE; NULL: those for the controller */
+    const char *unreachable;  /* words when nobody is there; NULL: those for the controller */
 };
 
 struct client;
@@ -28,7 +23,8 @@ void client_close(struct client *c);                                   /* accept
 /* Packs the request, sends it, waits for the answer and unpacks that into the arena (*ret_reply).  opcode and
  * structs are a row of rpc.def.  When a connection cannot be had or breaks, it goes on with the next host and
  * the SAME request id until the timeout, so that a retried submit is still one job.  Returns 0, or a negated
- * code with the words that the command prints; hints follow in lines of their own unless SLURM_HINTS=0. */
+ * code with the words that the command prints (SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR,
+ * SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT, or what the daemon said); hints follow in lines of their own unless SLURM_HINTS=0. */
 int client_call(struct client *c, uint16_t opcode, const void *request, struct arena *a,
                 void **ret_reply, struct err *e);
 
