@@ -136,6 +136,11 @@ void print_wait_status(const struct text_cell *cell, struct buf *out)
     buf_printf(out, "%d:%d", WEXITSTATUS(status), WTERMSIG(status));
 }
 
+static bool is_whole(double value)
+{
+    return value - (double)(int64_t)value < 1e-9;
+}
+
 /* Without --units a size moves to a larger unit only while nothing is lost: 4096M is 4G, 4000M stays. */
 void text_size(double value, char unit, const struct text_env *env, struct buf *out)
 {
@@ -147,13 +152,13 @@ void text_size(double value, char unit, const struct text_env *env, struct buf *
         value /= 1024;
     for (; want && at && at > want; at--)
         value *= 1024;
-    while (!want && !env->noconvert && at && at[1] && value >= 1024 && fmod(value, 1024) < 1e-9) {
+    while (!want && !env->noconvert && at && at[1] && value >= 1024 && is_whole(value / 1024)) {
         value /= 1024;
         at++;
     }
     if (value <= 0)
         buf_puts(out, "0");
-    else if (fmod(value, 1) < 1e-9)
+    else if (is_whole(value))
         buf_printf(out, "%.0f%c", value, at ? *at : unit);
     else
         buf_printf(out, "%.2f%c", value, at ? *at : unit);
