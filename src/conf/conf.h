@@ -16,6 +16,8 @@ struct conf;
 /* Reads the whole file or nothing.  Unknown key: error with file:line and the nearest name.  Known keys nobody acts on yet:
  * one entry in warnings each. */
 int conf_load(const char *path, struct conf **ret, struct err *e);
+/* The same without node and partition lines: all that a command needs, whatever the size of the cluster. */
+int conf_load_keys(const char *path, struct conf **ret, struct err *e);
 void conf_free(struct conf *c);
 /* --f / SLURM_CONF / the built-in default (SYSCONFDIR "/slurm.conf"). */
 const char *conf_default_path(const char *option);
@@ -23,7 +25,9 @@ const struct strs *conf_warnings(const struct conf *c);
 
 /* Values by key name, as text or number, for every key of the table (default when unset). */
 const char *conf_str(const struct conf *c, const char *key);  /* "" when unset without a default */
-uint32_t conf_u32(const struct conf *c, const char *key);     /* UINT32_MAX for UNLIMITED / INFINITE */
+/* Numbers and booleans; seconds for times written as [D-]HH:MM:SS; the first of a port range.
+ * UINT32_MAX for UNLIMITED and INFINITE. */
+uint32_t conf_u32(const struct conf *c, const char *key);
 bool conf_flag(const struct conf *c, const char *key, const char *word); /* is the word in the comma list? word= also matches */
 const char *conf_param(const struct conf *c, const char *key, const char *word); /* "value" of word=value in the list, or NULL */
 bool conf_is_set(const struct conf *c, const char *key);
