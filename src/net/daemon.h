@@ -6,10 +6,11 @@
 #include "base/err.h"
 #include "net/loop.h"
 #include <stdbool.h>
+#include <stddef.h>
 
 struct daemon_args {
     const char *conf_path;  /* -f FILE; NULL: SLURM_CONF, then the built-in default */
-    bool foreground;        /* -D (or -F for munged) */
+    bool foreground;        /* -D, or -F as munged spells it */
     bool clean_start;       /* -c */
     int verbose;            /* count of -v */
     int argc;               /* the whole command line, for the daemon's own options */
@@ -24,24 +25,34 @@ struct daemon_place {
     int log_level;          /* enum log_level for the file */
 };
 
+struct option; /* <getopt.h> */
+
 struct daemon {
     const char *name;
-    const char *options;    /* extra getopt letters, e.g. "N:d:C"; seen by option() */
+    /* Extra getopt letters, e.g. "N:d:C", seen by option().  One that the frame has too
+     * ("DFf:cvhV") is the daemon's then. */
+    const char *options;
+    /* NULL, or rows whose val is a letter of either; values above 255 are the daemon's. */
+    const struct option *long_options;
     const char *usage;      /* text of -h; -V and -h are answered by the frame */
+    const char *version;    /* text of -V; NULL: SLURM_COMPAT_VERSION */
     size_t ctx_size;        /* bytes of zeroed context that every callback gets */
+    bool holds_keys;        /* no core files, no ptrace by others */
 
-    /* Each may be NULL.  `ctx` is what ctx_size asked for. */
+    /* Each may be NULL.  `ctx` is what ctx_size asked for.  configure() > 0: all is done, exit
+     * 0. */
     int (*option)(void *ctx, int letter, const char *arg, struct err *e);
-    int (*configure)(void *ctx, const struct daemon_args *args, struct daemon_place *ret, struct err *e);
+    int (*configure)(void *ctx, const struct daemon_args *args, struct daemon_place *ret,
+                     struct err *e);
     int (*open)(void *ctx, struct loop *loop, struct err *e); /* sockets, state: may fail with a reason */
     void (*turn)(void *ctx);                                  /* after each batch of events */
     void (*reload)(void *ctx);                                /* SIGHUP */
     void (*close)(void *ctx);                                 /* orderly stop: SIGTERM, SIGINT, loop_stop */
 };
 
-/* Prints "slurm 25.11.0" for -V (the contract that scripts parse).  In the background the parent exits 0 only after
- * open() succeeded, with its status otherwise; sd_notify READY=1 when NOTIFY_SOCKET is set.
- * Exit status: 0 stopped in order, 1 failure, 2 misuse. */
+/* Prints "slurm 25.11.0" for -V (the contract that scripts parse).  In the background the parent
+ * exits 0 only after open() succeeded, with its status otherwise; sd_notify READY=1 when
+ * NOTIFY_SOCKET is set. Exit status: 0 stopped in order, 1 failure, 2 misuse. */
 int daemon_run(int argc, char **argv, const struct daemon *d);
 
 #define SLURM_COMPAT_VERSION "slurm 25.11.0"

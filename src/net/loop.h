@@ -27,27 +27,39 @@ typedef void loop_signal_fn(void *ctx, int signo);
 int loop_new(struct loop **ret, struct err *e);
 void loop_free(struct loop *l); /* closes nothing that was watched */
 
+/* A plain file or /dev/null, which epoll refuses, counts as always ready.  Remove before closing
+ * the descriptor. */
 struct loop_fd *loop_add_fd(struct loop *l, int fd, unsigned events, loop_fd_fn *fn, void *ctx);
 void loop_set_events(struct loop_fd *s, unsigned events);
 void loop_remove_fd(struct loop_fd *s); /* accepts NULL; does not close */
 
-/* A timer fires once, `after_ms` from now (monotonic).  Re-arm with loop_set_timer, also from its callback. */
+/* A timer fires once, `after_ms` from now (monotonic).  Re-arm with loop_set_timer, also from
+ * its callback. */
 struct loop_timer *loop_add_timer(struct loop *l, int64_t after_ms, loop_timer_fn *fn, void *ctx);
 void loop_set_timer(struct loop_timer *t, int64_t after_ms); /* < 0 disarms, the handle stays */
 void loop_remove_timer(struct loop_timer *t);                /* accepts NULL */
 
-/* Watches a child of ours by pidfd, reaps it and calls fn once.  Signals to it through loop_kill_child cannot
- * hit a reused pid. */
+/* Watches a child of ours by pidfd, reaps it and calls fn once.  Signals to it through
+ * loop_kill_child cannot hit a reused pid.  The handle is gone after fn. */
 struct loop_child *loop_add_child(struct loop *l, pid_t pid, loop_child_fn *fn, void *ctx);
 int loop_kill_child(struct loop_child *c, int signo);
-void loop_remove_child(struct loop_child *c);
+void loop_remove_child(struct loop_child *c); /* accepts NULL; stops watching, does not reap */
 
 void loop_add_signal(struct loop *l, int signo, loop_signal_fn *fn, void *ctx); /* blocks it, signalfd */
 
-/* Waits for events (at most until the next timer, or max_ms when >= 0), runs their callbacks, returns.
- * The caller's turn function follows each call: that is the commit point of the controller. */
+/* Waits for events (at most until the next timer, or max_ms when >= 0), runs their callbacks,
+ * returns. The caller's turn function follows each call: that is the commit point of the
+ * controller. */
 void loop_once(struct loop *l, int64_t max_ms);
 void loop_stop(struct loop *l);            /* makes loop_stopped true and wakes the loop */
 bool loop_stopped(const struct loop *l);
+
+/* Where conn.c hangs its table of connections: flush runs before each wait and after each batch. */
+struct loop_ext {
+    void *ctx;
+    void (*flush)(void *ctx);
+    void (*free)(void *ctx);
+};
+struct loop_ext *loop_ext(struct loop *l);
 
 #endif
