@@ -1,5 +1,5 @@
-/* Loading a configuration and reading values out of it.  A file is read whole or not at all: the struct conf is
- * handed out only when every line, and the file as a whole, made sense. */
+/* Loading a configuration and reading values out of it.  A file is read whole or not at all: the
+ * struct conf is handed out only when every line, and the file as a whole, made sense. */
 #include "conf/internal.h"
 #include "base/cleanup.h"
 #include "base/xalloc.h"
@@ -34,8 +34,15 @@ static struct conf *conf_new(const struct conf_key *keys, uint32_t n)
     c->keys = keys;
     c->key_count = n;
     c->node_default = (struct conf_node){
-        .hostname = "", .address = "", .features = "", .gres = "", .state = "UNKNOWN", .reason = "",
-        .cpu_spec_list = "", .real_memory_mb = 1, .weight = 1,
+        .hostname = "",
+        .address = "",
+        .features = "",
+        .gres = "",
+        .state = "UNKNOWN",
+        .reason = "",
+        .cpu_spec_list = "",
+        .real_memory_mb = 1,
+        .weight = 1,
     };
     conf_part_defaults(c);
     conf_keys_init(c);
@@ -145,7 +152,8 @@ static int slurm_check(struct conf *c, struct err *e)
         return err_set(e, EINVAL, "SlurmctldHost is missing; add a line as in SlurmctldHost=%s",
                        "head(10.0.0.1)");
     if (!c->keys_only && c->node_count == 0 && conf_u32(c, "MaxNodeCount") == 0)
-        return err_set(e, EINVAL, "no NodeName line; add one (slurmd -C prints it), or MaxNodeCount="
+        return err_set(e, EINVAL,
+                       "no NodeName line; add one (slurmd -C prints it), or MaxNodeCount="
                        " for nodes that come later");
     return 0;
 }
@@ -268,8 +276,10 @@ int conf_slurm_uid(const struct conf *c, uid_t *ret, struct err *e)
     uint32_t uid = 0;
 
     if (!pw && conf_number(name, &uid) < 0)
-        return err_set(e, ENOENT, "%s: SlurmUser=%.60s: there is no such user; create it, or name one"
-                       " that exists", c->path, name);
+        return err_set(e, ENOENT,
+                       "%s: SlurmUser=%.60s: there is no such user; create it, or name one"
+                       " that exists",
+                       c->path, name);
     *ret = pw ? pw->pw_uid : uid;
     return 0;
 }

@@ -1,4 +1,5 @@
-/* The part of slurm.conf that the core decides with.  The core gets a copy: it outlives this configuration. */
+/* The part of slurm.conf that the core decides with.  The core gets a copy: it outlives this
+ * configuration. */
 #include "conf/internal.h"
 
 #include <stdio.h>

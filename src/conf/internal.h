@@ -7,8 +7,25 @@
 #include "conf/parse.h"
 
 enum conf_kind {
-    CONF_text, CONF_path, CONF_num, CONF_sec, CONF_sec_inf, CONF_min, CONF_usec, CONF_percent, CONF_rate, CONF_port,
-    CONF_ports, CONF_bool, CONF_yesno, CONF_span, CONF_mem, CONF_level, CONF_user, CONF_choice, CONF_info,
+    CONF_text,
+    CONF_path,
+    CONF_num,
+    CONF_sec,
+    CONF_sec_inf,
+    CONF_min,
+    CONF_usec,
+    CONF_percent,
+    CONF_rate,
+    CONF_port,
+    CONF_ports,
+    CONF_bool,
+    CONF_yesno,
+    CONF_span,
+    CONF_mem,
+    CONF_level,
+    CONF_user,
+    CONF_choice,
+    CONF_info,
 };
 
 /* The use column of the .def files. */
@@ -16,10 +33,10 @@ enum conf_use {
     ACTED = 0,
     QUIET = 1,
     LATER = 2,
-    INFO = 4,        /* a line of show config, no key */
-    HIDDEN = 8,      /* shown only when set */
+    INFO = 4,         /* a line of show config, no key */
+    HIDDEN = 8,       /* shown only when set */
     MULTIFACTOR = 16, /* shown only with priority/multifactor */
-    SECRET = 32,     /* never shown */
+    SECRET = 32,      /* never shown */
 };
 
 struct conf_key {
@@ -77,9 +94,10 @@ extern const uint32_t conf_slurm_key_count, conf_dbd_key_count;
 int conf_key_index(const struct conf *c, const char *name); /* -1 when there is none */
 int conf_keys_init(struct conf *c);                         /* every value to its default */
 int conf_key_set(struct conf *c, const struct conf_line *line, struct err *e);
-int conf_number(const char *text, uint32_t *ret);           /* UNLIMITED and INFINITE are UINT32_MAX */
+int conf_number(const char *text, uint32_t *ret); /* UNLIMITED and INFINITE are UINT32_MAX */
 int conf_yes(const char *text, bool *ret);
-void conf_warn(struct conf *c, const struct conf_line *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void conf_warn(struct conf *c, const struct conf_line *at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* suggest.c: err_set(unknown keyword ...) with the nearest of the names. */
 struct conf_nearest {
@@ -98,7 +116,8 @@ void conf_part_defaults(struct conf *c);
 int conf_part_line(struct conf *c, const struct conf_line *line, struct err *e);
 int conf_parts_finish(struct conf *c, struct err *e);
 
-/* Room for one more element of an arena array that doubles; the old copy is dropped with the arena. */
+/* Room for one more element of an arena array that doubles; the old copy is dropped with the arena.
+ */
 void *conf_grow(struct arena *a, void *v, uint32_t n, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
-/* Keys with one value: the tables, and what each kind of value accepts.  NodeName, PartitionName and their like
- * are records and live in nodes.c and parts.c. */
+/* Keys with one value: the tables, and what each kind of value accepts.  NodeName, PartitionName
+ * and their like are records and live in nodes.c and parts.c. */
 #include "conf/internal.h"
 #include "base/times.h"
 
@@ -59,7 +59,8 @@ static const struct {
     [CONF_yesno] = { bool_value, "give YES or NO" },
     [CONF_span] = { span_value, "give a time: minutes, hours:minutes:seconds, days-hours" },
     [CONF_mem] = { num_value, "give a number of megabytes, or UNLIMITED" },
-    [CONF_level] = { level_value, "give one of: quiet fatal error info verbose debug debug2 debug3" },
+    [CONF_level] = { level_value,
+                     "give one of: quiet fatal error info verbose debug debug2 debug3" },
     [CONF_user] = { text_value, "" },
     [CONF_choice] = { text_value, "" },
     [CONF_info] = { text_value, "" },
@@ -122,8 +123,9 @@ static int add_host(struct conf *c, const char *text, struct err *e)
     if (len == 0 || (text[len] && (!close || close[1] || close == text + len + 1)))
         return err_set(e, EINVAL, "SlurmctldHost=%.80s: write name or name(address)", text);
     char *name = arena_strndup(c->arena, text, len);
-    char *address = text[len] ? arena_strndup(c->arena, text + len + 1,
-                                              (size_t)(close - text) - len - 1) : name;
+    char *address = text[len]
+                        ? arena_strndup(c->arena, text + len + 1, (size_t)(close - text) - len - 1)
+                        : name;
     c->hosts = conf_grow(c->arena, c->hosts, c->host_count, sizeof *c->hosts);
     c->hosts[c->host_count++] = (struct conf_host){ name, address };
     return 0;
@@ -138,25 +140,36 @@ static void lower(struct conf *c, struct conf_value *v)
     v->text = s;
 }
 
-/* A line with one key.  A key that stands twice keeps its last value, as in Slurm, with a warning. */
+static int unknown_key(const struct conf *c, const char *name, struct err *e)
+{
+    static const char *const records[] = { "NodeName", "PartitionName", "NodeSet", "DownNodes" };
+    struct conf_nearest near = { .wrong = name, .distance = UINT32_MAX };
+
+    for (uint32_t i = 0; i < c->key_count; i++)
+        if (!(c->keys[i].use & INFO))
+            conf_nearest_try(&near, c->keys[i].name);
+    for (size_t i = 0; i < COUNT(records) && c->keys == conf_slurm_keys; i++)
+        conf_nearest_try(&near, records[i]);
+    return conf_unknown(&near, "keyword", e);
+}
+
+/* A line with one key.  A key that stands twice keeps its last value, as in Slurm, with a warning.
+ */
 int conf_key_set(struct conf *c, const struct conf_line *line, struct err *e)
 {
     const struct conf_pair *pair = &line->pairs[0];
     int at = conf_key_index(c, pair->key);
 
     if (at < 0) {
-        struct conf_nearest near = { .wrong = pair->key, .distance = UINT32_MAX };
-        for (uint32_t i = 0; i < c->key_count; i++)
-            if (!(c->keys[i].use & INFO))
-                conf_nearest_try(&near, c->keys[i].name);
-        return conf_unknown(&near, "keyword", e);
+        return unknown_key(c, pair->key, e);
     }
     const struct conf_key *key = &c->keys[at];
     struct conf_value *v = &c->values[at], fresh = { .text = pair->value, .set = true };
     if (line->n > 1)
-        return err_set(e, EINVAL, "%s=%.60s: unexpected \"%.60s=\" after it; one setting in a line,"
-                       " and quotes around a value with blanks", key->name, pair->value,
-                       line->pairs[1].key);
+        return err_set(e, EINVAL,
+                       "%s=%.60s: unexpected \"%.60s=\" after it; one setting in a line,"
+                       " and quotes around a value with blanks",
+                       key->name, pair->value, line->pairs[1].key);
     int r = check_value(key, pair->value, &fresh, e);
     if (r < 0)
         return r;
@@ -263,6 +276,8 @@ static int level_value(const char *text, struct conf_value *v)
 {
     if (isdigit((unsigned char)*text))
         return text[1] == '\0' ? 0 : -EINVAL;
-    return !*text || is_listed("quiet fatal error info verbose debug debug2 debug3 debug4 debug5", text)
-               ? 0 : -EINVAL;
+    return !*text || is_listed("quiet fatal error info verbose debug debug2 debug3 debug4 debug5",
+                               text)
+               ? 0
+               : -EINVAL;
 }

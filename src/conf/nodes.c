@@ -1,5 +1,5 @@
-/* NodeName, NodeSet and DownNodes lines.  A line describes many nodes that differ only in name, host, address and
- * port: those four are lists walked in parallel. */
+/* NodeName, NodeSet and DownNodes lines.  A line describes many nodes that differ only in name,
+ * host, address and port: those four are lists walked in parallel. */
 #include "conf/internal.h"
 #include "base/hostlist.h"
 #include "base/limits.h"
@@ -11,7 +11,16 @@
 #include <string.h>
 #include <strings.h>
 
-enum node_kind { NODE_hosts, NODE_ports, NODE_u32, NODE_u64, NODE_str, NODE_state, NODE_per_board, NODE_none };
+enum node_kind {
+    NODE_hosts,
+    NODE_ports,
+    NODE_u32,
+    NODE_u64,
+    NODE_str,
+    NODE_state,
+    NODE_per_board,
+    NODE_none
+};
 
 static const struct node_key {
     const char *name;
@@ -19,7 +28,8 @@ static const struct node_key {
     size_t offset;
     unsigned use;
 } node_keys[] = {
-#define NODE(name, kind, member, use) { #name, NODE_##kind, offsetof(struct conf_node, member), use },
+#define NODE(name, kind, member, use) \
+    { #name, NODE_##kind, offsetof(struct conf_node, member), use },
 #include "schema/conf_node.def"
 #undef NODE
 };
@@ -32,11 +42,13 @@ struct node_line {
     uint32_t per_board;
 };
 
-static int node_apply(struct conf *c, const struct conf_line *line, struct node_line *nl, struct err *e);
+static int node_apply(struct conf *c, const struct conf_line *line, struct node_line *nl,
+                      struct err *e);
 static int node_set_key(const struct conf *c, const struct node_key *key, const char *value,
                         struct node_line *nl);
 static void node_shape(struct conf *c, const struct conf_line *line, struct node_line *nl);
-static int node_add_all(struct conf *c, const struct conf_line *line, struct node_line *nl, struct err *e);
+static int node_add_all(struct conf *c, const struct conf_line *line, struct node_line *nl,
+                        struct err *e);
 static int parallel(const struct conf *c, const char *what, const char *text, uint32_t n,
                     struct hostlist *ret, struct err *e);
 
@@ -60,7 +72,8 @@ int conf_node_line(struct conf *c, const struct conf_line *line, struct err *e)
 }
 
 /* Every pair after NodeName itself. */
-static int node_apply(struct conf *c, const struct conf_line *line, struct node_line *nl, struct err *e)
+static int node_apply(struct conf *c, const struct conf_line *line, struct node_line *nl,
+                      struct err *e)
 {
     for (uint32_t i = 1; i < line->n; i++) {
         const struct conf_pair *pair = &line->pairs[i];
@@ -88,9 +101,9 @@ static int node_apply(struct conf *c, const struct conf_line *line, struct node_
 static int node_state(const char *value, const char **ret)
 {
     static const char *const words[][2] = {
-        { "UNKNOWN", "UNKNOWN" }, { "IDLE", "UNKNOWN" }, { "CLOUD", "CLOUD" }, { "FUTURE", "FUTURE" },
-        { "DOWN", "DOWN" }, { "DRAIN", "DRAIN" }, { "DRAINED", "DRAIN" }, { "FAIL", "FAIL" },
-        { "FAILING", "FAIL" },
+        { "UNKNOWN", "UNKNOWN" }, { "IDLE", "UNKNOWN" }, { "CLOUD", "CLOUD" },
+        { "FUTURE", "FUTURE" },   { "DOWN", "DOWN" },    { "DRAIN", "DRAIN" },
+        { "DRAINED", "DRAIN" },   { "FAIL", "FAIL" },    { "FAILING", "FAIL" },
     };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
@@ -135,7 +148,8 @@ static int node_set_key(const struct conf *c, const struct node_key *key, const 
     return 0;
 }
 
-/* What is not said follows from what is, as in Slurm: sockets from CPUs, or CPUs from all the rest. */
+/* What is not said follows from what is, as in Slurm: sockets from CPUs, or CPUs from all the rest.
+ */
 static void node_shape(struct conf *c, const struct conf_line *line, struct node_line *nl)
 {
     struct conf_node *n = &nl->node;
@@ -152,15 +166,17 @@ static void node_shape(struct conf *c, const struct conf_line *line, struct node
 
     uint32_t cores = n->sockets * n->cores, all = cores * n->threads;
     if (n->cpus && n->cpus != n->sockets && n->cpus != cores && n->cpus != all)
-        conf_warn(c, line, "NodeName=%.60s: CPUs=%u match no Sockets (%u), Sockets*CoresPerSocket (%u) or"
-                  " Sockets*CoresPerSocket*ThreadsPerCore (%u); using %u", line->pairs[0].value,
-                  n->cpus, n->sockets, cores, all, all);
+        conf_warn(c, line,
+                  "NodeName=%.60s: CPUs=%u match no Sockets (%u), Sockets*CoresPerSocket (%u) or"
+                  " Sockets*CoresPerSocket*ThreadsPerCore (%u); using %u",
+                  line->pairs[0].value, n->cpus, n->sockets, cores, all, all);
     if (n->cpus != n->sockets && n->cpus != cores)
         n->cpus = all;
 }
 
 /* One struct conf_node for each name, with its own host, address and port. */
-static int node_add_all(struct conf *c, const struct conf_line *line, struct node_line *nl, struct err *e)
+static int node_add_all(struct conf *c, const struct conf_line *line, struct node_line *nl,
+                        struct err *e)
 {
     struct hostlist names = { 0 }, hosts = { 0 }, addresses = { 0 }, ports = { 0 };
     const char *text = line->pairs[0].value;
@@ -168,7 +184,7 @@ static int node_add_all(struct conf *c, const struct conf_line *line, struct nod
     int r = hostlist_expand(c->arena, text, &names, e);
     if (r < 0)
         return err_at(e, r, "NodeName=%.60s", text);
-    if (names.n == 0)
+    if (names.n == 0 || strpbrk(text, "=/\"'()"))
         return err_set(e, EINVAL, "NodeName= needs a name or a list as in n[1-4]");
     if ((r = parallel(c, "NodeHostname", nl->node.hostname, names.n, &hosts, e)) < 0 ||
         (r = parallel(c, "NodeAddr", nl->node.address, names.n, &addresses, e)) < 0 ||
@@ -179,8 +195,10 @@ static int node_add_all(struct conf *c, const struct conf_line *line, struct nod
         struct conf_node node = nl->node;
 
         if (smap_get(&c->node_names, names.v[i]))
-            return err_set(e, EEXIST, "NodeName=%.60s: node %.60s was defined before; remove it from"
-                           " one of the two lines", text, names.v[i]);
+            return err_set(e, EEXIST,
+                           "NodeName=%.60s: node %.60s was defined before; remove it from"
+                           " one of the two lines",
+                           text, names.v[i]);
         if (c->node_count == NODES_MAX)
             return err_set(e, E2BIG, "NodeName=%.60s: more than %u nodes", text, NODES_MAX);
         node.name = names.v[i];
@@ -188,8 +206,8 @@ static int node_add_all(struct conf *c, const struct conf_line *line, struct nod
         node.address = addresses.n ? addresses.v[addresses.n > 1 ? i : 0] : node.hostname;
         if (ports.n && (conf_number(ports.v[ports.n > 1 ? i : 0], &node.port) < 0 ||
                         node.port < 1 || node.port > 65535))
-            return err_set(e, EINVAL, "NodeName=%.60s: Port=%.60s: give ports from 1 to 65535", text,
-                           nl->ports);
+            return err_set(e, EINVAL, "NodeName=%.60s: Port=%.60s: give ports from 1 to 65535",
+                           text, nl->ports);
         c->nodes = conf_grow(c->arena, c->nodes, c->node_count, sizeof *c->nodes);
         c->nodes[c->node_count++] = node;
         smap_put(&c->node_names, node.name, (void *)(uintptr_t)c->node_count);
@@ -207,8 +225,8 @@ static int parallel(const struct conf *c, const char *what, const char *text, ui
     if (r < 0)
         return err_at(e, r, "%s=%.60s", what, text);
     if (ret->n != n && ret->n != 1)
-        return err_set(e, EINVAL, "%s=%.60s: %u names for %u nodes; give one, or one for each", what,
-                       text, ret->n, n);
+        return err_set(e, EINVAL, "%s=%.60s: %u names for %u nodes; give one, or one for each",
+                       what, text, ret->n, n);
     return 0;
 }
 

@@ -1,5 +1,6 @@
-/* The syntax of slurm.conf: comments, continuation lines, quotes, Include.  A file is read whole, cut into
- * logical lines in place, and each line is handed on as pairs; so an error can always name file and line. */
+/* The syntax of slurm.conf: comments, continuation lines, quotes, Include.  A file is read whole,
+ * cut into logical lines in place, and each line is handed on as pairs; so an error can always name
+ * file and line. */
 #include "conf/parse.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -77,7 +78,8 @@ static int parse_text(struct conf_parser *p, const char *path, char *text, struc
     return 0;
 }
 
-/* The next logical line, or NULL at the end.  Joins lines in place: what is written never passes what is read. */
+/* The next logical line, or NULL at the end.  Joins lines in place: what is written never passes
+ * what is read. */
 static char *next_logical(char **at, unsigned *number)
 {
     char *start = *at, *out = start, *in = start;
@@ -103,7 +105,8 @@ static char *next_logical(char **at, unsigned *number)
     return start;
 }
 
-/* Ends the line at a '#' that no backslash protects; "\#" becomes "#".  A commented line never continues. */
+/* Ends the line at a '#' that no backslash protects; "\#" becomes "#".  A commented line never
+ * continues. */
 static bool cut_comment(char *line)
 {
     char *out = line;
@@ -162,8 +165,8 @@ static int parse_pairs(struct conf_parser *p, struct conf_line *line, char *text
         int r = parse_value(&text, &value, e);
         if (r < 0)
             return err_at(e, r, "%.60s", key);
-        pairs[n++] = (struct conf_pair){ arena_strdup(p->arena, key),
-                                         arena_strdup(p->arena, value) };
+        pairs[n++] =
+            (struct conf_pair){ arena_strdup(p->arena, key), arena_strdup(p->arena, value) };
     }
     line->pairs = arena_memdup(p->arena, pairs, n * sizeof *pairs);
     line->n = n;
@@ -188,7 +191,8 @@ static int parse_value(char **at, char **ret, struct err *e)
     return 0;
 }
 
-/* Include: a path relative to the including file; %c is the cluster's name, which must be known by then. */
+/* Include: a path relative to the including file; %c is the cluster's name, which must be known by
+ * then. */
 static int include(struct conf_parser *p, const char *from, char *name, struct err *e)
 {
     const char *slash = strrchr(from, '/');

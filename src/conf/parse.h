@@ -1,4 +1,5 @@
-/* The syntax of slurm.conf and its siblings: physical lines to Key=Value pairs.  Knows no key but Include. */
+/* The syntax of slurm.conf and its siblings: physical lines to Key=Value pairs.  Knows no key but
+ * Include. */
 #ifndef CONF_PARSE_H
 #define CONF_PARSE_H
 
@@ -29,7 +30,8 @@ struct conf_parser {
     unsigned depth;       /* of Include */
 };
 
-/* Calls each() for every logical line that is not empty.  Stops at the first error, which names file:line. */
+/* Calls each() for every logical line that is not empty.  Stops at the first error, which names
+ * file:line. */
 int conf_parse_file(struct conf_parser *p, const char *path, struct err *e);
 
 #endif

@@ -1,5 +1,5 @@
-/* PartitionName lines.  Their node lists are resolved when the whole file is known: ALL, node sets and host lists
- * become one compressed list in the order of the nodes. */
+/* PartitionName lines.  Their node lists are resolved when the whole file is known: ALL, node sets
+ * and host lists become one compressed list in the order of the nodes. */
 #include "conf/internal.h"
 #include "base/bits.h"
 #include "base/cleanup.h"
@@ -39,7 +39,8 @@ static const struct part_key {
     size_t offset;
     unsigned use;
 } part_keys[] = {
-#define PART(name, kind, member, use) { #name, read_##kind, offsetof(struct part_info, member), use },
+#define PART(name, kind, member, use) \
+    { #name, read_##kind, offsetof(struct part_info, member), use },
 #include "schema/conf_part.def"
 #undef PART
 };
@@ -61,22 +62,40 @@ static const struct {
     { read_share, "NO, YES[:n], FORCE[:n] or EXCLUSIVE" },
 };
 
-static int part_apply(struct conf *c, const struct conf_line *line, struct part_info *p, struct err *e);
+static int part_apply(struct conf *c, const struct conf_line *line, struct part_info *p,
+                      struct err *e);
 static const char *wanted_by(read_fn read);
 static int part_resolve(struct conf *c, struct part_info *p, struct err *e);
 static int add_nodes(const struct conf *c, const char *text, struct bits *in, struct err *e);
-static int add_set(const struct conf *c, const struct conf_set *set, struct bits *in, struct err *e);
+static int add_set(const struct conf *c, const struct conf_set *set, struct bits *in,
+                   struct err *e);
 static void part_totals(const struct conf *c, const struct bits *in, struct part_info *p);
 
 /* What Slurm assumes of a partition that says nothing. */
 void conf_part_defaults(struct conf *c)
 {
     c->part_default = (struct part_info){
-        .name = "", .nodes = "", .node_sets = "", .state = "UP", .max_time_min = UINT32_MAX,
-        .max_nodes = UINT32_MAX, .allow_groups = "", .allow_accounts = "", .deny_accounts = "",
-        .allow_qos = "", .deny_qos = "", .alloc_nodes = "", .qos = "", .oversubscribe = "NO",
-        .priority_job_factor = 1, .priority_tier = 1, .preempt_mode = "",
-        .select_type_parameters = "", .alternate = "", .job_defaults = "", .tres = "",
+        .name = "",
+        .nodes = "",
+        .node_sets = "",
+        .state = "UP",
+        .max_time_min = UINT32_MAX,
+        .max_nodes = UINT32_MAX,
+        .allow_groups = "",
+        .allow_accounts = "",
+        .deny_accounts = "",
+        .allow_qos = "",
+        .deny_qos = "",
+        .alloc_nodes = "",
+        .qos = "",
+        .oversubscribe = "NO",
+        .priority_job_factor = 1,
+        .priority_tier = 1,
+        .preempt_mode = "",
+        .select_type_parameters = "",
+        .alternate = "",
+        .job_defaults = "",
+        .tres = "",
         .billing_weights = "",
     };
 }
@@ -94,12 +113,14 @@ int conf_part_line(struct conf *c, const struct conf_line *line, struct err *e)
         return 0;
     }
     if (!*name || strpbrk(name, ", []"))
-        return err_set(e, EINVAL, "PartitionName=%.60s: one name without blanks, commas and brackets",
-                       name);
+        return err_set(e, EINVAL,
+                       "PartitionName=%.60s: one name without blanks, commas and brackets", name);
     for (uint32_t i = 0; i < c->part_count; i++)
         if (strcmp(c->parts[i].name, name) == 0)
-            return err_set(e, EEXIST, "PartitionName=%.60s was defined before (line %u); join the two"
-                           " lines", name, c->part_places[i].number);
+            return err_set(e, EEXIST,
+                           "PartitionName=%.60s was defined before (line %u); join the two"
+                           " lines",
+                           name, c->part_places[i].number);
     p.name = name;
     c->parts = conf_grow(c->arena, c->parts, c->part_count, sizeof *c->parts);
     c->part_places = conf_grow(c->arena, c->part_places, c->part_count, sizeof *c->part_places);
@@ -108,7 +129,8 @@ int conf_part_line(struct conf *c, const struct conf_line *line, struct err *e)
     return 0;
 }
 
-static int part_apply(struct conf *c, const struct conf_line *line, struct part_info *p, struct err *e)
+static int part_apply(struct conf *c, const struct conf_line *line, struct part_info *p,
+                      struct err *e)
 {
     for (uint32_t i = 1; i < line->n; i++) {
         const struct conf_pair *pair = &line->pairs[i];
@@ -139,7 +161,8 @@ static const char *wanted_by(read_fn read)
     return "another value";
 }
 
-/* After the last line: node lists, totals, and what the rest of the file decides for all partitions. */
+/* After the last line: node lists, totals, and what the rest of the file decides for all
+ * partitions. */
 int conf_parts_finish(struct conf *c, struct err *e)
 {
     for (uint32_t i = 0; i < c->part_count; i++) {
@@ -205,8 +228,10 @@ static int add_nodes(const struct conf *c, const char *text, struct bits *in, st
         else if (strcasecmp(list.v[i], "ALL") == 0)
             bits_set_all(in);
         else
-            return err_set(e, ENOENT, "Nodes=%.60s: there is no node or node set \"%.60s\"; add a"
-                           " NodeName line or correct the name", text, list.v[i]);
+            return err_set(e, ENOENT,
+                           "Nodes=%.60s: there is no node or node set \"%.60s\"; add a"
+                           " NodeName line or correct the name",
+                           text, list.v[i]);
     }
     return r;
 }
@@ -236,8 +261,10 @@ static int add_set(const struct conf *c, const struct conf_set *set, struct bits
     for (uint32_t i = 0; i < list.n; i++) {
         uintptr_t at = (uintptr_t)smap_get(&c->node_names, list.v[i]);
         if (!at && strcasecmp(list.v[i], "ALL") != 0)
-            return err_set(e, ENOENT, "NodeSet=%.60s: there is no node \"%.60s\"; add a NodeName line"
-                           " or correct the name", set->name, list.v[i]);
+            return err_set(e, ENOENT,
+                           "NodeSet=%.60s: there is no node \"%.60s\"; add a NodeName line"
+                           " or correct the name",
+                           set->name, list.v[i]);
         if (at)
             bits_set(in, (uint32_t)at - 1);
         else
@@ -257,8 +284,8 @@ static void part_totals(const struct conf *c, const struct bits *in, struct part
         mem += c->nodes[i].real_memory_mb;
     }
     if (p->total_nodes)
-        p->tres = arena_printf(c->arena, "cpu=%u,mem=%" PRIu64 "M,node=%u,billing=%u", p->total_cpus,
-                               mem, p->total_nodes, p->total_cpus);
+        p->tres = arena_printf(c->arena, "cpu=%u,mem=%" PRIu64 "M,node=%u,billing=%u",
+                               p->total_cpus, mem, p->total_nodes, p->total_cpus);
 }
 
 static int read_str(struct conf *c, const char *value, void *member)

@@ -14,8 +14,9 @@ static const char *number_text(enum conf_kind kind, const struct conf_value *v, 
 
 /* How a number is followed by its unit; "" for none. */
 static const char *const units[] = {
-    [CONF_sec] = " sec", [CONF_sec_inf] = " sec", [CONF_min] = " min", [CONF_usec] = " usec",
-    [CONF_percent] = " percent", [CONF_rate] = " nodes/min", [CONF_info] = "",
+    [CONF_sec] = " sec",   [CONF_sec_inf] = " sec",     [CONF_min] = " min",
+    [CONF_usec] = " usec", [CONF_percent] = " percent", [CONF_rate] = " nodes/min",
+    [CONF_info] = "",
 };
 
 void conf_show(const struct conf *c, struct arena *a, struct conf_info *ret)
@@ -33,12 +34,12 @@ void conf_show(const struct conf *c, struct arena *a, struct conf_info *ret)
             continue;
         }
         for (uint32_t h = 0; h < c->host_count; h++)
-            rows[n++] = (struct key_value){
-                arena_printf(a, "SlurmctldHost[%u]", h),
-                strcmp(c->hosts[h].name, c->hosts[h].address) == 0
-                    ? arena_strdup(a, c->hosts[h].name)
-                    : arena_printf(a, "%s(%s)", c->hosts[h].name, c->hosts[h].address),
-                "" };
+            rows[n++] = (struct key_value){ arena_printf(a, "SlurmctldHost[%u]", h),
+                                            strcmp(c->hosts[h].name, c->hosts[h].address) == 0
+                                                ? arena_strdup(a, c->hosts[h].name)
+                                                : arena_printf(a, "%s(%s)", c->hosts[h].name,
+                                                               c->hosts[h].address),
+                                            "" };
     }
     *ret = (struct conf_info){ .rows = { rows, n },
                                .cluster = arena_strdup(a, c->cluster),
@@ -73,7 +74,10 @@ static const char *value_text(const struct conf *c, uint32_t at, struct arena *a
     if (own)
         return own;
     switch (key->kind) {
-    case CONF_text: case CONF_path: case CONF_level: case CONF_choice:
+    case CONF_text:
+    case CONF_path:
+    case CONF_level:
+    case CONF_choice:
         return *v->text ? arena_strdup(a, v->text) : "(null)";
     case CONF_ports:
     case CONF_info:
