@@ -142,7 +142,7 @@ int times_parse_size_mb(const char *s, char unit, uint64_t *ret_mb, struct err *
     }
     char suffix = *p ? *p : (unit ? unit : 'M');
     const char *letter = strchr(letters, toupper((unsigned char)suffix));
-    if (!is_good || !letter || (*p && p[1]))
+    if (!is_good || !letter || (*p && p[1] && strcasecmp(p + 1, "B") != 0))
         return err_set(e, EINVAL, "invalid size \"%.40s\": expected a number and K, M, G or T", s);
 
     /* below 2^57 * 2^40: 128 bits hold it whatever was typed */
@@ -166,22 +166,23 @@ static bool number(const char **s, int64_t *ret)
 
 static int span(const char *s, int64_t *ret)
 {
-    int64_t v[3], total = 0;
-    int n = 0, has_days = 0;
+    int64_t v[3], days = 0, total = 0;
+    const char *after = s;
+    int n = 0;
 
-    for (;; s++) {
-        if (n == 3 || !number(&s, &v[n++]))
-            return -EINVAL;
-        if (*s == '-' && n == 1 && !has_days) {
-            total = v[0] * DAY;
-            has_days = 1;
-            n = 0;
-        } else if (*s != ':') {
-            break;
-        }
+    bool has_days = number(&after, &days) && *after == '-';
+    if (has_days) {
+        total = days * DAY;
+        s = after + 1;
     }
-    if (*s != '\0')
-        return -EINVAL;
+    if (!has_days || *s != '\0') { /* "1-" is a day */
+        do {
+            if (n == 3 || !number(&s, &v[n++]))
+                return -EINVAL;
+        } while (*s++ == ':');
+        if (s[-1] != '\0')
+            return -EINVAL;
+    }
     for (int i = 0; i < n; i++)
         total += v[i] * units[has_days][n - 1][i];
     *ret = total;

@@ -177,7 +177,7 @@ static int time_of_day(const char **s, const struct figures *f, struct point *p)
     p->second = f->n == 3 ? f->v[2] : 0;
     bool is_am = strncasecmp(after, "am", 2) == 0, is_pm = strncasecmp(after, "pm", 2) == 0;
     if (is_am || is_pm) {
-        if (p->hour < 1 || p->hour > 12)
+        if (p->hour > 12)
             return -EINVAL;
         p->hour = p->hour % 12 + (is_pm ? 12 : 0);
         *s = after + 2;

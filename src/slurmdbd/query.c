@@ -146,8 +146,8 @@ static int add_jobs(struct where *w, const struct strs *jobs, struct err *e)
     return r;
 }
 
-/* What "was in that state inside the window" means for each kind of state (contracts/slurm.md section 7).
- * Question marks: window start, window end. */
+/* What "was in that state inside the window" means for each kind of state (contracts/slurm.md
+ * section 7). Question marks: window start, window end. */
 static const char *state_in_window(uint32_t state)
 {
     switch (state) {
@@ -167,7 +167,10 @@ static int add_state(struct where *w, const struct acct_query *q, const char *te
     if (!state_parse(text, &state, &flag))
         return err_set(e, EINVAL, "Unrecognized job state value \"%s\"", text);
     if (flag)
-        return err_set(e, EINVAL, "state \"%s\" passes and is not archived; ask for PENDING, RUNNING or an end state", text);
+        return err_set(
+            e, EINVAL,
+            "state \"%s\" passes and is not archived; ask for PENDING, RUNNING or an end state",
+            text);
     if (!q->start && !q->end) {
         buf_puts(&w->sql, "j.state=?");
         bind_number(w, state);
@@ -223,7 +226,8 @@ static int build_where(struct where *w, const struct acct_query *q, struct err *
         r = add_time(w, q, e);
     add_users(w, &q->users);
     for (unsigned i = 0; i < sizeof word_filters / sizeof *word_filters; i++)
-        add_words(w, word_filters[i].condition, (const void *)((const char *)q + word_filters[i].offset));
+        add_words(w, word_filters[i].condition,
+                  (const void *)((const char *)q + word_filters[i].offset));
     for (unsigned i = 0; i < sizeof number_filters / sizeof *number_filters; i++) {
         const struct opt_u32 *bound = (const void *)((const char *)q + number_filters[i].offset);
 
@@ -233,8 +237,10 @@ static int build_where(struct where *w, const struct acct_query *q, struct err *
         }
     }
     if (!q->duplicates)
-        buf_puts(&w->sql, " AND NOT EXISTS (SELECT 1 FROM job n WHERE n.job_id=j.job_id AND n.cluster=j.cluster"
-                          " AND (n.submit,n.db_id)>(j.submit,j.db_id))");
+        buf_puts(
+            &w->sql,
+            " AND NOT EXISTS (SELECT 1 FROM job n WHERE n.job_id=j.job_id AND n.cluster=j.cluster"
+            " AND (n.submit,n.db_id)>(j.submit,j.db_id))");
     return r;
 }
 
@@ -261,7 +267,8 @@ static bool nodes_overlap(struct arena *a, const struct hostlist *wanted, const 
     return false;
 }
 
-static int read_steps(struct store *s, sqlite3_stmt *stmt, struct arena *a, struct acct_record *rec, int64_t instance)
+static int read_steps(struct store *s, sqlite3_stmt *stmt, struct arena *a, struct acct_record *rec,
+                      int64_t instance)
 {
     uint32_t cap = 0;
 
@@ -282,20 +289,22 @@ static int read_steps(struct store *s, sqlite3_stmt *stmt, struct arena *a, stru
     return sqlite3_reset(stmt);
 }
 
-/* Batch, extern and interactive steps have the largest numbers but are shown first: as signed numbers they are negative. */
+/* Batch, extern and interactive steps have the largest numbers but are shown first: as signed
+ * numbers they are negative. */
 static int prepare_steps(struct store *s, sqlite3_stmt **ret, struct err *e)
 {
     CLEANUP(buf_fini) struct buf b = { 0 };
 
     buf_puts(&b, "SELECT ");
     columns_list(&s->columns[TABLE_STEP], "", &b);
-    buf_puts(&b, " FROM step WHERE cluster=? AND instance=? AND db_id=?"
-                 " ORDER BY CASE WHEN step_id>=4294967280 THEN step_id-4294967296 ELSE step_id END");
+    buf_puts(&b,
+             " FROM step WHERE cluster=? AND instance=? AND db_id=?"
+             " ORDER BY CASE WHEN step_id>=4294967280 THEN step_id-4294967296 ELSE step_id END");
     return sql_prepare(s, buf_str(&b), ret, e);
 }
 
-static int prepare_jobs(struct store *s, const struct where *w, const struct acct_query *q, unsigned max,
-                        sqlite3_stmt **ret, struct err *e)
+static int prepare_jobs(struct store *s, const struct where *w, const struct acct_query *q,
+                        unsigned max, sqlite3_stmt **ret, struct err *e)
 {
     CLEANUP(buf_fini) struct buf b = { 0 };
     int r;
@@ -304,8 +313,9 @@ static int prepare_jobs(struct store *s, const struct where *w, const struct acc
     columns_list(&s->columns[TABLE_JOB], "j.", &b);
     buf_puts(&b, " FROM job j");
     buf_put(&b, w->sql.data, w->sql.len);
-    buf_puts(&b, " ORDER BY j.submit,CASE WHEN j.array_job_id THEN j.array_job_id ELSE j.job_id END,"
-                 "j.array_task_id,j.job_id,j.db_id LIMIT ? OFFSET ?");
+    buf_puts(&b,
+             " ORDER BY j.submit,CASE WHEN j.array_job_id THEN j.array_job_id ELSE j.job_id END,"
+             "j.array_task_id,j.job_id,j.db_id LIMIT ? OFFSET ?");
     r = sql_prepare(s, buf_str(&b), ret, e);
     if (r < 0)
         return r;
@@ -315,15 +325,25 @@ static int prepare_jobs(struct store *s, const struct where *w, const struct acc
     return 0;
 }
 
-static int read_records(struct store *s, sqlite3_stmt *jobs, sqlite3_stmt *steps, const struct acct_query *q,
-                        unsigned max, struct arena *a, struct acct_records *ret, struct err *e)
-{
-    struct hostlist wanted = { 0 };
-    uint64_t cursor = q->after;
-    int rc, r = *q->nodes ? hostlist_expand(a, q->nodes, &wanted, e) : 0;
+/* One answer under construction. */
+struct answer {
+    const struct acct_query *q;
+    struct hostlist nodes; /* q->nodes, expanded */
+    unsigned max;
+    struct arena *arena;
+    struct acct_records *ret;
+};
 
-    if (r < 0)
-        return r;
+static int read_records(struct store *s, sqlite3_stmt *jobs, sqlite3_stmt *steps,
+                        struct answer *an, struct err *e)
+{
+    const struct acct_query *q = an->q;
+    struct acct_records *ret = an->ret;
+    struct arena *a = an->arena;
+    uint64_t cursor = q->after;
+    unsigned max = an->max;
+    int rc;
+
     ret->records.v = arena_calloc(a, max, sizeof *ret->records.v);
     while ((rc = sqlite3_step(jobs)) == SQLITE_ROW) {
         struct acct_record *rec = &ret->records.v[ret->records.n];
@@ -336,7 +356,7 @@ static int read_records(struct store *s, sqlite3_stmt *jobs, sqlite3_stmt *steps
         rec->job = arena_alloc(a, sizeof *rec->job);
         rec->cursor = cursor;
         columns_read(&s->columns[TABLE_JOB], jobs, 2, a, rec->job);
-        if (*q->nodes && !nodes_overlap(a, &wanted, rec->job->nodes))
+        if (*q->nodes && !nodes_overlap(a, &an->nodes, rec->job->nodes))
             continue;
         if (q->steps)
             read_steps(s, steps, a, rec, sqlite3_column_int64(jobs, 1));
@@ -351,14 +371,17 @@ int store_query(struct store *s, const struct acct_query *q, unsigned max, struc
     CLEANUP(wherefini) struct where w = { .arena = a };
     CLEANUP(finalizep) sqlite3_stmt *jobs = NULL;
     CLEANUP(finalizep) sqlite3_stmt *steps = NULL;
+    struct answer an = { .q = q, .max = max, .arena = a, .ret = ret };
     int r = build_where(&w, q, e);
 
     *ret = (struct acct_records){ 0 };
+    if (r == 0 && *q->nodes)
+        r = hostlist_expand(a, q->nodes, &an.nodes, e);
     if (r == 0)
         r = prepare_jobs(s, &w, q, max, &jobs, e);
     if (r == 0)
         r = prepare_steps(s, &steps, e);
     if (r == 0)
-        r = read_records(s, jobs, steps, q, max, a, ret, e);
+        r = read_records(s, jobs, steps, &an, e);
     return r;
 }

@@ -15,7 +15,8 @@ static void add(struct columns *c, const struct field *outer, const struct field
     c->v = xrealloc(c->v, c->n + 1, sizeof *c->v);
     col = &c->v[c->n++];
     *col = (struct column){ .outer = outer, .field = f };
-    snprintf(col->name, sizeof col->name, "%s%s%s", outer ? outer->name : "", outer ? "_" : "", f->name);
+    snprintf(col->name, sizeof col->name, "%s%s%s", outer ? outer->name : "", outer ? "_" : "",
+             f->name);
 }
 
 void columns_init(struct columns *c, const struct desc *d)
@@ -26,7 +27,8 @@ void columns_init(struct columns *c, const struct desc *d)
     for (unsigned i = 0; i < d->count; i++) {
         const struct field *f = &fields[i];
 
-        assert(f->kind != KIND_LIST && f->kind != KIND_STRS && f->kind != KIND_U32S && f->kind != KIND_BYTES);
+        assert(f->kind != KIND_LIST && f->kind != KIND_STRS && f->kind != KIND_U32S &&
+               f->kind != KIND_BYTES);
         if (f->kind != KIND_ONE) {
             add(c, NULL, f);
             continue;
@@ -96,7 +98,8 @@ static void bind_value(sqlite3_stmt *s, int at, const struct field *f, const voi
         bind_optional(s, at, ((const struct opt_u32 *)p)->set, ((const struct opt_u32 *)p)->v);
         break;
     case KIND_OPT_U64:
-        bind_optional(s, at, ((const struct opt_u64 *)p)->set, (int64_t)((const struct opt_u64 *)p)->v);
+        bind_optional(s, at, ((const struct opt_u64 *)p)->set,
+                      (int64_t)((const struct opt_u64 *)p)->v);
         break;
     case KIND_OPT_I64:
         bind_optional(s, at, ((const struct opt_i64 *)p)->set, ((const struct opt_i64 *)p)->v);

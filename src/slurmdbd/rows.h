@@ -1,7 +1,8 @@
-/* Message rows as table columns: the store walks descriptors, so a new row of msg/acct.def is a new column.
+/* Message rows as table columns: the store walks descriptors, so a new row of msg/acct.def is a new
+ * column.
  *
- * Scalar members become columns of their name; members of a sub-message become OUTER_INNER.  Names are constants of the
- * program, never user text; values are only ever bound (security R5). */
+ * Scalar members become columns of their name; members of a sub-message become OUTER_INNER.  Names
+ * are constants of the program, never user text; values are only ever bound (security R5). */
 #ifndef SLURMDBD_ROWS_H
 #define SLURMDBD_ROWS_H
 
@@ -26,7 +27,8 @@ void columns_init(struct columns *c, const struct desc *d);
 void columns_fini(struct columns *c);
 const char *column_type(const struct column *c); /* INTEGER or TEXT */
 
-void columns_list(const struct columns *c, const char *prefix, struct buf *out);   /* "prefix.a,prefix.b" */
+void columns_list(const struct columns *c, const char *prefix,
+                  struct buf *out); /* "prefix.a,prefix.b" */
 void columns_bind(const struct columns *c, sqlite3_stmt *s, int first, const void *msg);
 void columns_read(const struct columns *c, sqlite3_stmt *s, int first, struct arena *a, void *ret);
 

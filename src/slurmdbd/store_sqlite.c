@@ -26,7 +26,8 @@ static const char *const setup[] = {
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=OFF",
-    "CREATE TABLE IF NOT EXISTS cluster (name TEXT NOT NULL, instance INTEGER NOT NULL, seq INTEGER NOT NULL DEFAULT 0,"
+    "CREATE TABLE IF NOT EXISTS cluster (name TEXT NOT NULL, instance INTEGER NOT NULL, seq "
+    "INTEGER NOT NULL DEFAULT 0,"
     " host TEXT, port INTEGER, tres TEXT, nodes TEXT, PRIMARY KEY (name, instance))",
     NULL,
 };
@@ -73,7 +74,8 @@ int sql_prepare(struct store *s, const char *text, sqlite3_stmt **ret, struct er
     return 0;
 }
 
-/* The key columns come first; the rest are the message's.  db_id and step_id are message columns already. */
+/* The key columns come first; the rest are the message's.  db_id and step_id are message columns
+ * already. */
 static int create_table(struct store *s, enum table t, struct err *e)
 {
     CLEANUP(buf_fini) struct buf b = { 0 };
@@ -96,10 +98,12 @@ static int create_table(struct store *s, enum table t, struct err *e)
 
 static bool has_column(struct store *s, enum table t, const char *name)
 {
-    return sqlite3_table_column_metadata(s->db, NULL, tables[t].name, name, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK;
+    return sqlite3_table_column_metadata(s->db, NULL, tables[t].name, name, NULL, NULL, NULL, NULL,
+                                         NULL) == SQLITE_OK;
 }
 
-/* A file of an older program lacks the newest rows' columns: they are added, NULL in old records. */
+/* A file of an older program lacks the newest rows' columns: they are added, NULL in old records.
+ */
 static int add_missing_columns(struct store *s, enum table t, struct err *e)
 {
     const struct columns *c = &s->columns[t];
@@ -154,7 +158,8 @@ static int prepare_all(struct store *s, struct err *e)
     if (r == 0)
         r = sql_prepare(s, "SELECT seq FROM cluster WHERE name=? AND instance=?", &s->get_seq, e);
     if (r == 0)
-        r = sql_prepare(s, "UPDATE cluster SET seq=?3 WHERE name=?1 AND instance=?2", &s->set_seq, e);
+        r = sql_prepare(s, "UPDATE cluster SET seq=?3 WHERE name=?1 AND instance=?2", &s->set_seq,
+                        e);
     return r;
 }
 
@@ -179,7 +184,8 @@ int store_open(const char *path, struct store **ret, struct err *e)
     s->path = xstrdup(path);
     if (r < 0)
         return r;
-    if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK)
         return sql_error(s, e, "opening");
     sqlite3_busy_timeout(s->db, 5000);
     r = prepare_all(s, e);
@@ -247,16 +253,18 @@ static uint64_t last_seq(struct store *s, const char *cluster, uint64_t instance
     return seq;
 }
 
-int store_register(struct store *s, const struct acct_register *reg, uint64_t *ret_seq, struct err *e)
+int store_register(struct store *s, const struct acct_register *reg, uint64_t *ret_seq,
+                   struct err *e)
 {
     CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
     int r = begin(s, e);
 
     if (r == 0)
-        r = sql_prepare(s,
-                        "INSERT INTO cluster (name,instance,host,port,tres,nodes) VALUES (?1,?2,?3,?4,?5,?6)"
-                        " ON CONFLICT (name,instance) DO UPDATE SET host=?3,port=?4,tres=?5,nodes=?6",
-                        &stmt, e);
+        r = sql_prepare(
+            s,
+            "INSERT INTO cluster (name,instance,host,port,tres,nodes) VALUES (?1,?2,?3,?4,?5,?6)"
+            " ON CONFLICT (name,instance) DO UPDATE SET host=?3,port=?4,tres=?5,nodes=?6",
+            &stmt, e);
     if (r < 0)
         return r;
     sqlite3_bind_text(stmt, 1, reg->cluster, -1, SQLITE_TRANSIENT);
@@ -271,8 +279,8 @@ int store_register(struct store *s, const struct acct_register *reg, uint64_t *r
     return r;
 }
 
-static int put(struct store *s, enum table t, const struct acct_events *batch, uint64_t seq, const void *row,
-               struct err *e)
+static int put(struct store *s, enum table t, const struct acct_events *batch, uint64_t seq,
+               const void *row, struct err *e)
 {
     sqlite3_stmt *stmt = s->put[t];
 
@@ -285,7 +293,8 @@ static int put(struct store *s, enum table t, const struct acct_events *batch, u
     return run(s, stmt, e);
 }
 
-static int apply_one(struct store *s, const struct acct_events *batch, const struct acct_event *ev, struct err *e)
+static int apply_one(struct store *s, const struct acct_events *batch, const struct acct_event *ev,
+                     struct err *e)
 {
     int r = put(s, TABLE_JOB, batch, ev->seq, ev->job, e);
 
@@ -333,8 +342,10 @@ void store_stats(struct store *s, struct arena *a, struct acct_stats *ret)
 {
     CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
 
-    *ret = (struct acct_stats){ .events = s->events, .repeats = s->repeats,
+    *ret = (struct acct_stats){ .events = s->events,
+                                .repeats = s->repeats,
                                 .store = arena_printf(a, "sqlite %s", s->path) };
-    if (sql_prepare(s, "SELECT count(*) FROM job", &stmt, NULL) == 0 && sqlite3_step(stmt) == SQLITE_ROW)
+    if (sql_prepare(s, "SELECT count(*) FROM job", &stmt, NULL) == 0 &&
+        sqlite3_step(stmt) == SQLITE_ROW)
         ret->jobs = (uint64_t)sqlite3_column_int64(stmt, 0);
 }

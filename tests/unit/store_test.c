@@ -28,7 +28,9 @@ static int setup(void **state)
     snprintf(f->path, sizeof f->path, "%s/acct.db", f->dir);
     if (store_open(f->path, &f->store, &e) < 0)
         fail_msg("%s", e.text);
-    struct acct_register reg = { .cluster = "c", .instance = 42, .host = "h", .tres = "", .nodes = "" };
+    struct acct_register reg = {
+        .cluster = "c", .instance = 42, .host = "h", .tres = "", .nodes = ""
+    };
     assert_int_equal(store_register(f->store, &reg, &f->seq, &e), 0);
     *state = f;
     return 0;
@@ -74,10 +76,20 @@ static struct acct_record *query(struct fix *f, struct acct_query q, uint32_t wa
     return got.records.v;
 }
 
-static struct acct_job a_job(uint64_t db_id, uint32_t job_id, uint32_t state, int64_t start, int64_t end)
+static struct acct_job a_job(uint64_t db_id, uint32_t job_id, uint32_t state, int64_t start,
+                             int64_t end)
 {
-    return (struct acct_job){ .db_id = db_id, .job_id = job_id, .state = state, .submit = 100, .eligible = 100,
-                              .start = start, .end = end, .uid = 1000, .user = "ann", .name = "x", .nodes = "n[1-3]" };
+    return (struct acct_job){ .db_id = db_id,
+                              .job_id = job_id,
+                              .state = state,
+                              .submit = 100,
+                              .eligible = 100,
+                              .start = start,
+                              .end = end,
+                              .uid = 1000,
+                              .user = "ann",
+                              .name = "x",
+                              .nodes = "n[1-3]" };
 }
 
 static void random_rows_come_back_whole(void **state)
@@ -97,7 +109,8 @@ static void random_rows_come_back_whole(void **state)
         char text[16];
         snprintf(text, sizeof text, "%u", job->job_id);
         const char *ids[] = { text };
-        struct acct_record *rec = query(f, (struct acct_query){ .jobs = { ids, 1 }, .steps = true, .duplicates = true }, 1);
+        struct acct_record *rec = query(
+            f, (struct acct_query){ .jobs = { ids, 1 }, .steps = true, .duplicates = true }, 1);
         assert_true(wire_equal(&desc_acct_job, rec->job, job));
         assert_int_equal(rec->steps.n, 1);
         assert_true(wire_equal(&desc_acct_step, rec->steps.v, step));
@@ -126,7 +139,9 @@ static void survives_reopening(void **state)
 {
     struct fix *f = *state;
     struct acct_job job = a_job(1, 7, STATE_PENDING, 0, 0);
-    struct acct_register reg = { .cluster = "c", .instance = 42, .host = "h", .tres = "", .nodes = "" };
+    struct acct_register reg = {
+        .cluster = "c", .instance = 42, .host = "h", .tres = "", .nodes = ""
+    };
 
     apply(f, 1, &(struct acct_event){ .job = &job }, 1);
     store_close(f->store);
@@ -139,7 +154,8 @@ static void survives_reopening(void **state)
 static void windows_and_states(void **state)
 {
     struct fix *f = *state;
-    struct acct_job done = a_job(1, 1, STATE_COMPLETED, 110, 120), runs = a_job(2, 2, STATE_RUNNING, 150, 0),
+    struct acct_job done = a_job(1, 1, STATE_COMPLETED, 110, 120),
+                    runs = a_job(2, 2, STATE_RUNNING, 150, 0),
                     waits = a_job(3, 3, STATE_PENDING, 0, 0);
     struct acct_event v[] = { { .job = &done }, { .job = &runs }, { .job = &waits } };
     const char *completed[] = { "CD" }, *running[] = { "running" }, *pending[] = { "PENDING" };
@@ -150,16 +166,19 @@ static void windows_and_states(void **state)
     query(f, (struct acct_query){ .states = { completed, 1 } }, 1);
     query(f, (struct acct_query){ .states = { completed, 1 }, .start = 121, .end = 200 }, 0);
     query(f, (struct acct_query){ .states = { completed, 1 }, .start = 119, .end = 121 }, 1);
-    query(f, (struct acct_query){ .states = { running, 1 }, .start = 111, .end = 115 }, 1); /* job 1 ran then */
+    query(f, (struct acct_query){ .states = { running, 1 }, .start = 111, .end = 115 },
+          1); /* job 1 ran then */
     query(f, (struct acct_query){ .states = { pending, 1 } }, 1);
 }
 
 static void filters_and_hostile_words(void **state)
 {
     struct fix *f = *state;
-    struct acct_job evil = a_job(1, 1, STATE_COMPLETED, 110, 120), plain = a_job(2, 2, STATE_COMPLETED, 110, 120);
+    struct acct_job evil = a_job(1, 1, STATE_COMPLETED, 110, 120),
+                    plain = a_job(2, 2, STATE_COMPLETED, 110, 120);
     struct acct_event v[] = { { .job = &evil }, { .job = &plain } };
-    const char *name[] = { "'); DROP TABLE job; --" }, *ann[] = { "ann" }, *uid[] = { "1000" }, *bob[] = { "bob" };
+    const char *name[] = { "'); DROP TABLE job; --" }, *ann[] = { "ann" }, *uid[] = { "1000" },
+               *bob[] = { "bob" };
 
     evil.name = name[0];
     apply(f, 1, v, 2);
@@ -174,7 +193,8 @@ static void filters_and_hostile_words(void **state)
 static void requeues_hide_unless_asked(void **state)
 {
     struct fix *f = *state;
-    struct acct_job first = a_job(1, 1, STATE_NODE_FAIL, 110, 120), again = a_job(2, 1, STATE_COMPLETED, 130, 140);
+    struct acct_job first = a_job(1, 1, STATE_NODE_FAIL, 110, 120),
+                    again = a_job(2, 1, STATE_COMPLETED, 130, 140);
     struct acct_event v[] = { { .job = &first }, { .job = &again } };
 
     apply(f, 1, v, 2);
@@ -185,7 +205,8 @@ static void requeues_hide_unless_asked(void **state)
 static void arrays_by_task_and_bad_ids(void **state)
 {
     struct fix *f = *state;
-    struct acct_job a = a_job(1, 10, STATE_COMPLETED, 110, 120), b = a_job(2, 11, STATE_COMPLETED, 110, 120);
+    struct acct_job a = a_job(1, 10, STATE_COMPLETED, 110, 120),
+                    b = a_job(2, 11, STATE_COMPLETED, 110, 120);
     struct acct_event v[] = { { .job = &a }, { .job = &b } };
     const char *whole[] = { "10" }, *task[] = { "10_2" }, *bad[] = { "ten" };
     struct acct_query q = { .jobs = { bad, 1 }, .nodes = "" };
