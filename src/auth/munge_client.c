@@ -91,7 +91,7 @@ static int socket_check(const char *path, struct err *e)
     struct stat st;
 
     if (*path == '\0')
-        return err_set(e, MUNGE_BAD_ARG, "MUNGE socket name is undefined");
+        return err_set(e, MUNGE_SOCKET_ERROR, "MUNGE socket name is undefined");
     if (stat(path, &st) < 0)
         return err_set(e, MUNGE_SOCKET_ERROR, "Failed to access \"%s\": %s (Did you start munged?)", path,
                        strerror(errno));

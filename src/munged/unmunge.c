@@ -37,7 +37,7 @@ static const struct program program = {
 struct show {
     const char *socket, *input, *metadata, *output; /* the outputs: NULL is nowhere */
     uint32_t keys;                                  /* bit i: row i of `fields` */
-    bool is_numeric;
+    bool has_keys, is_numeric;
 };
 
 /* ---- one line of metadata each */
@@ -224,6 +224,7 @@ static void option_set(void *ctx, int letter, const char *arg)
         s->output = arg;
         break;
     case 'k':
+        s->has_keys = true;
         s->keys |= keys_parse(arg);
         break;
     case 'K':
@@ -280,7 +281,7 @@ int main(int argc, char **argv)
     struct err e;
 
     options_parse(&program, argc, argv, option_set, &s);
-    if (s.keys == 0)
+    if (!s.has_keys)
         s.keys = (1u << FIELDS) - 1;
     command_read(NAME, s.input, &cred);
     int err = munge_decode(s.socket, (const char *)cred.data, cred.len, &keep, &found, &e);
