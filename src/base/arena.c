@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define BLOCK_MIN 4096u
-#define BLOCK_MAX (1u << 20) /* doubling ends here; a larger request gets a block of its own size */
+#define BLOCK_MAX (1u << 20) /* doubling ends here; larger requests get their own block */
 #define ALIGN 16u
 
 struct arena_block {

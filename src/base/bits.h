@@ -1,4 +1,4 @@
-/* Bitmaps of a fixed size: sets of nodes, sets of cores.  All binary operations demand equal sizes. */
+/* Bitmaps of a fixed size: sets of nodes, of cores.  All binary operations demand equal sizes. */
 #ifndef BASE_BITS_H
 #define BASE_BITS_H
 
@@ -13,7 +13,7 @@ struct bits {
 
 void bits_init(struct bits *b, uint32_t n); /* all clear */
 void bits_fini(struct bits *b);
-void bits_copy(struct bits *dst, const struct bits *src);      /* dst is initialised; resized if needed */
+void bits_copy(struct bits *dst, const struct bits *src); /* dst is valid; resized if needed */
 void bits_set(struct bits *b, uint32_t i);
 void bits_clear(struct bits *b, uint32_t i);
 void bits_set_all(struct bits *b);
@@ -29,6 +29,7 @@ bool bits_subset(const struct bits *inner, const struct bits *outer);
 bool bits_equal(const struct bits *a, const struct bits *b);
 int64_t bits_next(const struct bits *b, uint32_t from); /* first set bit >= from, or -1 */
 
-#define BITS_FOREACH(i, b) for (int64_t i = bits_next((b), 0); i >= 0; i = bits_next((b), (uint32_t)i + 1))
+#define BITS_FOREACH(i, b) \
+    for (int64_t i = bits_next((b), 0); i >= 0; i = bits_next((b), (uint32_t)i + 1))
 
 #endif

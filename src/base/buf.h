@@ -11,14 +11,14 @@ struct buf {
 };
 
 /* A zeroed struct buf is a valid, empty buf. */
-void buf_fini(struct buf *b);   /* frees and zeroes; accepts an empty one */
-void buf_reset(struct buf *b);  /* len = 0, memory kept */
+void buf_fini(struct buf *b);  /* frees and zeroes; accepts an empty one */
+void buf_reset(struct buf *b); /* len = 0, memory kept */
 void buf_reserve(struct buf *b, size_t more);
 void buf_put(struct buf *b, const void *p, size_t len);
 void buf_putc(struct buf *b, char c);
 void buf_puts(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_drop(struct buf *b, size_t n);  /* removes n bytes from the front */
-const char *buf_str(struct buf *b);      /* NUL-terminated view, valid until the next change */
+void buf_drop(struct buf *b, size_t n); /* removes n bytes from the front */
+const char *buf_str(struct buf *b);     /* NUL-terminated view, valid until the next change */
 
 #endif

@@ -10,11 +10,11 @@
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
 /* The value of the variable, which is left NULL: the cleanup then has nothing to do. */
-#define TAKE(p)                    \
-    ({                             \
+#define TAKE(p)                     \
+    ({                              \
         __typeof__(p) taken_ = (p); \
-        (p) = NULL;                \
-        taken_;                    \
+        (p) = NULL;                 \
+        taken_;                     \
     })
 
 /* The same for descriptors, where "nothing" is -1. */

@@ -1,4 +1,4 @@
-/* The only caller of clock_gettime.  Monotonic for waiting, wall clock for showing and begin times. */
+/* The only caller of clock_gettime.  Monotonic for waiting, wall clock for showing and planning. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 

@@ -1,9 +1,9 @@
 /* Errors as values.
  *
  * Fallible functions return 0 or a negative code: -errno, or a negated number of schema/errors.def
- * (1000 and up, so the two never collide).  Where a human will read the reason the last parameter is
- * a struct err, owned by the outermost caller.  Word it where it happens (err_set), locate it where
- * it passes (err_at), print it once at the top.  Every function here accepts e == NULL. */
+ * (1000 and up, so the two never collide).  Where a human will read the reason the last parameter
+ * is a struct err, owned by the outermost caller.  Word it where it happens (err_set), locate it
+ * where it passes (err_at), print it once at the top.  Every function here accepts e == NULL. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 

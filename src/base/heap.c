@@ -1,5 +1,5 @@
-/* Binary min-heap.  Each move tells the owner where its entry is now, which is what makes removal by
- * handle cheap; the order of insertion breaks ties, which is what makes runs repeat exactly. */
+/* Binary min-heap.  Each move tells the owner where its entry is now, which is what makes removal
+ * by handle cheap; the order of insertion breaks ties, which is what makes runs repeat exactly. */
 #include "base/heap.h"
 #include "base/xalloc.h"
 

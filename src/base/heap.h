@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 struct heap_entry {
-    int64_t key;      /* smallest first; equal keys leave in order of insertion */
-    uint64_t order;   /* tie-break, set by heap_push */
-    uint32_t *at;     /* where the owner keeps the entry's position (1-based; 0 = not in the heap); may be NULL */
+    int64_t key;    /* smallest first; equal keys leave in order of insertion */
+    uint64_t order; /* tie-break, set by heap_push */
+    uint32_t *at;   /* where the owner keeps the position: from 1; 0: not inside.  May be NULL */
     void *value;
 };
 
@@ -21,7 +21,7 @@ struct heap {
 void heap_fini(struct heap *h);
 void heap_push(struct heap *h, int64_t key, void *value, uint32_t *at);
 const struct heap_entry *heap_top(const struct heap *h); /* NULL when empty */
-void *heap_pop(struct heap *h);                           /* NULL when empty */
-void heap_remove(struct heap *h, uint32_t at);            /* at as kept through the pointer; 0 is ignored */
+void *heap_pop(struct heap *h);                          /* NULL when empty */
+void heap_remove(struct heap *h, uint32_t at);           /* as kept through `at`; 0 is ignored */
 
 #endif

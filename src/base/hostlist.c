@@ -204,8 +204,8 @@ static int range_parse(const char **p, const char *end, struct range *ret, struc
     return 0;
 }
 
-/* Puts the text up to the next group behind the `at` bytes built so far, then goes through the group.
- * The piece was checked by piece_count: only the length of a name can still be wrong. */
+/* Puts the text up to the next group behind the `at` bytes built so far, then goes through the
+ * group. The piece was checked by piece_count: only the length of a name can still be wrong. */
 static int emit(struct names *out, size_t at, const char *p, const char *end)
 {
     const char *open = memchr(p, '[', (size_t)(end - p));

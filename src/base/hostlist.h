@@ -1,4 +1,5 @@
-/* Host lists: "n[001-128,130],login" to and from names.  Expansion is bounded by HOSTLIST_MAX (limits.h). */
+/* Host lists: "n[001-128,130],login" to and from names.  Expansion is bounded by HOSTLIST_MAX
+ * (limits.h). */
 #ifndef BASE_HOSTLIST_H
 #define BASE_HOSTLIST_H
 
@@ -11,7 +12,8 @@ struct hostlist {
     uint32_t n;
 };
 
-/* Strings live in the arena.  "" gives an empty list. Up to two bracket groups per name ("r[1-2]n[01-10]"). */
+/* Strings live in the arena.  "" gives an empty list. Up to two bracket groups per name
+ * ("r[1-2]n[01-10]"). */
 int hostlist_expand(struct arena *a, const char *text, struct hostlist *ret, struct err *e);
 /* Compresses in the order given, joining runs: n[1-4,7],m[01-10].  Result in the arena. */
 char *hostlist_compress(struct arena *a, const char *const *names, uint32_t n);

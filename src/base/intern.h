@@ -11,8 +11,8 @@ struct intern {
 };
 
 /* A zeroed struct intern is valid and empty. */
-const char *intern(struct intern *t, const char *s);             /* NULL gives the interned "" */
-const char *intern_find(const struct intern *t, const char *s);  /* NULL when s was never interned */
+const char *intern(struct intern *t, const char *s);            /* NULL gives the interned "" */
+const char *intern_find(const struct intern *t, const char *s); /* NULL when s was never interned */
 void intern_fini(struct intern *t);
 
 #endif

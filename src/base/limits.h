@@ -2,23 +2,23 @@
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
-#define HOSTLIST_MAX 65536u             /* names one host list may expand to */
-#define HOSTNAME_LEN_MAX 255u           /* bytes of one host name */
-#define FRAME_HEADER 16u                /* bytes */
-#define FRAME_BODY_MAX (64u << 20)      /* bytes of one message body */
-#define FRAME_UNAUTH_MAX (64u << 10)    /* before the peer is known */
-#define WIRE_DEPTH_MAX 16               /* nesting of messages */
-#define WIRE_ALLOC_FACTOR 16            /* decoded memory <= factor * body + slack (R1) */
+#define HOSTLIST_MAX 65536u          /* names one host list may expand to */
+#define HOSTNAME_LEN_MAX 255u        /* bytes of one host name */
+#define FRAME_HEADER 16u             /* bytes */
+#define FRAME_BODY_MAX (64u << 20)   /* bytes of one message body */
+#define FRAME_UNAUTH_MAX (64u << 10) /* before the peer is known */
+#define WIRE_DEPTH_MAX 16            /* nesting of messages */
+#define WIRE_ALLOC_FACTOR 16         /* decoded memory <= factor * body + slack (R1) */
 #define WIRE_ALLOC_SLACK (64u << 10)
-#define SCRIPT_MAX (4u << 20)           /* bytes; Slurm's max_script_size */
-#define ENV_MAX (32u << 20)             /* bytes of a job's environment (R9) */
-#define ARRAY_TASKS_MAX 4000001u        /* upper bound of MaxArraySize */
-#define TURN_INPUTS_MAX 256u            /* inputs decided between two commits */
+#define SCRIPT_MAX (4u << 20)    /* bytes; Slurm's max_script_size */
+#define ENV_MAX (32u << 20)      /* bytes of a job's environment (R9) */
+#define ARRAY_TASKS_MAX 4000001u /* upper bound of MaxArraySize */
+#define TURN_INPUTS_MAX 256u     /* inputs decided between two commits */
 #define CONN_MAX 65536u
 #define CONN_UNAUTH_MAX 1000u
-#define CONN_OUT_MAX (256u << 20)       /* bytes queued to one peer before it is dropped */
-#define JOB_ID_BLOCK 1000u              /* ids reserved in the journal at a time */
-#define JOB_ID_MAX 67043328u            /* 0x03ff0000, Slurm's MaxJobId */
+#define CONN_OUT_MAX (256u << 20) /* bytes queued to one peer before it is dropped */
+#define JOB_ID_BLOCK 1000u        /* ids reserved in the journal at a time */
+#define JOB_ID_MAX 67043328u      /* 0x03ff0000, Slurm's MaxJobId */
 #define NODES_MAX 65536u
 
 #endif

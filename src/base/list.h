@@ -9,11 +9,11 @@ struct list {
     struct list *next, *prev;
 };
 
-#define list_entry(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define list_entry(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* The body may remove the current entry.  Loops may be nested. */
-#define LIST_FOREACH(it, head)                                                     \
-    for (struct list *it = (head)->next, *it##_next_ = it->next; it != (head);     \
+#define LIST_FOREACH(it, head)                                                 \
+    for (struct list *it = (head)->next, *it##_next_ = it->next; it != (head); \
          it = it##_next_, it##_next_ = it->next)
 
 static inline void list_init(struct list *l)

@@ -26,9 +26,9 @@ static struct {
 static const struct {
     const char *name, *prefix;
 } levels[] = {
-    [LOG_QUIET] = { "quiet", "" },       [LOG_FATAL] = { "fatal", "fatal: " },
-    [LOG_ERROR] = { "error", "error: " }, [LOG_INFO] = { "info", "" },
-    [LOG_VERBOSE] = { "verbose", "" },   [LOG_DEBUG] = { "debug", "debug:  " },
+    [LOG_QUIET] = { "quiet", "" },           [LOG_FATAL] = { "fatal", "fatal: " },
+    [LOG_ERROR] = { "error", "error: " },    [LOG_INFO] = { "info", "" },
+    [LOG_VERBOSE] = { "verbose", "" },       [LOG_DEBUG] = { "debug", "debug:  " },
     [LOG_DEBUG2] = { "debug2", "debug2: " }, [LOG_DEBUG3] = { "debug3", "debug3: " },
 };
 
@@ -76,7 +76,7 @@ enum log_level log_parse_level(const char *s)
             return (enum log_level)i;
     if (strcasecmp(s, "debug4") == 0 || strcasecmp(s, "debug5") == 0)
         return LOG_DEBUG3;
-    return (enum log_level)-1;
+    return (enum log_level) - 1;
 }
 
 void log_at(enum log_level level, const char *fmt, ...)

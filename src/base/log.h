@@ -1,16 +1,26 @@
 /* The log: levels as Slurm's, one line each, written to stderr and/or a file.
  * The only file-scope mutable state in the suite (HOUSE section 7).
- * Line: "[2026-11-23T05:47:00.123] error: text"; on stderr of daemons and commands "NAME: error: text".
+ * Line: "[2026-11-23T05:47:00.123] error: text"; on stderr "NAME: error: text".
  * Control characters in the text are written as \xNN (security R13). */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 #include <stdarg.h>
 
-enum log_level { LOG_QUIET, LOG_FATAL, LOG_ERROR, LOG_INFO, LOG_VERBOSE, LOG_DEBUG, LOG_DEBUG2, LOG_DEBUG3 };
+enum log_level {
+    LOG_QUIET,
+    LOG_FATAL,
+    LOG_ERROR,
+    LOG_INFO,
+    LOG_VERBOSE,
+    LOG_DEBUG,
+    LOG_DEBUG2,
+    LOG_DEBUG3,
+};
 
 void log_init(const char *program, enum log_level stderr_level);
-int log_to_file(const char *path, enum log_level level); /* 0 or -errno; NULL closes; reopen by calling again */
+/* 0 or -errno; NULL closes; reopen by calling again. */
+int log_to_file(const char *path, enum log_level level);
 void log_set_stderr(enum log_level level);
 enum log_level log_parse_level(const char *s); /* "info", "debug2", "3"; -1 cast when unknown */
 

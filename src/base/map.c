@@ -1,6 +1,6 @@
-/* Hash maps by open addressing with linear probing.  A slot is empty while its value is NULL and dead
- * while its value is DEAD; that is why NULL cannot be stored.  Deleting never moves a slot, so the
- * entry just visited may be deleted during a walk. */
+/* Hash maps by open addressing with linear probing.  A slot is empty while its value is NULL and
+ * dead while its value is DEAD; that is why NULL cannot be stored.  Deleting never moves a slot, so
+ * the entry just visited may be deleted during a walk. */
 #include "base/map.h"
 #include "base/xalloc.h"
 

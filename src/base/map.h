@@ -1,6 +1,6 @@
 /* Hash map from a 64-bit key or a byte string to a pointer-sized value.
- * Strings are not copied: intern them or keep them alive as long as the entry.  Values are never NULL.
- * The entry just visited may be deleted during a walk; anything else ends the walk. */
+ * Strings are not copied: intern them or keep them alive as long as the entry.  Values are never
+ * NULL. The entry just visited may be deleted during a walk; anything else ends the walk. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
@@ -36,7 +36,8 @@ void *smap_get(const struct smap *m, const char *key);
 void *smap_del(struct smap *m, const char *key);
 bool smap_next(const struct smap *m, uint32_t *at, const char **ret_key, void **ret_value);
 
-uint64_t hash_bytes(const void *p, size_t len, uint64_t seed); /* fast, not for adversaries who can measure */
+/* Fast; not for adversaries who can measure. */
+uint64_t hash_bytes(const void *p, size_t len, uint64_t seed);
 uint64_t hash_u64(uint64_t x);
 
 #endif

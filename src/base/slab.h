@@ -20,9 +20,9 @@ struct slab {
 
 void slab_init(struct slab *s, size_t item_size);
 void slab_fini(struct slab *s);
-void *slab_new(struct slab *s, struct slab_ref *ret);  /* zeroed object */
-void slab_free(struct slab *s, struct slab_ref ref);   /* a stale ref is a bug: asserts */
+void *slab_new(struct slab *s, struct slab_ref *ret);      /* zeroed object */
+void slab_free(struct slab *s, struct slab_ref ref);       /* a stale ref is a bug: asserts */
 void *slab_get(const struct slab *s, struct slab_ref ref); /* NULL when stale */
-void *slab_at(const struct slab *s, uint32_t at);      /* live object at an index, or NULL: for loops */
+void *slab_at(const struct slab *s, uint32_t at); /* live object at an index, or NULL: for loops */
 
 #endif

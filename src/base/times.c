@@ -15,7 +15,7 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
-/* What the colon-separated numbers of a span mean, by how many there are and whether days came first. */
+/* What the numbers of a span mean: by whether days came first, and how many colons there are. */
 static const int64_t units[2][3][3] = {
     { { MINUTE }, { MINUTE, 1 }, { HOUR, MINUTE, 1 } },
     { { HOUR }, { HOUR, MINUTE }, { HOUR, MINUTE, 1 } },
@@ -40,7 +40,8 @@ int times_parse_seconds(const char *s, uint32_t *ret_s, struct err *e)
     if (span(s, &total) < 0)
         return err_set(e, EINVAL,
                        "invalid time \"%.40s\": expected minutes, [hours:]minutes:seconds, "
-                       "days-hours[:minutes[:seconds]] or UNLIMITED", s);
+                       "days-hours[:minutes[:seconds]] or UNLIMITED",
+                       s);
     if (total >= TIMES_INFINITE)
         return err_set(e, ERANGE, "time \"%.40s\" is too long", s);
     *ret_s = (uint32_t)total;
@@ -54,8 +55,7 @@ int times_parse_minutes(const char *s, uint32_t *ret_min, struct err *e)
 
     if (r < 0)
         return r;
-    *ret_min = seconds == TIMES_INFINITE ? TIMES_INFINITE
-                                         : seconds / 60 + (seconds % 60 != 0);
+    *ret_min = seconds == TIMES_INFINITE ? TIMES_INFINITE : seconds / 60 + (seconds % 60 != 0);
     return 0;
 }
 
@@ -118,8 +118,9 @@ char *times_point(int64_t t, int64_t now, const char *fmt, const char *zero, cha
         fmt = iso;
     else if (strcasecmp(fmt, "relative") == 0)
         fmt = relative_format(&tm, &today);
+/* the format is the user's own; the buffer bounds what it can do */
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the user's own format, bounded by the buffer */
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
     if (strftime(buf, TIMES_TEXT, fmt, &tm) == 0 && strftime(buf, TIMES_TEXT, iso, &tm) == 0)
         snprintf(buf, TIMES_TEXT, "INVALID");
 #pragma GCC diagnostic pop
@@ -141,7 +142,7 @@ int times_parse_size_mb(const char *s, char unit, uint64_t *ret_mb, struct err *
     }
     char suffix = *p ? *p : (unit ? unit : 'M');
     const char *letter = strchr(letters, toupper((unsigned char)suffix));
-    if (!is_good || !letter || (*p && p[1]))
+    if (!is_good || !letter || (*p && p[1] && strcasecmp(p + 1, "B") != 0))
         return err_set(e, EINVAL, "invalid size \"%.40s\": expected a number and K, M, G or T", s);
 
     /* below 2^57 * 2^40: 128 bits hold it whatever was typed */
@@ -165,22 +166,23 @@ static bool number(const char **s, int64_t *ret)
 
 static int span(const char *s, int64_t *ret)
 {
-    int64_t v[3], total = 0;
-    int n = 0, has_days = 0;
+    int64_t v[3], days = 0, total = 0;
+    const char *after = s;
+    int n = 0;
 
-    for (;; s++) {
-        if (n == 3 || !number(&s, &v[n++]))
-            return -EINVAL;
-        if (*s == '-' && n == 1 && !has_days) {
-            total = v[0] * DAY;
-            has_days = 1;
-            n = 0;
-        } else if (*s != ':') {
-            break;
-        }
+    bool has_days = number(&after, &days) && *after == '-';
+    if (has_days) {
+        total = days * DAY;
+        s = after + 1;
     }
-    if (*s != '\0')
-        return -EINVAL;
+    if (!has_days || *s != '\0') { /* "1-" is a day */
+        do {
+            if (n == 3 || !number(&s, &v[n++]))
+                return -EINVAL;
+        } while (*s++ == ':');
+        if (s[-1] != '\0')
+            return -EINVAL;
+    }
     for (int i = 0; i < n; i++)
         total += v[i] * units[has_days][n - 1][i];
     *ret = total;

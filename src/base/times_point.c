@@ -58,8 +58,10 @@ int times_parse_point(const char *s, int64_t now, int past, int64_t *ret, struct
             r = resolve(&p, now, past, &found);
     }
     if (r < 0)
-        return err_set(e, EINVAL, "invalid time \"%.40s\": expected for example 17:30, "
-                       "2026-11-23T17:30, tomorrow or now+2hours", s);
+        return err_set(e, EINVAL,
+                       "invalid time \"%.40s\": expected for example 17:30, "
+                       "2026-11-23T17:30, tomorrow or now+2hours",
+                       s);
     *ret = found;
     return 0;
 }
@@ -84,8 +86,8 @@ static int word(const char **s, size_t len, struct point *p)
         const char *name;
         int day_offset, hour; /* -1: says nothing about it */
     } words[] = {
-        { "today", 0, -1 },    { "tomorrow", 1, -1 }, { "midnight", -1, 0 }, { "elevenses", -1, 11 },
-        { "noon", -1, 12 },    { "fika", -1, 15 },    { "teatime", -1, 16 },
+        { "today", 0, -1 }, { "tomorrow", 1, -1 }, { "midnight", -1, 0 }, { "elevenses", -1, 11 },
+        { "noon", -1, 12 }, { "fika", -1, 15 },    { "teatime", -1, 16 },
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -175,7 +177,7 @@ static int time_of_day(const char **s, const struct figures *f, struct point *p)
     p->second = f->n == 3 ? f->v[2] : 0;
     bool is_am = strncasecmp(after, "am", 2) == 0, is_pm = strncasecmp(after, "pm", 2) == 0;
     if (is_am || is_pm) {
-        if (p->hour < 1 || p->hour > 12)
+        if (p->hour > 12)
             return -EINVAL;
         p->hour = p->hour % 12 + (is_pm ? 12 : 0);
         *s = after + 2;
@@ -183,16 +185,16 @@ static int time_of_day(const char **s, const struct figures *f, struct point *p)
     return p->hour < 24 && p->minute < 60 && p->second < 60 ? 0 : -EINVAL;
 }
 
-/* Moves *at by what follows "now": nothing, or a sign, a count and a unit, of which the first letters
- * are enough. */
+/* Moves *at by what follows "now": nothing, or a sign, a count and a unit, of which the first
+ * letters are enough. */
 static int now_offset(const char *s, int64_t *at)
 {
     static const struct {
         const char *name;
         int64_t seconds;
     } units[] = {
-        { "seconds", 1 }, { "minutes", 60 }, { "hours", 3600 }, { "days", 86400 },
-        { "weeks", 604800 },
+        { "seconds", 1 },  { "minutes", 60 },   { "hours", 3600 },
+        { "days", 86400 }, { "weeks", 604800 },
     };
     int64_t count = 0, seconds = 0;
     int digits = 0;

@@ -15,21 +15,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "net/frame.h"
 #include "net/loop.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-#define FRAME_MAGIC 0x534C5531u
-#define FRAME_REPLY 1u
-#define FRAME_ERROR 2u
-
-struct frame {
-    uint16_t opcode, flags;
-    uint32_t request;    /* id chosen by the asking side; the same id in a retry means the same request */
-    const uint8_t *body; /* valid during the callback only */
-    uint32_t len;
-};
 
 struct peer {
     uid_t uid;           /* from the kernel or the credential, never from the message */
@@ -53,37 +43,56 @@ struct conn_ops {
     void (*closed)(void *ctx, struct conn *c, const char *why);
 };
 
-/* Listening: accepts until removed.  Peers get `ops`.  Over CONN_UNAUTH_MAX the oldest unknown
- * peer is dropped. */
+struct tcp_address {
+    const char *host; /* a number, or a name that is looked up at once; NULL to listen everywhere */
+    uint16_t port;
+};
+
+/* Listening: accepts until freed.  Peers get `ops`.  Over CONN_UNAUTH_MAX the oldest unknown
+ * peer is dropped.  A unix path starting with '@' is an abstract name; a real one gets mode
+ * 0777, and a stale socket in its place is replaced. */
 struct listener;
-int listener_tcp(struct loop *l, const char *host, uint16_t port, const struct conn_ops *ops, void *ctx,
+int listener_tcp(struct loop *l, const struct tcp_address *at, const struct conn_ops *ops, void *ctx,
                  struct listener **ret, struct err *e);
-/* path starting with '@' is an abstract name.  Mode 0777 for real paths. */
 int listener_unix(struct loop *l, const char *path, const struct conn_ops *ops, void *ctx,
                   struct listener **ret, struct err *e);
-void listener_free(struct listener *s); /* accepts NULL; connections live on */
+uint16_t listener_port(const struct listener *s); /* the real one when 0 was asked for */
+void listener_free(struct listener *s);           /* accepts NULL; connections live on */
 
-/* Dialling, never blocking.  For TCP: hello (packed `hello` message) and psk (32 bytes) as made
- * by auth/client. */
-int conn_dial_tcp(struct loop *l, const char *host, uint16_t port, const struct conn_ops *ops, void *ctx,
-                  const struct buf *hello, const uint8_t psk[32], struct conn **ret, struct err *e);
+/* What dialling over TCP takes: a packed `hello` and its 32 secret bytes, as made by
+ * auth/client. */
+struct tcp_dial {
+    struct tcp_address to;
+    const void *hello;
+    uint32_t hello_len;
+    const uint8_t *psk;
+};
+
+/* Dialling never blocks, save for the look-up of a name.  ready() or closed() follows from the
+ * loop. */
+int conn_dial_tcp(struct loop *l, const struct tcp_dial *d, const struct conn_ops *ops, void *ctx,
+                  struct conn **ret, struct err *e);
 int conn_dial_unix(struct loop *l, const char *path, const struct conn_ops *ops, void *ctx,
                    struct conn **ret, struct err *e);
-int conn_adopt(struct loop *l, int fd, const struct conn_ops *ops, void *ctx, struct conn **ret); /* socketpair */
+/* One end of a socketpair, which is then the connection's. */
+int conn_adopt(struct loop *l, int fd, const struct conn_ops *ops, void *ctx, struct conn **ret);
 
+/* The answers to hello().  The reason of a refusal goes to the log, and to the peer as an error
+ * frame. */
 void conn_authenticated(struct conn *c, uid_t uid, gid_t gid, const uint8_t psk[32]);
-void conn_refuse(struct conn *c, const char *why); /* the reason goes to the log, and to the peer as an error frame */
+void conn_refuse(struct conn *c, const char *why);
 
 /* Queues a frame; written when the loop gets there.  A peer that lets CONN_OUT_MAX pile up is
  * closed. */
-void conn_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request, const void *body, size_t len);
+void conn_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request, const void *body,
+               size_t len);
 void conn_flush(struct conn *c); /* tries to write now */
-void conn_close(struct conn *c); /* after what is queued was written; closed() is called from the loop */
+void conn_close(struct conn *c); /* after what is queued was written; closed() comes from the loop */
 
-uint64_t conn_id(const struct conn *c);          /* unique for the life of the process */
+uint64_t conn_id(const struct conn *c);              /* unique for the life of the process */
 struct conn *conn_find(struct loop *l, uint64_t id); /* NULL when gone */
 const struct peer *conn_peer(const struct conn *c);
-void *conn_user(const struct conn *c);           /* a pointer the owner hangs on it */
+void *conn_user(const struct conn *c); /* a pointer the owner hangs on it */
 void conn_set_user(struct conn *c, void *user);
 
 #endif

@@ -29,8 +29,8 @@ struct option; /* <getopt.h> */
 
 struct daemon {
     const char *name;
-    /* Extra getopt letters, e.g. "N:d:C", seen by option().  One that the frame has too ("DFf:cvhV")
-     * is the daemon's then. */
+    /* Extra getopt letters, e.g. "N:d:C", seen by option().  One that the frame has too
+     * ("DFf:cvhV") is the daemon's then. */
     const char *options;
     /* NULL, or rows whose val is a letter of either; values above 255 are the daemon's. */
     const struct option *long_options;

@@ -104,10 +104,10 @@ void loop_free(struct loop *l)
         return;
     if (l->ext.free)
         l->ext.free(l->ext.ctx);
+    heap_fini(&l->timers);
     bury(&l->alive);
     bury(&l->steady);
     bury(&l->dead);
-    heap_fini(&l->timers);
     if (l->signals >= 0)
         close(l->signals);
     close(l->epoll);
@@ -298,7 +298,6 @@ void loop_set_timer(struct loop_timer *t, int64_t after_ms)
     if (t->source.dead)
         return;
     heap_remove(&t->source.loop->timers, t->at);
-    t->at = 0;
     if (after_ms >= 0)
         heap_push(&t->source.loop->timers, clock_mono_ns() + after_ms * MS, t, &t->at);
 }
@@ -322,7 +321,6 @@ static void run_timers(struct loop *l)
         if (!top || top->key > now)
             return;
         struct loop_timer *t = heap_pop(&l->timers);
-        t->at = 0;
         t->fn(t->ctx);
     }
 }

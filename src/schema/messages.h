@@ -1,5 +1,6 @@
 /* Rows to structs: the first half of the only clever macros in the tree (the second is messages.c).
- * `MSG(job_id, ...) F(1, U32, job_id, ...) END(job_id)` becomes `struct job_id { uint32_t job_id; };` */
+ * `MSG(job_id, ...) F(1, U32, job_id, ...) END(job_id)` becomes `struct job_id { uint32_t job_id;
+ * };` */
 #ifndef SCHEMA_MESSAGES_H
 #define SCHEMA_MESSAGES_H
 
@@ -54,6 +55,7 @@ typedef struct opt_u32 kind_OPT_U32;
 typedef struct opt_u64 kind_OPT_U64;
 typedef struct opt_i64 kind_OPT_I64;
 
+/* clang-format off: it cannot see that these macros open and close one scope together. */
 #define MSG(type, doc) struct type {
 #define F(tag, kind, member, json, doc) kind_##kind member;
 #define ONE(tag, type, member, json, doc) struct type *member;
@@ -85,6 +87,8 @@ typedef struct opt_i64 kind_OPT_I64;
 #undef LIST
 #undef GONE
 #undef END
+
+/* clang-format on */
 
 /* Every message, for tests and tools that walk all of them. */
 extern const struct desc *const all_descs[];

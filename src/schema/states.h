@@ -20,7 +20,8 @@ enum job_state_flag {
 #undef STATE
 #undef FLAG
 
-const char *state_long(uint32_t state, uint32_t flags);  /* "COMPLETING"; an unknown number gives "?" */
+const char *state_long(uint32_t state,
+                       uint32_t flags); /* "COMPLETING"; an unknown number gives "?" */
 const char *state_short(uint32_t state, uint32_t flags);
 /* Long or short name in any case: fills base (flag == 0) or flag.  False when nobody knows it. */
 bool state_parse(const char *text, uint32_t *ret_state, uint32_t *ret_flag);

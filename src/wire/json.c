@@ -47,7 +47,12 @@ static void close_bracket(struct writer *w, char c)
 /* Length of the well-formed UTF-8 sequence at s, or 0 (RFC 3629). */
 static size_t utf8_len(const unsigned char *s)
 {
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    size_t n = s[0] < 0x80   ? 1
+               : s[0] < 0xc2 ? 0
+               : s[0] < 0xe0 ? 2
+               : s[0] < 0xf0 ? 3
+               : s[0] < 0xf5 ? 4
+                             : 0;
 
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80)
@@ -84,8 +89,8 @@ void json_write_string(const char *text, struct buf *out)
 static void optional(struct writer *w, bool set, bool infinite, int64_t v)
 {
     if (w->flags & JSON_SLURM)
-        buf_printf(w->out, "{\"set\":%s,\"infinite\":%s,\"number\":%" PRId64 "}", set ? "true" : "false",
-                   infinite ? "true" : "false", set && !infinite ? v : 0);
+        buf_printf(w->out, "{\"set\":%s,\"infinite\":%s,\"number\":%" PRId64 "}",
+                   set ? "true" : "false", infinite ? "true" : "false", set && !infinite ? v : 0);
     else if (set)
         buf_printf(w->out, "%" PRId64, v);
     else
@@ -191,7 +196,8 @@ static void value(struct writer *w, const struct field *f, const void *p)
     }
 }
 
-/* Left out: sub-messages that are not there, and (unless asked for) optional numbers that are not set. */
+/* Left out: sub-messages that are not there, and (unless asked for) optional numbers that are not
+ * set. */
 static bool is_absent(const struct field *f, const void *p, unsigned flags)
 {
     switch ((enum kind)f->kind) {

@@ -1,7 +1,8 @@
 /* Pack and unpack: what wire.h promises, by loops over descriptors.
  *
- * Encoding is protobuf's: a varint key (tag << 3 | type), then a varint or a length and so many bytes.
- * Signed numbers are zigzag; F64 is fixed64.  All reading goes through struct cursor: base, end, sticky error. */
+ * Encoding is protobuf's: a varint key (tag << 3 | type), then a varint or a length and so many
+ * bytes. Signed numbers are zigzag; F64 is fixed64.  All reading goes through struct cursor: base,
+ * end, sticky error. */
 #include "wire/wire.h"
 
 #include "base/cleanup.h"
@@ -57,8 +58,8 @@ static void put_blob(struct buf *b, const struct field *f, const void *p, size_t
     buf_put(b, p, len);
 }
 
-/* A nested body goes in behind a one-byte length, which is widened afterwards when that was too small:
- * nearly all are short, and the message is walked once. */
+/* A nested body goes in behind a one-byte length, which is widened afterwards when that was too
+ * small: nearly all are short, and the message is walked once. */
 static size_t nested_begin(struct buf *b, const struct field *f)
 {
     put_key(b, f, WT_LEN);
@@ -79,7 +80,7 @@ static void nested_end(struct buf *b, size_t start)
         memmove(b->data + start + extra, b->data + start, len);
     }
     uint8_t *at = b->data + start - 1;
-    for (size_t v = len; ; v >>= 7) {
+    for (size_t v = len;; v >>= 7) {
         *at++ = (uint8_t)(v >= 0x80 ? (v & 0x7f) | 0x80 : v);
         if (v < 0x80)
             break;
@@ -263,7 +264,8 @@ static void *take(struct reader *r, size_t n, size_t size)
     return arena_calloc(r->arena, n ? n : 1, size ? size : 1);
 }
 
-static int malformed(struct reader *r, const struct desc *d, const struct field *f, const char *what)
+static int malformed(struct reader *r, const struct desc *d, const struct field *f,
+                     const char *what)
 {
     return err_set(r->e, EBADMSG, "message %s, field %s: %s", d->name, f ? f->name : "?", what);
 }
@@ -334,7 +336,8 @@ static void store_number(const struct field *f, void *p, uint64_t v)
     }
 }
 
-/* A C string from a slice; NULL when it holds a NUL (it could not be told from a shorter one) or memory is out. */
+/* A C string from a slice; NULL when it holds a NUL (it could not be told from a shorter one) or
+ * memory is out. */
 static const char *slice_str(struct reader *r, const struct cursor *s)
 {
     size_t len = (size_t)(s->end - s->at);
@@ -345,7 +348,8 @@ static const char *slice_str(struct reader *r, const struct cursor *s)
     return arena_strndup(r->arena, (const char *)s->at, len);
 }
 
-/* Repeated members grow by doubling; the capacity is the next power of two of n, so it needs no field. */
+/* Repeated members grow by doubling; the capacity is the next power of two of n, so it needs no
+ * field. */
 static void *list_slot(struct reader *r, struct any_list *l, size_t size)
 {
     bool full = (l->n & (l->n - 1)) == 0; /* 0, 1, 2, 4, 8 ... */
@@ -375,8 +379,8 @@ static int unpack_sub(struct reader *r, const struct desc *d, struct cursor c, v
     return rc;
 }
 
-static int unpack_u32s(struct reader *r, const struct desc *d, const struct field *f, struct cursor s,
-                       struct u32s *ret)
+static int unpack_u32s(struct reader *r, const struct desc *d, const struct field *f,
+                       struct cursor s, struct u32s *ret)
 {
     while (s.at < s.end) {
         uint64_t v = get_varint(&s);
@@ -389,8 +393,8 @@ static int unpack_u32s(struct reader *r, const struct desc *d, const struct fiel
     return 0;
 }
 
-static int unpack_slice(struct reader *r, const struct desc *d, const struct field *f, struct cursor s,
-                        void *p)
+static int unpack_slice(struct reader *r, const struct desc *d, const struct field *f,
+                        struct cursor s, void *p)
 {
     void *slot;
     const char *text;
@@ -435,8 +439,8 @@ static int unpack_slice(struct reader *r, const struct desc *d, const struct fie
     }
 }
 
-static int unpack_field(struct reader *r, const struct desc *d, const struct field *f, struct cursor *c,
-                        void *p)
+static int unpack_field(struct reader *r, const struct desc *d, const struct field *f,
+                        struct cursor *c, void *p)
 {
     if (wire_type(f) == WT_VARINT) {
         store_number(f, p, get_varint(c));
@@ -504,7 +508,8 @@ static int unpack_body(struct reader *r, const struct desc *d, struct cursor c, 
     return 0;
 }
 
-int wire_unpack(const struct desc *d, const void *data, size_t len, struct arena *a, void *ret, struct err *e)
+int wire_unpack(const struct desc *d, const void *data, size_t len, struct arena *a, void *ret,
+                struct err *e)
 {
     struct reader r = { a, (size_t)WIRE_ALLOC_FACTOR * len + WIRE_ALLOC_SLACK, 0, e };
     struct cursor c = { data, (const uint8_t *)data + len, false };

@@ -8,14 +8,16 @@
 #include "base/err.h"
 #include "schema/messages.h"
 
-/* Appends the packed message.  Fields that are absent (see desc.h) are not written.  Never fails. */
+/* Appends the packed message.  Fields that are absent (see desc.h) are not written.  Never fails.
+ */
 void wire_pack(const struct desc *d, const void *msg, struct buf *out);
 
 /* Fills *ret (d->size bytes, cleared first); strings, lists and sub-messages live in the arena.
- * STR members are never NULL afterwards.  Unknown tags are skipped; a known tag with another wire type, a
- * truncated or over-long body, nesting beyond WIRE_DEPTH_MAX, or more memory than WIRE_ALLOC_FACTOR * len +
- * WIRE_ALLOC_SLACK is an error naming message and field. */
-int wire_unpack(const struct desc *d, const void *data, size_t len, struct arena *a, void *ret, struct err *e);
+ * STR members are never NULL afterwards.  Unknown tags are skipped; a known tag with another wire
+ * type, a truncated or over-long body, nesting beyond WIRE_DEPTH_MAX, or more memory than
+ * WIRE_ALLOC_FACTOR * len + WIRE_ALLOC_SLACK is an error naming message and field. */
+int wire_unpack(const struct desc *d, const void *data, size_t len, struct arena *a, void *ret,
+                struct err *e);
 
 /* The same, with the struct allocated in the arena too. */
 int wire_unpack_new(const struct desc *d, const void *data, size_t len, struct arena *a, void **ret,

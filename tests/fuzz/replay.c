@@ -1,7 +1,7 @@
 /* Feeds every file of the directories given to one fuzz target, so that what the fuzzers once found
- * stays found under any compiler: `meson test --suite fuzz`.  Linked with libFuzzer (run.sh) the same
- * program searches instead.  A directory that is missing or empty is a failure: a test that reads
- * nothing would pass for ever. */
+ * stays found under any compiler: `meson test --suite fuzz`.  Linked with libFuzzer (run.sh) the
+ * same program searches instead.  A directory that is missing or empty is a failure: a test that
+ * reads nothing would pass for ever. */
 #include "base/cleanup.h"
 
 #include <dirent.h>

@@ -6,9 +6,12 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build-fuzz
 
-[ -d "$build" ] || CC=clang meson setup "$build" "$root" -Dwerror=false \
-    -Db_sanitize=address,undefined -Db_lundef=false -Dc_args='-fsanitize=fuzzer-no-link' \
-    -Dc_link_args='-fsanitize=fuzzer -Wl,-u,LLVMFuzzerRunDriver'
+# Linking with -fsanitize=fuzzer would bring a second main; replay.c calls this driver where it is there.
+driver=$(clang -print-runtime-dir)/libclang_rt.fuzzer_no_main-$(uname -m).a
+
+[ -f "$build/build.ninja" ] || CC=clang meson setup "$build" "$root" -Dwerror=false \
+    -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link \
+    -Dc_link_args="-Wl,-u,LLVMFuzzerRunDriver $driver -lstdc++ -lm"
 ninja -C "$build" -j2 "replay_$1"
 
 found=$(mktemp -d)

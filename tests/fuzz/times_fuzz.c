@@ -1,4 +1,4 @@
-/* Any text as a span, a point in time and a size; what was understood must be shown and read back. */
+/* Any text as a span, a point in time and a size; what was understood is shown and read back. */
 #include "base/arena.h"
 #include "base/times.h"
 

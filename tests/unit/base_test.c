@@ -193,7 +193,7 @@ static void objects_never_move(void **state)
     slab_fini(&s);
 }
 
-/* Every operation against the obvious one on an array of flags, at sizes around the word borders. */
+/* Every operation against the obvious one on an array of flags, at sizes near the word borders. */
 static void bitmaps_agree_with_flags(void **state)
 {
     static const uint32_t sizes[] = { 0, 1, 63, 64, 65, 127, 128, 1000 };
@@ -464,16 +464,15 @@ static void the_monotonic_clock_does_not_go_back(void **state)
 
 int main(void)
 {
-    return RUN(T(an_error_is_worded_once_and_located_as_it_passes),
-               T(long_errors_are_cut_and_stay_terminated), T(duplicates_of_nothing_are_empty),
-               T(an_arena_hands_out_zeroed_aligned_memory_even_after_a_reset),
-               T(an_arena_copies_and_formats), T(bytes_grow_and_drop),
-               T(printing_more_than_the_room_left_is_not_cut),
-               T(a_stale_handle_resolves_to_nothing), T(objects_never_move),
-               T(bitmaps_agree_with_flags), T(the_next_bit_is_found_from_anywhere),
-               T(a_map_agrees_with_an_array), T(a_map_of_names_agrees_too),
-               T(different_bytes_hash_differently),
-               T(a_heap_gives_smallest_first_and_ties_in_order), T(entries_leave_a_heap_by_handle),
-               T(a_list_may_lose_the_current_entry_in_a_loop), T(equal_names_are_one_pointer),
-               T(the_monotonic_clock_does_not_go_back));
+    return RUN(
+        T(an_error_is_worded_once_and_located_as_it_passes),
+        T(long_errors_are_cut_and_stay_terminated), T(duplicates_of_nothing_are_empty),
+        T(an_arena_hands_out_zeroed_aligned_memory_even_after_a_reset),
+        T(an_arena_copies_and_formats), T(bytes_grow_and_drop),
+        T(printing_more_than_the_room_left_is_not_cut), T(a_stale_handle_resolves_to_nothing),
+        T(objects_never_move), T(bitmaps_agree_with_flags), T(the_next_bit_is_found_from_anywhere),
+        T(a_map_agrees_with_an_array), T(a_map_of_names_agrees_too),
+        T(different_bytes_hash_differently), T(a_heap_gives_smallest_first_and_ties_in_order),
+        T(entries_leave_a_heap_by_handle), T(a_list_may_lose_the_current_entry_in_a_loop),
+        T(equal_names_are_one_pointer), T(the_monotonic_clock_does_not_go_back));
 }

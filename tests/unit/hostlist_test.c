@@ -62,12 +62,12 @@ static void a_bad_list_is_refused_by_name_and_leaves_the_result_alone(void **sta
         { "n[a-b]", "host list: \"n[a-b]\": expected a number or a range, found \"a-b\"", EINVAL },
         { "n[1][2][3]", "host list: \"n[1][2][3]\": more than 2 bracket groups", EINVAL },
         { "n\x1b", "host list: \"n\x1b\": a control character in a name", EINVAL },
-        { "n[1-4000000000]",
-          "host list: \"n[1-4000000000]\" brings it to more than 65536 names", E2BIG },
+        { "n[1-4000000000]", "host list: \"n[1-4000000000]\" brings it to more than 65536 names",
+          E2BIG },
         { "n[1-60000]m[1-60000]",
           "host list: \"n[1-60000]m[1-60000]\" brings it to more than 65536 names", E2BIG },
-        { "n[1-40000],m[1-40000]",
-          "host list: \"m[1-40000]\" brings it to more than 65536 names", E2BIG },
+        { "n[1-40000],m[1-40000]", "host list: \"m[1-40000]\" brings it to more than 65536 names",
+          E2BIG },
     };
     const char *untouched[] = { "untouched" };
     struct arena a = { 0 };

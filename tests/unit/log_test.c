@@ -54,7 +54,8 @@ static void lines_carry_time_and_level_and_cannot_be_forged(void **state)
     read_back(text, sizeof text);
 
     assert_int_equal(sscanf(text, "[%4d-%2d-%2dT%2d:%2d:%2d.%3d] %n", &year, &month, &day, &hour,
-                            &minute, &second, &ms, &end), 7);
+                            &minute, &second, &ms, &end),
+                     7);
     assert_int_equal(end, 26);
     snprintf(expected, sizeof expected, "error: no such user: a\\x0a[2026-01-01] b\\x1b[0m\\x7f\n");
     assert_memory_equal(text + end, expected, strlen(expected));
@@ -87,7 +88,8 @@ static void a_limiter_counts_what_it_left_out(void **state)
     limit.next_ns = 0; /* the hour is over */
     log_limited(&limit, 3600, LOG_INFO, "line 5");
     read_back(text, sizeof text);
-    assert_string_equal(strchr(text, ' ') + 1 + strlen("line 0\n") + 26, "line 5 (4 like it left out)\n");
+    assert_string_equal(strchr(text, ' ') + 1 + strlen("line 0\n") + 26,
+                        "line 5 (4 like it left out)\n");
 }
 
 static void a_file_that_cannot_be_opened_leaves_the_old_one(void **state)
@@ -133,9 +135,9 @@ static void levels_are_read_by_name_and_number(void **state)
     assert_int_equal(log_parse_level("0"), LOG_QUIET);
     assert_int_equal(log_parse_level("3"), LOG_INFO);
     assert_int_equal(log_parse_level("9"), LOG_DEBUG3);
-    assert_int_equal(log_parse_level("loud"), (enum log_level)-1);
-    assert_int_equal(log_parse_level("33"), (enum log_level)-1);
-    assert_int_equal(log_parse_level(""), (enum log_level)-1);
+    assert_int_equal(log_parse_level("loud"), (enum log_level) - 1);
+    assert_int_equal(log_parse_level("33"), (enum log_level) - 1);
+    assert_int_equal(log_parse_level(""), (enum log_level) - 1);
 }
 
 int main(void)

@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 /* Runs the test functions named; the value is main's. */
-#define RUN(...)                                                 \
-    ({                                                           \
-        const struct CMUnitTest tests_[] = { __VA_ARGS__ };      \
-        cmocka_run_group_tests(tests_, NULL, NULL);              \
+#define RUN(...)                                            \
+    ({                                                      \
+        const struct CMUnitTest tests_[] = { __VA_ARGS__ }; \
+        cmocka_run_group_tests(tests_, NULL, NULL);         \
     })
 #define T(function) cmocka_unit_test(function)
 

@@ -1,4 +1,5 @@
-/* The walkers keep every message: unpack(pack(m)) = m for random m of every type; damage never crashes them. */
+/* The walkers keep every message: unpack(pack(m)) = m for random m of every type; damage never
+ * crashes them. */
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/map.h"
@@ -33,7 +34,8 @@ static void every_message_round_trips(void **state)
     arena_fini(&a);
 }
 
-/* Any byte changed, any truncation: an error or another message, never a crash, never unbounded memory. */
+/* Any byte changed, any truncation: an error or another message, never a crash, never unbounded
+ * memory. */
 static void damage_is_survived(void **state)
 {
     struct arena a = { 0 }, b_arena = { 0 };
@@ -68,7 +70,8 @@ static void damage_is_survived(void **state)
     arena_fini(&b_arena);
 }
 
-/* The bytes are protobuf's: checked by hand against the encoding document's own example (150 = 96 01). */
+/* The bytes are protobuf's: checked by hand against the encoding document's own example (150 = 96
+ * 01). */
 static void bytes_are_protobuf(void **state)
 {
     static const uint8_t want[] = { 0x08, 0x96, 0x01, 0x12, 0x01, 'x' };
@@ -84,8 +87,9 @@ static void bytes_are_protobuf(void **state)
 static void unknown_tags_are_skipped(void **state)
 {
     /* tag 90 varint, tag 91 bytes, tag 92 fixed64, tag 93 fixed32, then code = 5 */
-    static const uint8_t in[] = { 0xd0, 0x05, 0x07, 0xda, 0x05, 0x02, 'h', 'i', 0xe1, 0x05, 1, 2, 3, 4, 5, 6, 7, 8,
-                                  0xed, 0x05, 1, 2, 3, 4, 0x08, 0x05 };
+    static const uint8_t in[] = { 0xd0, 0x05, 0x07, 0xda, 0x05, 0x02, 'h',  'i', 0xe1,
+                                  0x05, 1,    2,    3,    4,    5,    6,    7,   8,
+                                  0xed, 0x05, 1,    2,    3,    4,    0x08, 0x05 };
     struct arena a = { 0 };
     struct error_info m;
 
@@ -108,7 +112,8 @@ static void wrong_types_and_depth_are_refused(void **state)
     arena_fini(&a);
 }
 
-/* Two rows of one message never share a tag, and tags ascend: the packer's order is the parser's hint. */
+/* Two rows of one message never share a tag, and tags ascend: the packer's order is the parser's
+ * hint. */
 static void tags_ascend(void **state)
 {
     for (unsigned i = 0; i < all_descs_count; i++) {
@@ -134,7 +139,8 @@ static void json_escapes_and_nests(void **state)
 
     json_write(&desc_conf_info, &m, 0, &b);
     assert_string_equal(buf_str(&b),
-                        "{\"config\":[{\"key\":\"a\\\"b\\\\\\u000a\",\"value\":\"\xef\xbf\xbd\xc3\xa9\",\"op\":\"\"}],"
+                        "{\"config\":[{\"key\":\"a\\\"b\\\\\\u000a\",\"value\":"
+                        "\"\xef\xbf\xbd\xc3\xa9\",\"op\":\"\"}],"
                         "\"cluster\":\"\",\"path\":\"\",\"time\":-3,\"slurmctld\":\"\"}");
     buf_fini(&b);
 }

@@ -1,0 +1,262 @@
+/* Calls: connect, ask, ask again (client.h).
+ *
+ * On the machine of the daemon the connection is an abstract unix socket and the kernel says who is who: no
+ * credential, no TLS, nothing of OpenSSL is even initialised.  From elsewhere it is TCP, MUNGE and TLS. */
+#include "client/client.h"
+
+#include "auth/munge_client.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "client/link.h"
+#include "schema/rpc.h"
+#include "wire/wire.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TIMEOUT_MS 10000
+#define PAUSE_MIN_MS 10
+#define PAUSE_MAX_MS 500
+#define MS 1000000LL
+
+struct client {
+    struct client_target target;
+    struct link link;
+    struct tls_ctx *tls; /* made for the first TCP connection */
+    uint32_t last_request;
+};
+
+/* One call on its way: stays the same over all its attempts. */
+struct call {
+    const struct rpc *rpc;
+    struct frame request;
+    int64_t deadline;
+};
+
+static bool is_passing(int r);
+static int attempt(struct client *c, const struct call *call, struct frame *ret, struct err *e);
+static int reach(struct client *c, int64_t deadline, struct err *e);
+static int reach_host(struct client *c, const struct client_host *h, int64_t deadline,
+                      struct err *e);
+static int introduce(struct client *c, int64_t deadline, struct err *e);
+static bool is_here(const char *name);
+static void pause_ms(int64_t ms);
+static int answer(const struct frame *f, const struct rpc *rpc, struct arena *a, void **ret,
+                  struct err *e);
+static int give_up(const struct client *c, int r, struct err *e);
+
+void client_open(const struct client_target *t, struct client **ret)
+{
+    struct client *c = xcalloc(1, sizeof *c);
+
+    c->target = *t;
+    c->link = (struct link)LINK_NONE;
+    if (c->target.timeout_ms <= 0)
+        c->target.timeout_ms = TIMEOUT_MS;
+    /* Request ids of two commands of one user must differ too. */
+    if (getrandom(&c->last_request, sizeof c->last_request, 0) < 0)
+        c->last_request = (uint32_t)clock_mono_ns() ^ (uint32_t)getpid() << 16;
+    *ret = c;
+}
+
+void client_close(struct client *c)
+{
+    if (!c)
+        return;
+    link_close(&c->link);
+    tls_ctx_free(c->tls);
+    free(c);
+}
+
+int client_call(struct client *c, uint16_t opcode, const void *request, struct arena *a,
+                void **ret_reply, struct err *e)
+{
+    const struct rpc *rpc = rpc_find(opcode);
+    struct buf body = {0};
+    struct frame reply;
+    int64_t pause = PAUSE_MIN_MS;
+
+    assert(rpc);
+    wire_pack(rpc->request, request, &body);
+    const struct call call = {
+        .rpc = rpc,
+        .request = {.opcode = opcode, .request = ++c->last_request, .body = body.data,
+                    .len = (uint32_t)body.len},
+        .deadline = clock_mono_ns() + c->target.timeout_ms * MS,
+    };
+
+    int r = attempt(c, &call, &reply, e);
+    while (is_passing(r) && clock_mono_ns() + pause * MS < call.deadline) {
+        link_close(&c->link);
+        pause_ms(pause);
+        pause = pause * 2 < PAUSE_MAX_MS ? pause * 2 : PAUSE_MAX_MS;
+        r = attempt(c, &call, &reply, e);
+    }
+    buf_fini(&body);
+    if (r == 0)
+        return answer(&reply, rpc, a, ret_reply, e);
+    link_close(&c->link);
+    return give_up(c, r, e);
+}
+
+/* What may go away by itself: a daemon or munged on its way up, a broken connection. */
+static bool is_passing(int r)
+{
+    return r < 0 && r != -EACCES && r != -EMSGSIZE;
+}
+
+/* Sends the request once and waits for its answer; what is not the answer is not for us. */
+static int attempt(struct client *c, const struct call *call, struct frame *ret, struct err *e)
+{
+    int r = c->link.fd >= 0 ? 0 : reach(c, call->deadline, e);
+    if (r == 0)
+        r = link_send(&c->link, &call->request, call->deadline, e);
+    while (r == 0) {
+        r = link_receive(&c->link, call->deadline, ret, e);
+        if (r == 0 && (ret->flags & FRAME_REPLY) && ret->request == call->request.request)
+            break;
+    }
+    return r;
+}
+
+/* ---- finding the daemon */
+
+static int reach(struct client *c, int64_t deadline, struct err *e)
+{
+    int r = err_set(e, EHOSTUNREACH, "no host is configured for %s", c->target.service);
+
+    for (unsigned i = 0; i < c->target.host_count && r < 0 && r != -EACCES; i++) {
+        r = reach_host(c, &c->target.hosts[i], deadline, e);
+        if (r < 0)
+            link_close(&c->link);
+    }
+    return r;
+}
+
+static int reach_host(struct client *c, const struct client_host *h, int64_t deadline,
+                      struct err *e)
+{
+    const char *address = h->address && *h->address ? h->address : h->name;
+    char path[64];
+
+    snprintf(path, sizeof path, "@sluice/%s/%u", c->target.service, c->target.port);
+    if (is_here(h->name) && link_open_unix(&c->link, path, c->target.server_uid, NULL) == 0)
+        return 0;
+
+    int r = link_open_tcp(&c->link, &(struct tcp_address){address, c->target.port}, deadline, e);
+    return r < 0 ? r : introduce(c, deadline, e);
+}
+
+/* Hello with a credential that only SlurmUser can open.  The connection is there already: nobody bothers
+ * munged for a daemon that is down. */
+static int introduce(struct client *c, int64_t deadline, struct err *e)
+{
+    uint8_t psk[TLS_PSK_LEN];
+    char *cred = NULL;
+    struct buf body = {0};
+
+    int r = c->tls ? 0 : tls_ctx_new(&c->tls, e);
+    if (r == 0 && getrandom(psk, sizeof psk, 0) != sizeof psk)
+        r = err_errno(e, "random bytes");
+    if (r == 0 && munge_encode(c->target.munge_socket, c->target.server_uid, psk, sizeof psk,
+                               &cred, e) < 0)
+        r = -EAGAIN; /* munged is being restarted, perhaps */
+    if (r == 0) {
+        const struct hello hello = {.version = "0.1.0", .role = "client", .cred = cred,
+                                    .cluster = c->target.cluster ? c->target.cluster : "",
+                                    .node = ""};
+        wire_pack(&desc_hello, &hello, &body);
+        const struct tcp_dial d = {.hello = body.data, .hello_len = (uint32_t)body.len, .psk = psk};
+        r = link_secure(&c->link, c->tls, &d, deadline, e);
+    }
+    explicit_bzero(psk, sizeof psk);
+    buf_fini(&body);
+    free(cred);
+    return r;
+}
+
+/* Whether the name of a host is ours, written in full or short. */
+static bool is_here(const char *name)
+{
+    char own[256];
+
+    if (strcmp(name, "localhost") == 0 || strcmp(name, "127.0.0.1") == 0)
+        return true;
+    if (gethostname(own, sizeof own) < 0)
+        return false;
+    own[sizeof own - 1] = '\0';
+    size_t len = strcspn(own, "."), name_len = strcspn(name, ".");
+    if (len != name_len || strncasecmp(own, name, len) != 0)
+        return false;
+    return !own[len] || !name[len] || strcasecmp(own, name) == 0;
+}
+
+static void pause_ms(int64_t ms)
+{
+    const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * MS};
+
+    nanosleep(&t, NULL);
+}
+
+/* ---- answers */
+
+static bool wants_hints(void)
+{
+    const char *wanted = getenv("SLURM_HINTS");
+
+    return !wanted || strcmp(wanted, "0") != 0;
+}
+
+static int refused(const struct frame *f, struct arena *a, struct err *e)
+{
+    struct error_info info;
+    struct buf text = {0};
+
+    if (wire_unpack(&desc_error_info, f->body, f->len, a, &info, e) < 0)
+        return err_at(e, -EBADMSG, "answer");
+    buf_puts(&text, info.text);
+    for (unsigned i = 0; wants_hints() && i < info.hints.n; i++)
+        buf_printf(&text, "\n%s", info.hints.v[i]);
+    int r = err_set(e, info.code > 0 && info.code < INT32_MAX ? (int)info.code : EIO, "%s",
+                    buf_str(&text));
+    buf_fini(&text);
+    return r;
+}
+
+static int answer(const struct frame *f, const struct rpc *rpc, struct arena *a, void **ret,
+                  struct err *e)
+{
+    if (f->flags & FRAME_ERROR)
+        return refused(f, a, e);
+    int r = wire_unpack_new(rpc->reply, f->body, f->len, a, ret, e);
+    return r < 0 ? err_at(e, r, "answer to %s", rpc->name) : 0;
+}
+
+/* Slurm's words, then ours as a hint, for whoever wants to know more. */
+static int give_up(const struct client *c, int r, struct err *e)
+{
+    const char *unreachable = c->target.unreachable
+                                  ? c->target.unreachable
+                                  : "Unable to contact slurm controller (connect failure)";
+    char detail[300] = "";
+
+    if (e && wants_hints())
+        snprintf(detail, sizeof detail, "\n%.298s", e->text);
+    switch (-r) {
+    case ETIMEDOUT:
+        return err_set(e, CLIENT_TIMED_OUT, "Socket timed out on send/recv operation");
+    case EACCES:
+        return err_set(e, CLIENT_NOT_LET_IN, "Protocol authentication error%s", detail);
+    case EMSGSIZE:
+        return r;
+    default:
+        return err_set(e, CLIENT_UNREACHABLE, "%s%s", unreachable, detail);
+    }
+}

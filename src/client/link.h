@@ -1,0 +1,35 @@
+/* One connection of a command to a daemon, in plain blocking code with a deadline: a command has one thing to
+ * wait for, so it needs no loop.  The bytes are those of net/conn.h. */
+#ifndef CLIENT_LINK_H
+#define CLIENT_LINK_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "net/conn.h"
+#include "net/tls.h"
+
+struct link {
+    int fd; /* -1 when there is none */
+    struct tls *tls;
+    struct buf in; /* the first `used` bytes are of the frame last given out */
+    size_t used;
+};
+
+#define LINK_NONE {.fd = -1}
+
+/* Deadlines are in the time of clock_mono_ns.  Failures: -ETIMEDOUT at the deadline, -EACCES when the other
+ * side or its identity was refused, else what broke.  After a failure the link is only good to close. */
+
+/* `owner` may own the other end, and so may root and we ourselves: anybody can bind an abstract name. */
+int link_open_unix(struct link *l, const char *path, uid_t owner, struct err *e);
+int link_open_tcp(struct link *l, const struct tcp_address *to, int64_t deadline, struct err *e);
+/* Says the packed hello, then TLS with the 32 bytes of the credential in it. */
+int link_secure(struct link *l, struct tls_ctx *ctx, const struct tcp_dial *d, int64_t deadline,
+                struct err *e);
+void link_close(struct link *l); /* fine on a closed one */
+
+int link_send(struct link *l, const struct frame *f, int64_t deadline, struct err *e);
+/* *ret stays valid until the next call. */
+int link_receive(struct link *l, int64_t deadline, struct frame *ret, struct err *e);
+
+#endif

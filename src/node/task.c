@@ -1,0 +1,218 @@
+/* A task from fork to exec.  The order is the point: identity first, then everything that follows a path, so that
+ * root never opens what a user can influence. */
+#include "node/task.h"
+
+#include "base/cleanup.h"
+#include "base/xalloc.h"
+#include "node/env.h"
+#include "node/ids.h"
+#include "node/rlimits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define IO_FAILED 53 /* Slurm ends such jobs with ExitCode 0:53 */
+#define DEFAULT_MODE 0666
+
+static _Noreturn void task_run(const struct task_start *t, int report);
+static int identity(const struct launch *l, struct err *e);
+static int streams(const struct task_start *t, struct err *e);
+static int go_to_work_dir(const struct launch *l, char *ret_note, size_t size);
+static _Noreturn void exec_script(const struct task_start *t);
+
+int task_start(const struct task_start *t, pid_t *ret_pid, int *ret_report, struct err *e)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return err_errno(e, "pipe");
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        task_run(t, ends[1]);
+    }
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return err_errno(e, "fork");
+    }
+    *ret_pid = pid;
+    *ret_report = ends[0];
+    return 0;
+}
+
+bool task_failed(int report, struct task_failure *ret)
+{
+    return report >= 0 && read(report, ret, sizeof *ret) == sizeof *ret;
+}
+
+/* ---- in the child */
+
+static _Noreturn void give_up(int report, const struct err *e, int exit_status)
+{
+    struct task_failure f = {.code = e->code, .exit_status = exit_status};
+
+    snprintf(f.text, sizeof f.text, "%.255s", e->text);
+    if (write(report, &f, sizeof f) != sizeof f)
+        _exit(EXIT_FAILURE + 1);
+    _exit(EXIT_FAILURE);
+}
+
+static void signals_reset(void)
+{
+    sigset_t none;
+
+    for (int s = 1; s < NSIG; s++)
+        signal(s, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void task_run(const struct task_start *t, int report)
+{
+    char note[PATH_MAX + 128] = "";
+    struct err e = {0};
+
+    setpgid(0, 0);
+    if (identity(t->launch, &e) < 0)
+        give_up(report, &e, 1 << 8);
+    go_to_work_dir(t->launch, note, sizeof note);
+    if (streams(t, &e) < 0)
+        give_up(report, &e, IO_FAILED);
+    if (note[0])
+        dprintf(STDERR_FILENO, "%s", note);
+    signals_reset();
+    exec_script(t);
+}
+
+/* The user, and limits that the user would have had at the place of submission. */
+static int identity(const struct launch *l, struct err *e)
+{
+    const struct ids ids = {l->uid, l->gid, l->groups.v, l->groups.n};
+
+    rlimits_set(l->rlimits.v, l->rlimits.n);
+    umask(l->umask.set ? (mode_t)l->umask.v : 022);
+    return ids_become(&ids, e);
+}
+
+/* A working directory that is not there is no reason to lose the job: Slurm goes to /tmp and says so. */
+static int go_to_work_dir(const struct launch *l, char *ret_note, size_t size)
+{
+    const char *dir = l->work_dir[0] ? l->work_dir : "/tmp";
+
+    if (chdir(dir) == 0)
+        return 0;
+    snprintf(ret_note, size, "slurmstepd: error: couldn't chdir to `%s': %s: going to /tmp instead\n", dir,
+             strerror(errno));
+    return chdir("/tmp");
+}
+
+/* The directories above a file are made when they are missing, as Slurm does since 23.02. */
+static void make_parents(const char *path)
+{
+    char part[PATH_MAX];
+
+    for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        if ((size_t)(slash - path) >= sizeof part)
+            return;
+        memcpy(part, path, (size_t)(slash - path));
+        part[slash - path] = '\0';
+        if (mkdir(part, 0777) < 0 && errno != EEXIST && errno != EACCES && errno != EROFS)
+            return;
+    }
+}
+
+static int output_open(const char *path, bool append, struct err *e)
+{
+    int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | (append ? 0 : O_TRUNC);
+    int fd = open(path, flags, DEFAULT_MODE);
+
+    if (fd < 0 && errno == ENOENT) {
+        make_parents(path);
+        fd = open(path, flags, DEFAULT_MODE);
+    }
+    return fd < 0 ? err_errno(e, "Could not open stdout file %s", path) : fd;
+}
+
+static int put_at(int fd, int at)
+{
+    if (fd == at)
+        return 0;
+    int done = dup2(fd, at);
+    close(fd);
+    return done < 0 ? -errno : 0;
+}
+
+/* One open file serves both streams when they have one name, so that neither overwrites the other. */
+static int streams(const struct task_start *t, struct err *e)
+{
+    int in = open(t->in, O_RDONLY | O_NOCTTY);
+    if (in < 0)
+        return err_errno(e, "Could not open stdin file %s", t->in);
+    if (put_at(in, STDIN_FILENO) < 0)
+        return err_errno(e, "stdin");
+    int out = output_open(t->out, t->launch->append, e);
+    if (out < 0)
+        return out;
+    if (put_at(out, STDOUT_FILENO) < 0)
+        return err_errno(e, "stdout");
+    if (strcmp(t->out, t->err) == 0)
+        return dup2(STDOUT_FILENO, STDERR_FILENO) < 0 ? err_errno(e, "stderr") : 0;
+    int err = output_open(t->err, t->launch->append, e);
+    if (err < 0)
+        return err;
+    return put_at(err, STDERR_FILENO) < 0 ? err_errno(e, "stderr") : 0;
+}
+
+/* Of a script whose interpreter is missing the kernel only says "No such file": the name is what helps. */
+static void say_exec_failed(const char *script, int code)
+{
+    char line[256] = "";
+
+    CLEANUP(closep) int fd = open(script, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, line, sizeof line - 1);
+    line[n > 0 ? n : 0] = '\0';
+    line[strcspn(line, "\r\n")] = '\0';
+    if (code == ENOENT && strncmp(line, "#!", 2) == 0)
+        dprintf(STDERR_FILENO, "slurmstepd: error: execve(): bad interpreter(%s): %s\n",
+                line + 2 + strspn(line + 2, " "), strerror(code));
+    else
+        dprintf(STDERR_FILENO, "slurmstepd: error: execve(): %s: %s\n", script, strerror(code));
+}
+
+static _Noreturn void exec_script(const struct task_start *t)
+{
+    const struct launch *l = t->launch;
+    uint32_t n = l->argv.n > 0 ? l->argv.n : 1; /* argv[0] is the script as the user called it */
+    char **argv = xcalloc(n + 1, sizeof *argv);
+
+    argv[0] = (char *)t->script;
+    for (uint32_t i = 1; i < n; i++)
+        argv[i] = (char *)l->argv.v[i];
+    env_task_pid(t->env, getpid());
+    execve(t->script, argv, t->env);
+    int code = errno;
+    say_exec_failed(t->script, code);
+    _exit(code);
+}
+
+pid_t task_say(const struct task_start *t, const char *line)
+{
+    struct err e = {0};
+
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    if (identity(t->launch, &e) < 0)
+        _exit(EXIT_FAILURE);
+    int fd = open(t->err, O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK);
+    if (fd >= 0)
+        dprintf(fd, "%s", line);
+    _exit(EXIT_SUCCESS);
+}
