@@ -8,7 +8,7 @@
 struct connection {
     struct conf *conf;
     struct client *client;
-    struct client_host *hosts;
+    struct target_host *hosts;
 };
 
 /* Reads slurm.conf and prepares a client for the controller, or for slurmdbd.  Nothing is sent

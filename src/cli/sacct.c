@@ -200,7 +200,8 @@ static bool take_flag(struct sacct *s, int letter)
 {
     switch (letter) {
     case 'a':
-        return s->all_users = true;
+        s->all_users = true;
+        return true;
     case 'b':
         s->format = BRIEF_FORMAT;
         return true;
@@ -208,28 +209,38 @@ static bool take_flag(struct sacct *s, int letter)
         s->format = LONG_FORMAT;
         return true;
     case 'D':
-        return s->query.duplicates = true;
+        s->query.duplicates = true;
+        return true;
     case 'e':
-        return s->list_fields = true;
+        s->list_fields = true;
+        return true;
     case 'L':
-        return s->all_clusters = true;
+        s->all_clusters = true;
+        return true;
     case 'n':
-        return s->no_header = true;
+        s->no_header = true;
+        return true;
     case 'p':
-        return s->parsable = 1;
+        s->parsable = 1;
+        return true;
     case 'P':
-        return s->parsable = 2;
+        s->parsable = 2;
+        return true;
     case 'T':
-        return s->truncate = true;
+        s->truncate = true;
+        return true;
     case 'v':
-        return s->verbose++ >= 0;
+        s->verbose++;
+        return true;
     case 'X':
         s->query.steps = false;
         return true;
     case OPT_JSON:
-        return s->json = true;
+        s->json = true;
+        return true;
     case OPT_NOCONVERT:
-        return s->env.noconvert = true;
+        s->env.noconvert = true;
+        return true;
     default:
         return letter == OPT_IGNORED || letter == OPT_WHOLE;
     }
