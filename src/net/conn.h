@@ -22,11 +22,11 @@
 #include <sys/types.h>
 
 struct peer {
-    uid_t uid;           /* from the kernel or the credential, never from the message */
+    uid_t uid; /* from the kernel or the credential, never from the message */
     gid_t gid;
-    bool known;          /* false until authenticated */
-    bool is_local;       /* unix socket */
-    char address[64];    /* numeric, for the log */
+    bool known;       /* false until authenticated */
+    bool is_local;    /* unix socket */
+    char address[64]; /* numeric, for the log */
 };
 
 struct conn; /* owned by the loop side; everyone else keeps the id */
@@ -52,8 +52,8 @@ struct tcp_address {
  * peer is dropped.  A unix path starting with '@' is an abstract name; a real one gets mode
  * 0777, and a stale socket in its place is replaced. */
 struct listener;
-int listener_tcp(struct loop *l, const struct tcp_address *at, const struct conn_ops *ops, void *ctx,
-                 struct listener **ret, struct err *e);
+int listener_tcp(struct loop *l, const struct tcp_address *at, const struct conn_ops *ops,
+                 void *ctx, struct listener **ret, struct err *e);
 int listener_unix(struct loop *l, const char *path, const struct conn_ops *ops, void *ctx,
                   struct listener **ret, struct err *e);
 uint16_t listener_port(const struct listener *s); /* the real one when 0 was asked for */
@@ -87,7 +87,8 @@ void conn_refuse(struct conn *c, const char *why);
 void conn_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request, const void *body,
                size_t len);
 void conn_flush(struct conn *c); /* tries to write now */
-void conn_close(struct conn *c); /* after what is queued was written; closed() comes from the loop */
+void conn_close(
+    struct conn *c); /* after what is queued was written; closed() comes from the loop */
 void conn_disown(struct conn *c); /* closes too, and its owner hears nothing more of it */
 
 uint64_t conn_id(const struct conn *c);              /* unique for the life of the process */
