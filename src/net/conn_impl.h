@@ -10,17 +10,18 @@
 #include "net/conn.h"
 #include "net/tls.h"
 
-#define DEADLINE_MS 10000 /* from the first byte to a usable connection; also for the last words \
-                           */
+/* From the first byte to a usable connection; also for the last words. */
+#define DEADLINE_MS 10000
 
 /* The life of a connection; never backwards.
  *
- * dialled TCP    CONNECTING -> SHAKING -> OPEN        accepted TCP   GREETING -> HELD -> SHAKING
- * -> OPEN any unix       OPEN                                 then, always   [LEAVING ->] GONE */
+ *   TCP, dialled     CONNECTING -> SHAKING -> OPEN
+ *   TCP, accepted    GREETING -> HELD -> SHAKING -> OPEN
+ *   unix             OPEN
+ *   then, always     [LEAVING ->] GONE */
 enum conn_state {
     CONN_CONNECTING, /* connect() is under way */
-    CONN_GREETING,   /* reads exactly the hello: what follows it belongs to TLS and stays in the
-                        kernel */
+    CONN_GREETING,   /* reads exactly the hello: what follows is TLS's and stays in the kernel */
     CONN_HELD,       /* the owner is finding out who this is; nothing is read */
     CONN_SHAKING,    /* TLS handshake; a dialled one sends its hello first */
     CONN_OPEN,

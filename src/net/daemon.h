@@ -40,16 +40,15 @@ struct daemon {
     void *ctx;           /* or the context itself, owned by whoever calls daemon_run */
     bool holds_keys;     /* no core files, no ptrace by others */
 
-    /* Each may be NULL.  `ctx` is what ctx_size asked for.  configure() > 0: all is done, exit
-     * 0. */
+    /* Each may be NULL.  configure() > 0: all is done, exit 0.  open() makes sockets and loads
+     * state, as the user; it may fail with a reason. */
     int (*option)(void *ctx, int letter, const char *arg, struct err *e);
     int (*configure)(void *ctx, const struct daemon_args *args, struct daemon_place *ret,
                      struct err *e);
-    int (*open)(void *ctx, struct loop *loop,
-                struct err *e); /* sockets, state: may fail with a reason */
-    void (*turn)(void *ctx);    /* after each batch of events */
-    void (*reload)(void *ctx);  /* SIGHUP */
-    void (*close)(void *ctx);   /* orderly stop: SIGTERM, SIGINT, loop_stop */
+    int (*open)(void *ctx, struct loop *loop, struct err *e);
+    void (*turn)(void *ctx);   /* after each batch of events */
+    void (*reload)(void *ctx); /* SIGHUP */
+    void (*close)(void *ctx);  /* orderly stop: SIGTERM, SIGINT, loop_stop */
 };
 
 /* Prints "slurm 25.11.0" for -V (the contract that scripts parse).  In the background the parent
