@@ -1,5 +1,5 @@
-/* The machine behind the option table: getopt_long, environment, help (opts.h).  What a value means is the
- * business of opts_parse.c. */
+/* The machine behind the option table: getopt_long, environment, help (opts.h).  What a value means
+ * is the business of opts_parse.c. */
 #include "cli/opts.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -14,11 +14,17 @@
 #define NOW false
 #define LATER true
 #define GROUP(title)
-#define OPT(long_, short_, env_, tools_, member, parser, arg_, later_, help_)                      \
-    {                                                                                              \
-        .name = #long_, .letter = short_, .env = env_, .tools = tools_,                            \
-        .offset = offsetof(struct opts, member), .parse = opts_parse_##parser, .arg = arg_,        \
-        .later = later_, .help = help_,                                                            \
+#define OPT(long_, short_, env_, tools_, member, parser, arg_, later_, help_) \
+    {                                                                         \
+        .name = #long_,                                                       \
+        .letter = short_,                                                     \
+        .env = env_,                                                          \
+        .tools = tools_,                                                      \
+        .offset = offsetof(struct opts, member),                              \
+        .parse = opts_parse_##parser,                                         \
+        .arg = arg_,                                                          \
+        .later = later_,                                                      \
+        .help = help_,                                                        \
     },
 static const struct opt table[] = {
 #include "schema/submit_opts.def"
@@ -57,7 +63,9 @@ void opts_init(struct opts *o, enum opts_tool tool, int64_t now, struct arena *a
     *o = (struct opts){
         .arena = a,
         .tool = tool,
-        .name = tool == BATCH ? "sbatch" : tool == ALLOC ? "salloc" : "srun",
+        .name = tool == BATCH   ? "sbatch"
+                : tool == ALLOC ? "salloc"
+                                : "srun",
         .now = now,
         .from = arena_calloc(a, OPT_COUNT, 1),
         .exit_code = 1,
@@ -88,8 +96,9 @@ int opts_words(struct opts *o, enum opts_source source, int argc, char **argv, i
     for (size_t i = 0; i < OPT_COUNT; i++) {
         if (!(table[i].tools & o->tool))
             continue;
-        int has = !table[i].arg ? no_argument
-                                : is_optional(&table[i]) ? optional_argument : required_argument;
+        int has = !table[i].arg            ? no_argument
+                  : is_optional(&table[i]) ? optional_argument
+                                           : required_argument;
         longs[n++] = (struct option){ table[i].name, has, NULL, VAL_FIRST + (int)i };
         if (!table[i].letter)
             continue;
@@ -124,7 +133,8 @@ static const struct opt *row_of(enum opts_tool tool, int val)
     return NULL;
 }
 
-/* An argument in brackets may be left out, but what --export and --wrap show is only Slurm's habit. */
+/* An argument in brackets may be left out, but what --export and --wrap show is only Slurm's habit.
+ */
 static bool is_optional(const struct opt *o)
 {
     return o->arg && *o->arg == '[' && o->arg[strlen(o->arg) - 1] == ']' &&
@@ -161,14 +171,18 @@ static const char *environment_value(const struct opts *o, const struct opt *row
         unsigned tools;
         const char *prefix;
     } prefixes[] = {
-        { 'b', BATCH, "SBATCH_" }, { 'a', ALLOC, "SALLOC_" }, { 's', RUN, "SLURM_" },
-        { 'r', RUN, "SRUN_" },     { '*', BATCH | ALLOC | RUN, "SLURM_" },
+        { 'b', BATCH, "SBATCH_" },
+        { 'a', ALLOC, "SALLOC_" },
+        { 's', RUN, "SLURM_" },
+        { 'r', RUN, "SRUN_" },
+        { '*', BATCH | ALLOC | RUN, "SLURM_" },
     };
 
     for (const char *w = row->env; *w; w += strcspn(w, " "), w += strspn(w, " ")) {
         const char *colon = strchr(w, ':');
         for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
-            if (!(prefixes[i].tools & o->tool) || !memchr(w, prefixes[i].letter, (size_t)(colon - w)))
+            if (!(prefixes[i].tools & o->tool) ||
+                !memchr(w, prefixes[i].letter, (size_t)(colon - w)))
                 continue;
             buf_reset(scratch);
             buf_printf(scratch, "%s%.*s", prefixes[i].prefix, (int)strcspn(colon + 1, " "),
@@ -196,7 +210,8 @@ bool opts_is_set(const struct opts *o, const char *long_name)
     return source_of(o, long_name) != OPTS_UNSET;
 }
 
-/* The three memory options exclude each other; one from a higher source wins over those of lower ones. */
+/* The three memory options exclude each other; one from a higher source wins over those of lower
+ * ones. */
 int opts_finish(struct opts *o, struct err *e)
 {
     const struct {
@@ -219,8 +234,9 @@ int opts_finish(struct opts *o, struct err *e)
     }
     o->exit_code = 1;
     if (with_best > 1)
-        return err_set(e, 22, "--mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.\n"
-                              "keep the one that says what you mean and remove the others");
+        return err_set(e, 22,
+                       "--mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.\n"
+                       "keep the one that says what you mean and remove the others");
     return 0;
 }
 
@@ -295,11 +311,15 @@ void opts_usage(enum opts_tool tool, FILE *out)
         char word[128];
         if (!(o->tools & tool))
             continue;
-        int len = snprintf(word, sizeof word, is_optional(o) ? " [--%s[=%s]" : o->arg ? " [--%s=%s]" : " [--%s]",
+        int len = snprintf(word, sizeof word,
+                           is_optional(o) ? " [--%s[=%s]"
+                           : o->arg       ? " [--%s=%s]"
+                                          : " [--%s]",
                            o->name, o->arg ? o->arg + is_optional(o) : "");
         if (at + len > 80)
             at = fprintf(out, "\n             ") - 1;
         at += fprintf(out, "%s", word);
     }
-    fprintf(out, "\n             %s\n", tool == BATCH ? "script [args...]" : "executable [args...]");
+    fprintf(out, "\n             %s\n",
+            tool == BATCH ? "script [args...]" : "executable [args...]");
 }

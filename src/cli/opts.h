@@ -36,17 +36,17 @@ struct opts {
     struct opts_own own;
     struct arena *arena; /* strings that no caller owns */
     enum opts_tool tool;
-    const char *name;    /* "sbatch" */
-    int64_t now;         /* for --begin */
-    uint8_t *from;       /* for each option: the source that set it */
+    const char *name;        /* "sbatch" */
+    int64_t now;             /* for --begin */
+    uint8_t *from;           /* for each option: the source that set it */
     enum opts_source source; /* of the pass that runs now */
-    int exit_code;       /* after a failure: what Slurm's command exits with */
+    int exit_code;           /* after a failure: what Slurm's command exits with */
 };
 
 void opts_init(struct opts *o, enum opts_tool tool, int64_t now, struct arena *a);
 
-/* One pass over the command line or a directive's words; *ret_rest is the index of the first word that is no
- * option.  getopt's own complaints are printed as they come; then e->text is empty. */
+/* One pass over the command line or a directive's words; *ret_rest is the index of the first word
+ * that is no option.  getopt's own complaints are printed as they come; then e->text is empty. */
 int opts_words(struct opts *o, enum opts_source source, int argc, char **argv, int *ret_rest,
                struct err *e);
 int opts_environment(struct opts *o, struct err *e);
@@ -73,12 +73,15 @@ struct opt {
 };
 
 #define OPTS_PARSERS(X)                                                                            \
-    X(text) X(optional) X(file) X(flag) X(more) X(yes) X(no) X(yes_no) X(zero_one) X(zero_one_opt) \
-    X(no_kill) X(count) X(count0) X(octal) X(minutes) X(begin) X(mem) X(nodes) X(nice) X(priority) \
-    X(immediate) X(ports) X(signal) X(mail_type) X(exclusive) X(open_mode) X(uid) X(gid) X(gres)   \
-    X(gres_flags) X(gpus) X(gpu_bind) X(switches) X(extra_node_info) X(hint) X(distribution)       \
-    X(mem_bind) X(profile) X(propagate) X(get_user_env) X(nodefile) X(x11)
-#define X(name) int opts_parse_##name(struct opts *, const struct opt *, const char *, struct err *);
+    X(text)                                                                                        \
+    X(optional) X(file) X(flag) X(more) X(yes) X(no) X(yes_no) X(zero_one) X(zero_one_opt)         \
+        X(no_kill) X(count) X(count0) X(octal) X(minutes) X(begin) X(mem) X(nodes) X(nice)         \
+            X(priority) X(immediate) X(ports) X(signal) X(mail_type) X(exclusive) X(open_mode)     \
+                X(uid) X(gid) X(gres) X(gres_flags) X(gpus) X(gpu_bind) X(switches)                \
+                    X(extra_node_info) X(hint) X(distribution) X(mem_bind) X(profile) X(propagate) \
+                        X(get_user_env) X(nodefile) X(x11)
+#define X(name) \
+    int opts_parse_##name(struct opts *, const struct opt *, const char *, struct err *);
 OPTS_PARSERS(X)
 #undef X
 

@@ -1,8 +1,9 @@
 /* What the values of options mean: about forty small readers over the members of struct opts.
- * Slurm's words come first, for scripts that grep; a hint with a good value follows in a line of its own.
+ * Slurm's words come first, for scripts that grep; a hint with a good value follows in a line of
+ * its own.
  *
- * Slurm exits with 255 where it says "Invalid --x specification" and with 1 where it says "Invalid numeric
- * value"; opts.c presets the former. */
+ * Slurm exits with 255 where it says "Invalid --x specification" and with 1 where it says "Invalid
+ * numeric value"; opts.c presets the former. */
 #include "cli/opts.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -22,7 +23,7 @@
 
 #define MEMBER(o, opt, type) ((type *)((char *)(o) + (opt)->offset))
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define READ(name)                                                                                 \
+#define READ(name) \
     int opts_parse_##name(struct opts *o, const struct opt *opt, const char *arg, struct err *e)
 
 static int bad_spec(const struct opt *opt, struct err *e, const char *hint);
@@ -246,10 +247,14 @@ static int node_count(const char *arg, size_t len, uint32_t *ret, struct err *e)
     errno = 0;
     unsigned long long n = strtoull(text, &end, 10);
     bool ok = isdigit((unsigned char)*text) && !errno && len < 31;
-    unsigned shift = toupper((unsigned char)*end) == 'K' ? 10 : toupper((unsigned char)*end) == 'M' ? 20 : 0;
+    unsigned shift = toupper((unsigned char)*end) == 'K'   ? 10
+                     : toupper((unsigned char)*end) == 'M' ? 20
+                                                           : 0;
     if (!ok || (*end && (!shift || end[1])) || n > (UINT32_MAX >> shift))
-        return err_set(e, EINVAL, "\"%.30s\" is not a valid node count\n"
-                                  "good values: 4, or a range as in 2-4", text);
+        return err_set(e, EINVAL,
+                       "\"%.30s\" is not a valid node count\n"
+                       "good values: 4, or a range as in 2-4",
+                       text);
     *ret = (uint32_t)(n << shift);
     return 0;
 }
@@ -365,14 +370,16 @@ READ(signal)
 READ(mail_type)
 {
     static const char *const types[] = {
-        "NONE", "BEGIN", "END", "FAIL", "REQUEUE", "ALL", "INVALID_DEPEND", "STAGE_OUT", "TIME_LIMIT",
-        "TIME_LIMIT_90", "TIME_LIMIT_80", "TIME_LIMIT_50", "ARRAY_TASKS",
+        "NONE",          "BEGIN",          "END",         "FAIL",       "REQUEUE",
+        "ALL",           "INVALID_DEPEND", "STAGE_OUT",   "TIME_LIMIT", "TIME_LIMIT_90",
+        "TIME_LIMIT_80", "TIME_LIMIT_50",  "ARRAY_TASKS",
     };
 
     if (all_in_list(arg, types, COUNT(types)) < 0)
-        return bad_spec(opt, e, "good values: NONE, BEGIN, END, FAIL, REQUEUE, ALL, INVALID_DEPEND,"
-                                " TIME_LIMIT, TIME_LIMIT_90, TIME_LIMIT_80, TIME_LIMIT_50,"
-                                " ARRAY_TASKS, or several parted by commas");
+        return bad_spec(opt, e,
+                        "good values: NONE, BEGIN, END, FAIL, REQUEUE, ALL, INVALID_DEPEND,"
+                        " TIME_LIMIT, TIME_LIMIT_90, TIME_LIMIT_80, TIME_LIMIT_50,"
+                        " ARRAY_TASKS, or several parted by commas");
     return opts_parse_text(o, opt, arg, e);
 }
 
@@ -431,7 +438,8 @@ static bool is_gres(const char *w, size_t len)
         return isalpha((unsigned char)w[0]);
     const char *count = w + last;
     size_t digits = strspn(count, "0123456789"), rest = len - last;
-    bool counted = digits > 0 && (digits == rest || (digits + 1 == rest && strchr("KMGTkmgt", count[digits])));
+    bool counted =
+        digits > 0 && (digits == rest || (digits + 1 == rest && strchr("KMGTkmgt", count[digits])));
     return counted || (rest > 0 && memchr(w, ':', last - 1) == NULL);
 }
 
@@ -441,8 +449,9 @@ static int gres_list(struct opts *o, const struct opt *opt, const char *arg, str
         size_t len = strcspn(w, ",");
         if (len > 0 && !is_gres(w, len)) {
             o->exit_code = 1;
-            return err_set(e, EINVAL, "Invalid generic resource (gres) specification\n"
-                                      "--%s=%.60s: good values: gpu:2, gpu:a100:1, gpu:1,shard:4",
+            return err_set(e, EINVAL,
+                           "Invalid generic resource (gres) specification\n"
+                           "--%s=%.60s: good values: gpu:2, gpu:a100:1, gpu:1,shard:4",
                            opt->name, arg);
         }
         w += len;
@@ -486,8 +495,10 @@ READ(gpus)
     int r = gres_list(o, opt, text, NULL);
     if (r < 0) {
         o->exit_code = 1;
-        return err_set(e, EINVAL, "Invalid generic resource (gres) specification\n"
-                                  "--%s=%.60s: good values: 2, a100:1", opt->name, arg);
+        return err_set(e, EINVAL,
+                       "Invalid generic resource (gres) specification\n"
+                       "--%s=%.60s: good values: 2, a100:1",
+                       opt->name, arg);
     }
     return add_tres(o, opt, text);
 }
@@ -495,7 +506,8 @@ READ(gpus)
 READ(gres_flags)
 {
     static const char *const words[] = {
-        "disable-binding", "enforce-binding", "allow-task-sharing", "multiple-tasks-per-sharing",
+        "disable-binding",      "enforce-binding",
+        "allow-task-sharing",   "multiple-tasks-per-sharing",
         "one-task-per-sharing",
     };
 
@@ -506,13 +518,18 @@ READ(gres_flags)
 
 READ(gpu_bind)
 {
-    static const char *const words[] = { "closest", "none", "per_task", "single", "map_gpu", "mask_gpu" };
-    const char *v = strncasecmp(arg, "verbose,", 8) == 0 ? arg + 8 : strncasecmp(arg, "v,", 2) == 0 ? arg + 2 : arg;
+    static const char *const words[] = { "closest", "none",    "per_task",
+                                         "single",  "map_gpu", "mask_gpu" };
+    const char *v = strncasecmp(arg, "verbose,", 8) == 0 ? arg + 8
+                    : strncasecmp(arg, "v,", 2) == 0     ? arg + 2
+                                                         : arg;
 
     if (!in_list(words, COUNT(words), v, strcspn(v, ":")))
-        return err_set(e, EINVAL, "Invalid --gpu-bind argument: gpu:%.80s\n"
-                                  "good values: closest, none, per_task:n, single:n, map_gpu:list,"
-                                  " mask_gpu:list", arg);
+        return err_set(e, EINVAL,
+                       "Invalid --gpu-bind argument: gpu:%.80s\n"
+                       "good values: closest, none, per_task:n, single:n, map_gpu:list,"
+                       " mask_gpu:list",
+                       arg);
     return opts_parse_text(o, opt, arg, e);
 }
 
@@ -556,13 +573,16 @@ READ(extra_node_info)
 
 READ(hint)
 {
-    static const char *const words[] = { "compute_bound", "memory_bound", "multithread", "nomultithread" };
+    static const char *const words[] = { "compute_bound", "memory_bound", "multithread",
+                                         "nomultithread" };
 
     o->exit_code = 1;
     if (all_in_list(arg, words, COUNT(words)) < 0)
-        return err_set(e, EINVAL, "unrecognized --hint argument \"%.80s\", see --hint=help\n"
-                                  "good values: compute_bound, memory_bound, multithread,"
-                                  " nomultithread", arg);
+        return err_set(e, EINVAL,
+                       "unrecognized --hint argument \"%.80s\", see --hint=help\n"
+                       "good values: compute_bound, memory_bound, multithread,"
+                       " nomultithread",
+                       arg);
     return opts_parse_text(o, opt, arg, e);
 }
 
@@ -588,13 +608,15 @@ READ(distribution)
 READ(mem_bind)
 {
     static const char *const words[] = {
-        "none", "no", "rank", "local", "map_mem", "mask_mem", "help", "prefer", "p", "sort", "nosort",
-        "quiet", "q", "verbose", "v",
+        "none", "no",   "rank",   "local", "map_mem", "mask_mem", "help", "prefer",
+        "p",    "sort", "nosort", "quiet", "q",       "verbose",  "v",
     };
 
     if (!in_list(words, COUNT(words), arg, strcspn(arg, ",:")))
-        return err_set(e, EINVAL, "unrecognized --mem-bind argument \"%.80s\"\n"
-                                  "good values: none, local, rank, map_mem:list, mask_mem:list", arg);
+        return err_set(e, EINVAL,
+                       "unrecognized --mem-bind argument \"%.80s\"\n"
+                       "good values: none, local, rank, map_mem:list, mask_mem:list",
+                       arg);
     return opts_parse_text(o, opt, arg, e);
 }
 
@@ -603,24 +625,29 @@ READ(profile)
     static const char *const words[] = { "none", "all", "energy", "task", "lustre", "network" };
 
     if (all_in_list(arg, words, COUNT(words)) < 0)
-        return err_set(e, EINVAL, "invalid --profile=%.80s option\n"
-                                  "good values: none, all, energy, task, lustre, network", arg);
+        return err_set(e, EINVAL,
+                       "invalid --profile=%.80s option\n"
+                       "good values: none, all, energy, task, lustre, network",
+                       arg);
     return opts_parse_text(o, opt, arg, e);
 }
 
 READ(propagate)
 {
     static const char *const words[] = {
-        "ALL", "NONE", "AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK",
+        "ALL",   "NONE",    "AS",     "CORE",  "CPU", "DATA",
+        "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK",
     };
 
     if (!arg || !*arg)
         arg = "ALL";
     o->exit_code = 1;
     if (all_in_list(arg, words, COUNT(words)) < 0)
-        return err_set(e, EINVAL, "--propagate=%.80s is not valid.\n"
-                                  "good values: ALL, NONE, or some of AS CORE CPU DATA FSIZE MEMLOCK"
-                                  " NOFILE NPROC RSS STACK parted by commas", arg);
+        return err_set(e, EINVAL,
+                       "--propagate=%.80s is not valid.\n"
+                       "good values: ALL, NONE, or some of AS CORE CPU DATA FSIZE MEMLOCK"
+                       " NOFILE NPROC RSS STACK parted by commas",
+                       arg);
     return opts_parse_text(o, opt, arg, e);
 }
 
@@ -639,7 +666,8 @@ READ(nodefile)
 {
     if (opts_parse_file(o, opt, arg, NULL) < 0) {
         o->exit_code = 255;
-        return err_set(e, ENOENT, "Invalid --nodefile node file\n%.200s: %s", arg, strerror(ENOENT));
+        return err_set(e, ENOENT, "Invalid --nodefile node file\n%.200s: %s", arg,
+                       strerror(ENOENT));
     }
     char *list = arena_strdup(o->arena, o->job.req_nodes);
     for (char *p = list; *p; p++)

@@ -12,7 +12,8 @@ bool say_hints(void)
     return !wanted || strcmp(wanted, "0") != 0;
 }
 
-/* Lines of text, the first with one word before it and the others with another; NULL leaves them out. */
+/* Lines of text, the first with one word before it and the others with another; NULL leaves them
+ * out. */
 static void lines(const char *tool, const char *text, const char *first, const char *rest)
 {
     for (const char *word = first; word && *text; word = rest) {
