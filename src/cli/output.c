@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 void output_flush(struct buf *out)
@@ -25,6 +26,20 @@ void output_bad_format(const char *command, const struct text_table *t, const st
     for (uint32_t i = 0; i < f->bad.n; i++)
         fprintf(stderr, "%s: error: Invalid %s format specification: %s\n", command, t->noun,
                 f->bad.v[i]);
+}
+
+int output_clusters_check(const char *command, const struct strs *asked, const char *own)
+{
+    for (uint32_t i = 0; i < asked->n; i++) {
+        if (strcasecmp(asked->v[i], "all") == 0 || strcmp(asked->v[i], own) == 0)
+            continue;
+        fprintf(stderr,
+                "%s: error: '%s' can't be reached now, or it is an invalid entry for --cluster.  "
+                "Use 'sacctmgr list clusters' to see available clusters.\n",
+                command, asked->v[i]);
+        return -1;
+    }
+    return 0;
 }
 
 void output_date(int64_t now, struct buf *out)

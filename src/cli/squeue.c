@@ -423,21 +423,6 @@ static int steps_to_jobs(struct squeue *q)
     return 0;
 }
 
-/* One cluster answers to its own name and to "all"; others need federation, which there is not. */
-static int clusters_check(const struct squeue *q)
-{
-    for (uint32_t i = 0; i < q->o.clusters.n; i++) {
-        const char *name = q->o.clusters.v[i];
-
-        if (strcasecmp(name, "all") == 0 || strcmp(name, conf_str(q->connection.conf, "ClusterName")) == 0)
-            continue;
-        fprintf(stderr, "squeue: error: '%s' can't be reached now, or it is an invalid entry for --cluster.  "
-                        "Use 'sacctmgr list clusters' to see available clusters.\n", name);
-        return -1;
-    }
-    return 0;
-}
-
 static int prepare(struct squeue *q)
 {
     struct err e = { 0 };
@@ -450,7 +435,7 @@ static int prepare(struct squeue *q)
         fprintf(stderr, "squeue: fatal: %s\n", e.text);
         return -1;
     }
-    if (clusters_check(q) < 0)
+    if (output_clusters_check("squeue", &q->o.clusters, conf_str(q->connection.conf, "ClusterName")) < 0)
         return -1;
     int r = filter_fill(q, &e);
 
