@@ -3,6 +3,7 @@
  * too) and as an ordinary user. */
 #include "test.h"
 
+#include "auth/server.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +50,10 @@ struct ctl {
         int code;
     } answer;
     struct outcome jobs[JOBS_MAX];
-    pid_t slurmd;
+    pid_t slurmd, munged;
+    struct munge_async *munge;
+    struct auth_server *auth;
+    struct peer peer; /* who registered */
     char dir[64];
     unsigned uid;
 };
@@ -63,7 +68,12 @@ static void on_closed(void *ctx, struct conn *c, const char *why)
         t->node = NULL;
 }
 
-static const struct conn_ops ops = { .frame = on_frame, .closed = on_closed };
+static void on_hello(void *ctx, struct conn *c, const struct frame *f)
+{
+    auth_server_hello(((struct ctl *)ctx)->auth, c, f);
+}
+
+static const struct conn_ops ops = { .hello = on_hello, .frame = on_frame, .closed = on_closed };
 
 static void on_ended(struct ctl *t, const struct step_done *d)
 {
@@ -89,6 +99,7 @@ static void on_request(struct ctl *t, struct conn *c, const struct frame *f)
     if (f->opcode == OP_node_hello) {
         t->last = *(struct node_register *)msg;
         t->registrations++;
+        t->peer = *conn_peer(c);
         t->node = c;
         rpc_send(c, f->opcode, FRAME_REPLY, f->request, &desc_node_welcome, &welcome);
         return;
@@ -158,16 +169,20 @@ static void write_conf(struct ctl *t, const char *more)
     snprintf(path, sizeof path, "%s/slurm.conf", t->dir);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
-    fprintf(
-        f,
-        "ClusterName=test\nSlurmctldHost=ctl(%s/ctl.sock)\nSlurmUser=root\nSlurmdUser=root\n"
-        "SlurmdSpoolDir=%s/spool.%%n\nSlurmdPidFile=%s/%%n.pid\nSlurmdLogFile=%s/%%n.log\n"
-        "UnkillableStepTimeout=60\n%sNodeName=n1 CPUs=4\nPartitionName=p Nodes=n1 Default=YES\n",
-        t->dir, t->dir, t->dir, t->dir, more);
+    const struct passwd *me = getpwuid(geteuid());
+    const char *d = t->dir;
+    fprintf(f, "ClusterName=test\nSlurmUser=%s\nSlurmdUser=root\n", me ? me->pw_name : "root");
+    if (t->munged)
+        fprintf(f, "SlurmctldHost=localhost(127.0.0.1)\n");
+    else
+        fprintf(f, "SlurmctldHost=ctl(%s/ctl.sock)\n", d);
+    fprintf(f, "SlurmdSpoolDir=%s/spool.%%n\nSlurmdPidFile=%s/%%n.pid\nSlurmdLogFile=%s/%%n.log\n",
+            d, d, d);
+    fprintf(f, "UnkillableStepTimeout=60\n%sNodeName=n1 CPUs=4\nPartitionName=p Nodes=n1\n", more);
     fclose(f);
 }
 
-static void ctl_open(struct ctl *t, const char *more_conf)
+static void dir_open(struct ctl *t)
 {
     char path[128];
     struct err e = { 0 };
@@ -180,10 +195,53 @@ static void ctl_open(struct ctl *t, const char *more_conf)
     snprintf(path, sizeof path, "%s/work", t->dir);
     assert_int_equal(mkdir(path, 0755), 0);
     assert_int_equal(chown(path, t->uid, t->uid), 0);
-    write_conf(t, more_conf);
     assert_int_equal(loop_new(&t->loop, &e), 0);
+}
+
+static void ctl_open(struct ctl *t, const char *more_conf)
+{
+    struct err e = { 0 };
+    char path[128];
+
+    dir_open(t);
     snprintf(path, sizeof path, "%s/ctl.sock", t->dir);
     assert_int_equal(listener_unix(t->loop, path, &ops, t, &t->listener, &e), 0);
+    write_conf(t, more_conf);
+    slurmd_start(t);
+    WAIT_FOR(t, t->node);
+}
+
+static const char *munged_start(struct ctl *t)
+{
+    const char *key = arena_printf(&t->arena, "%s/key", t->dir);
+    char *socket = arena_printf(&t->arena, "--socket=%s/munge.sock", t->dir);
+
+    int fd = open(key, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "not so secret, but long enough for a key", 40), 40);
+    close(fd);
+    t->munged = fork();
+    if (t->munged == 0) {
+        execl(MUNGED, MUNGED, "-F", arena_printf(&t->arena, "--key-file=%s", key), socket,
+              arena_printf(&t->arena, "--pid-file=%s/munged.pid", t->dir),
+              arena_printf(&t->arena, "--log-file=%s/munged.log", t->dir), NULL);
+        _exit(99);
+    }
+    return strchr(socket, '=') + 1;
+}
+
+/* The way between hosts: TCP, a munged of our own, TLS. */
+static void ctl_open_tcp(struct ctl *t)
+{
+    const struct tcp_address any = { "127.0.0.1", 0 };
+    struct err e = { 0 };
+
+    dir_open(t);
+    const char *socket = munged_start(t);
+    t->munge = munge_async_new(t->loop, socket);
+    t->auth = auth_server_new(t->loop, t->munge, geteuid());
+    assert_int_equal(listener_tcp(t->loop, &any, &ops, t, &t->listener, &e), 0);
+    write_conf(t, arena_printf(&t->arena, "SlurmctldPort=%u\nAuthInfo=socket=%s\n",
+                               listener_port(t->listener), socket));
     slurmd_start(t);
     WAIT_FOR(t, t->node);
 }
@@ -194,6 +252,12 @@ static void ctl_close(struct ctl *t)
 
     assert_int_equal(slurmd_kill(t, SIGTERM), 0);
     listener_free(t->listener);
+    auth_server_free(t->auth);
+    munge_async_free(t->munge);
+    if (t->munged) {
+        kill(t->munged, SIGTERM);
+        waitpid(t->munged, NULL, 0);
+    }
     loop_free(t->loop);
     arena_fini(&t->arena);
     snprintf(command, sizeof command, "%s", t->dir);
@@ -325,6 +389,23 @@ static void a_job_runs_as_its_user_and_is_reported(void **state)
     assert_contains(out, "\nSLURMD_NODENAME=n1\n");
     assert_contains(out, "\nMINE=yes\n");
     assert_contains(out, "\nTMPDIR=/tmp\n");
+    ctl_close(&t);
+}
+
+static void a_node_is_known_by_its_credential(void **state)
+{
+    struct ctl t;
+
+    ctl_open_tcp(&t);
+    assert_int_equal(t.peer.uid, geteuid()); /* the launcher's, though it was nobody that spoke */
+    assert_int_equal(launch(&t, 1, "#!/bin/sh\nexit 5\n"), 0);
+    WAIT_FOR(&t, t.jobs[1].ended);
+    assert_int_equal(WEXITSTATUS(t.jobs[1].wait_status), 5);
+    unsigned before = t.registrations;
+    conn_close(t.node); /* the controller hangs up: slurmd comes back by itself */
+    WAIT_FOR(&t, t.registrations > before);
+    assert_int_equal(launch(&t, 2, "#!/bin/sh\nexit 6\n"), 0);
+    WAIT_FOR(&t, t.jobs[2].ended);
     ctl_close(&t);
 }
 
@@ -603,7 +684,8 @@ static void prolog_and_epilog_see_only_their_own_environment(void **state)
     ctl_close(&t);
 }
 
-/* ---- `test_slurmd N` is no test: it prints the CPU time of slurmd, launcher and slurmstepd for a no-op job. */
+/* ---- `test_slurmd N` is no test: it prints the CPU time of slurmd, launcher and slurmstepd for a
+ * no-op job. */
 
 /* utime, stime, cutime, cstime of the process and of its first child, in clock ticks. */
 static unsigned long ticks_of(pid_t pid)
@@ -653,10 +735,10 @@ int main(int argc, char **argv)
         measure((unsigned)atoi(argv[1]));
         return 0;
     }
-    return RUN(T(a_job_runs_as_its_user_and_is_reported), T(launches_are_fenced),
-               T(failures_before_the_exec_say_why), T(nothing_outlives_the_script),
-               T(a_cancelled_job_is_told_and_then_killed), T(signals_reach_whom_they_are_meant_for),
-               T(reports_wait_for_their_acknowledgement), T(a_killed_slurmstepd_leaves_no_orphan),
-               T(steps_survive_a_slurmd_that_is_killed),
+    return RUN(T(a_job_runs_as_its_user_and_is_reported), T(a_node_is_known_by_its_credential),
+               T(launches_are_fenced), T(failures_before_the_exec_say_why),
+               T(nothing_outlives_the_script), T(a_cancelled_job_is_told_and_then_killed),
+               T(signals_reach_whom_they_are_meant_for), T(reports_wait_for_their_acknowledgement),
+               T(a_killed_slurmstepd_leaves_no_orphan), T(steps_survive_a_slurmd_that_is_killed),
                T(prolog_and_epilog_see_only_their_own_environment));
 }
