@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,6 +89,7 @@ static _Noreturn void task_run(const struct task_start *t, int report)
     if (note[0])
         dprintf(STDERR_FILENO, "%s", note);
     signals_reset();
+    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC); /* whatever leaked to slurmd itself */
     exec_script(t);
 }
 
