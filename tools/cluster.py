@@ -193,10 +193,10 @@ class Cluster:
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", port)) == 0
 
-    def stop(self):
-        """Ends every daemon and what jobs left, then removes the directory."""
+    def stop(self, cancel=True):
+        """Ends every daemon and what jobs left, then removes the directory.  cancel=False: only pending jobs are left."""
         status = {}
-        if self.ctld and self.ctld.running():
+        if cancel and self.ctld and self.ctld.running():
             self.run("scancel", "-u", str(os.getuid()), check=False, timeout=30)
             wait_for(lambda: not self.out("squeue", "-h"), 15)
         for daemon in [*self.nodes.values(), self.ctld, self.dbd, self.munged]:
