@@ -68,8 +68,10 @@ void auth_server_free(struct auth_server *s)
 {
     if (!s)
         return;
-    LIST_FOREACH(it, &s->waiting)
+    LIST_FOREACH(it, &s->waiting) {
+        munge_async_cancel(s->munge, list_entry(it, struct hearing, link));
         hearing_free(list_entry(it, struct hearing, link));
+    }
     free(s);
 }
 
@@ -148,7 +150,6 @@ static void refuse(struct auth_server *s, struct conn *c, const char *why)
 
 static void hearing_free(struct hearing *h)
 {
-    munge_async_cancel(h->server->munge, h);
     loop_remove_timer(h->penalty);
     list_remove(&h->link);
     free(h->cred);

@@ -2,6 +2,7 @@
  * so lines of several processes never mix and nothing is lost when the process dies. */
 #include "base/log.h"
 #include "base/clock.h"
+#include "base/log_syslog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 static struct {
     const char *program;
     enum log_level stderr_level, file_level;
+    enum log_level syslog_level; /* LOG_QUIET: not used */
     int fd; /* of the file; valid while has_file */
     bool has_file;
 } sink = { .program = "sluice", .stderr_level = LOG_INFO };
@@ -61,6 +63,12 @@ int log_to_file(const char *path, enum log_level level)
     return 0;
 }
 
+void log_to_syslog(enum log_level level)
+{
+    log_syslog_open(sink.program);
+    sink.syslog_level = level;
+}
+
 void log_set_stderr(enum log_level level)
 {
     sink.stderr_level = level;
@@ -84,7 +92,8 @@ void log_at(enum log_level level, const char *fmt, ...)
     char text[LINE_MAX_BYTES];
     va_list ap;
 
-    if (level > sink.stderr_level && !(sink.has_file && level <= sink.file_level))
+    if (level > sink.stderr_level && !(sink.has_file && level <= sink.file_level) &&
+        level > sink.syslog_level)
         return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
@@ -142,6 +151,11 @@ static void write_text(enum log_level level, const char *text)
         strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
         snprintf(head, sizeof head, "[%s.%03d] ", stamp, (int)(now / 1000000 % 1000));
         write_line(sink.fd, head, levels[level].prefix, text);
+    }
+    if (level <= sink.syslog_level) {
+        char clean[LINE_MAX_BYTES];
+        clean[escape(clean, sizeof clean - 1, text)] = '\0';
+        log_syslog_write(level <= LOG_ERROR ? 3 : level <= LOG_VERBOSE ? 6 : 7, clean);
     }
     errno = saved_errno; /* so that logging can stand anywhere */
 }

@@ -627,6 +627,14 @@ void conn_close(struct conn *c)
     mark_dirty(c);
 }
 
+void conn_disown(struct conn *c)
+{
+    static const struct conn_ops nobody = {0};
+
+    c->ops = &nobody;
+    conn_close(c);
+}
+
 /* True when all of it is out.  The front of a half-written buffer stays: moving it for each
  * write would cost more than it saves. */
 static bool write_all(struct conn *c, struct buf *b, size_t *at)

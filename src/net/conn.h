@@ -88,6 +88,7 @@ void conn_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request
                size_t len);
 void conn_flush(struct conn *c); /* tries to write now */
 void conn_close(struct conn *c); /* after what is queued was written; closed() comes from the loop */
+void conn_disown(struct conn *c); /* closes too, and its owner hears nothing more of it */
 
 uint64_t conn_id(const struct conn *c);              /* unique for the life of the process */
 struct conn *conn_find(struct loop *l, uint64_t id); /* NULL when gone */

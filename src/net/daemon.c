@@ -61,7 +61,8 @@ int daemon_run(int argc, char **argv, const struct daemon *d)
 {
     struct err e = {0};
 
-    CLEANUP(freep) void *ctx = xcalloc(1, d->ctx_size ? d->ctx_size : 1);
+    CLEANUP(freep) void *own = d->ctx ? NULL : xcalloc(1, d->ctx_size ? d->ctx_size : 1);
+    void *ctx = d->ctx ? d->ctx : own;
     struct run r = {
         .d = d, .ctx = ctx, .args = {.argc = argc, .argv = argv}, .starter = -1, .pid_file = -1};
     r.place.log_level = LOG_INFO;

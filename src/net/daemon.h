@@ -37,6 +37,7 @@ struct daemon {
     const char *usage;      /* text of -h; -V and -h are answered by the frame */
     const char *version;    /* text of -V; NULL: SLURM_COMPAT_VERSION */
     size_t ctx_size;        /* bytes of zeroed context that every callback gets */
+    void *ctx;              /* or the context itself, owned by whoever calls daemon_run */
     bool holds_keys;        /* no core files, no ptrace by others */
 
     /* Each may be NULL.  `ctx` is what ctx_size asked for.  configure() > 0: all is done, exit
