@@ -1,13 +1,14 @@
 """The two that are compared, under one set of handles: start, submit, CPU and memory of each daemon."""
 import json
 import os
+import pathlib
 import subprocess
 
 from cluster import ROOT, Cluster
 from debian import Debian
 from meter import Meter, anonymous_kib
 
-BUILD = ROOT / "build"
+BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build"))
 NODE = {"nodes": 1, "cpus": 8, "memory": 4000}
 SCRIPT = "#!/bin/sh\ntrue\n"
 

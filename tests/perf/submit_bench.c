@@ -25,7 +25,7 @@ struct options {
 
 struct submitter {
     struct client *client;
-    struct client_host host;
+    struct target_host host;
     struct client_target target;
     struct job_spec spec;
     struct arena arena;
@@ -71,10 +71,12 @@ static int open_submitter(void *arg, void **ret)
     const struct options *o = arg;
     struct submitter *s = xcalloc(1, sizeof *s);
 
-    s->host = (struct client_host){o->tcp ? "another.host" : "localhost", "127.0.0.1"};
+    s->host = (struct target_host){o->tcp ? "another.host" : "localhost", "127.0.0.1"};
     s->target = (struct client_target){
-        .service = "slurmctld", .hosts = &s->host, .host_count = 1, .port = (uint16_t)o->port,
-        .server_uid = geteuid(), .munge_socket = o->munge_socket, .timeout_ms = 60000,
+        .to = {.service = "slurmctld", .hosts = &s->host, .host_count = 1, .port = (uint16_t)o->port,
+               .server_uid = geteuid()},
+        .munge_socket = o->munge_socket,
+        .timeout_ms = 60000,
     };
     s->key = (uint64_t)clock_mono_ns() << 20 ^ (uint64_t)getpid() << 40;
     client_open(&s->target, &s->client);
@@ -82,7 +84,7 @@ static int open_submitter(void *arg, void **ret)
 
     /* A ping makes the connection, so that its hello is not counted. */
     struct err e = {0};
-    const struct empty nothing = {0};
+    const struct empty nothing = {};
     void *reply;
     if (client_call(s->client, 1001, &nothing, &s->arena, &reply, &e) != 0) {
         fprintf(stderr, "submit_bench: %s\n", e.text);
