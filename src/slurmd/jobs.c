@@ -12,6 +12,7 @@
 #include "node/hook.h"
 #include "node/procs.h"
 #include "node/stepd.h"
+#include "schema/errors.h"
 #include "schema/rpc.h"
 #include "slurmd/spawn.h"
 
@@ -101,12 +102,12 @@ static int launch_judge(struct launcher *l, const struct chan_head *h, struct er
     if (step_find(l, &h->key))
         return 1;
     if (geteuid() != 0 && h->uid != geteuid())
-        return err_set(e, EPERM, "slurmd of node %s runs as user %u and cannot start jobs of user %u",
+        return err_set(e, ESLURMD_SET_UID_OR_GID_ERROR, "slurmd of node %s runs as user %u and cannot start jobs of user %u",
                        l->conf->node, geteuid(), h->uid);
     if (seen_has(&l->seen, &h->key))
-        return err_set(e, EEXIST, "job %u restart %u was launched here before", h->key.job_id, h->key.restart);
+        return err_set(e, ESLURMD_CREDENTIAL_REPLAYED, "job %u restart %u was launched here before", h->key.job_id, h->key.restart);
     if (seen_has(&l->seen, &job))
-        return err_set(e, EEXIST, "job %u restart %u was ended here before it began", h->key.job_id,
+        return err_set(e, ESLURMD_CREDENTIAL_REVOKED, "job %u restart %u was ended here before it began", h->key.job_id,
                        h->key.restart);
     return 0;
 }

@@ -4,11 +4,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/rpc.h"
+#include "node/hw.h"
 #include "schema/rpc.h"
 #include "slurmd/cred.h"
 #include "wire/wire.h"
 
-#include <stdlib.h>
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define BACKOFF_MIN_MS 100
@@ -122,15 +125,6 @@ void listener_hello(struct node_link *k, const struct chan_head *h, const void *
 
 /* ---- registering */
 
-static void send_message(struct node_link *k, uint16_t opcode, uint32_t request, const struct desc *d, const void *msg)
-{
-    struct buf body = {0};
-
-    wire_pack(d, msg, &body);
-    conn_send(k->conn, opcode, 0, request, body.data, body.len);
-    buf_fini(&body);
-}
-
 static void on_ready(void *ctx, struct conn *c)
 {
     struct node_link *k = ctx;
@@ -141,7 +135,7 @@ static void on_ready(void *ctx, struct conn *c)
     r.now = clock_wall_s();
     k->state = LINK_HELLO;
     loop_set_timer(k->timer, ANSWER_MS);
-    send_message(k, OP_node_hello, ++k->next_request, &desc_node_register, &r);
+    rpc_send(c, OP_node_hello, 0, ++k->next_request, &desc_node_register, &r);
     arena_fini(&a);
 }
 
@@ -178,7 +172,7 @@ static void heartbeat(struct node_link *k)
     struct node_status s = {.now = clock_wall_s(), .health = buf_str(&k->health)};
 
     hw_load(&s.free_mem_mb, &s.cpu_load);
-    send_message(k, OP_node_beat, ++k->next_request, &desc_node_status, &s);
+    rpc_send(k->conn, OP_node_beat, 0, ++k->next_request, &desc_node_status, &s);
     loop_set_timer(k->timer, k->heartbeat_s * 1000LL);
 }
 

@@ -4,15 +4,14 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "schema/errors.h"
 #include "schema/rpc.h"
 #include "wire/wire.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FOREIGN_GRACE_MS 300000 /* reliability.md: a step the controller does not know is killed after 5 minutes */
-#define RETRY_MS 1000
 
 struct known_step {
     struct list link;
@@ -26,6 +25,7 @@ struct report {
     struct step_key key;
     uint16_t opcode;
     uint32_t request; /* of the last sending */
+    uint64_t epoch;   /* of the controller that started the step */
     struct buf body;
 };
 
@@ -99,11 +99,19 @@ void news_steps(struct node_link *k, struct arena *a, struct node_register *ret)
 
     LIST_FOREACH(it, &k->steps)
         n++;
+    LIST_FOREACH(it, &k->reports)
+        n++;
     ret->steps.v = arena_calloc(a, n + 1, sizeof *ret->steps.v);
     LIST_FOREACH(it, &k->steps) {
         const struct known_step *s = list_entry(it, struct known_step, link);
         ret->steps.v[ret->steps.n++] =
             (struct step_ident){s->key.job_id, s->key.step_id, s->key.restart, s->epoch};
+    }
+    LIST_FOREACH(it, &k->reports) {
+        const struct report *r = list_entry(it, struct report, link);
+        if (r->opcode == OP_step_ended)
+            ret->steps.v[ret->steps.n++] =
+                (struct step_ident){r->key.job_id, r->key.step_id, r->key.restart, r->epoch};
     }
 }
 
@@ -155,16 +163,15 @@ static void report_send(struct node_link *k, struct report *r)
     conn_send(k->conn, r->opcode, 0, r->request, r->body.data, r->body.len);
 }
 
-static struct report *report_new(struct node_link *k, uint16_t opcode, const struct step_key *key,
-                                 const struct desc *d, const void *msg)
+static void report_new(struct node_link *k, uint16_t opcode, const struct chan_head *h, const struct desc *d,
+                       const void *msg)
 {
     struct report *r = xcalloc(1, sizeof *r);
 
-    *r = (struct report){.key = *key, .opcode = opcode};
+    *r = (struct report){.key = h->key, .opcode = opcode, .epoch = h->epoch};
     wire_pack(d, msg, &r->body);
     list_add_tail(&k->reports, &r->link);
     report_send(k, r);
-    return r;
 }
 
 static void report_free(struct report *r)
@@ -182,14 +189,15 @@ static void on_done(struct node_link *k, const struct chan_head *h, const void *
 
     if (s)
         step_forget(s);
+    /* A step whose keeper was killed counts as killed: signal 9. */
     if (h->code != 0 || wire_unpack(&desc_step_done, body, len, &a, &done, NULL) < 0)
-        done = (struct step_done){.wait_status = 9, .error = "slurmstepd was killed", .error_code = EIO};
+        done = (struct step_done){.wait_status = 9, .error = "slurmstepd was killed", .error_code = ESLURMD_SESSION_KILLED};
     done.job_id = h->key.job_id;
     done.step_id = h->key.step_id;
     done.restart = h->key.restart;
     done.node = k->conf->node;
     done.is_clean = h->value;
-    report_new(k, OP_step_ended, &h->key, &desc_step_done, &done);
+    report_new(k, OP_step_ended, h, &desc_step_done, &done);
     arena_fini(&a);
 }
 
@@ -199,7 +207,7 @@ static void on_clean(struct node_link *k, const struct chan_head *h, const void 
     struct job_clean clean = {.job_id = h->key.job_id, .restart = h->key.restart, .node = k->conf->node,
                               .error = arena_strndup(&a, body, len)};
 
-    report_new(k, OP_job_cleaned, &h->key, &desc_job_clean, &clean);
+    report_new(k, OP_job_cleaned, h, &desc_job_clean, &clean);
     arena_fini(&a);
 }
 

@@ -3,11 +3,15 @@
 #include "slurmd/listener.h"
 
 #include "base/log.h"
+#include "net/rpc.h"
 #include "node/stepd.h"
+#include "schema/errors.h"
 #include "schema/rpc.h"
 #include "wire/wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -37,13 +41,13 @@ static order_fn *order_find(uint16_t opcode)
 
 static void answer(struct node_link *k, uint16_t opcode, uint32_t request, int code, const char *words)
 {
-    struct error_info why = {.code = (uint32_t)code, .text = words};
-    struct buf body = {0};
+    const struct error_info why = {.code = (uint32_t)code, .text = words};
+    const struct empty none = {};
 
     if (code)
-        wire_pack(&desc_error_info, &why, &body);
-    conn_send(k->conn, opcode, FRAME_REPLY | (code ? FRAME_ERROR : 0), request, body.data, body.len);
-    buf_fini(&body);
+        rpc_refuse(k->conn, opcode, request, &why);
+    else
+        rpc_send(k->conn, opcode, FRAME_REPLY, request, &desc_empty, &none);
 }
 
 /* token: which connection, which opcode, which request; what comes back for an older connection is dropped. */
@@ -85,7 +89,7 @@ void orders_frame(struct node_link *k, const struct frame *f)
 static int epoch_check(const struct node_link *k, uint64_t epoch, struct err *e)
 {
     if (epoch < k->epoch)
-        return err_set(e, ESTALE, "an order of epoch %llu, but epoch %llu has begun", (unsigned long long)epoch,
+        return err_set(e, ESLURMD_CREDENTIAL_EXPIRED, "an order of epoch %llu, but epoch %llu has begun", (unsigned long long)epoch,
                        (unsigned long long)k->epoch);
     return 0;
 }

@@ -91,12 +91,16 @@ static const char *width_parse(const char *s, struct text_slot *ret)
 
 static void all_letters(const struct text_table *t, struct arena *a, struct text_format *f)
 {
-    for (unsigned i = 0; i < t->n; i++) {
-        if (!t->v[i].letter)
+    static const char order[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    for (const char *c = order; *c; c++) {
+        const struct text_column *column = text_find_letter(t, *c);
+
+        if (!column)
             continue;
         if (f->n)
             literal_add(f, a, "|", 1);
-        slot_add(f, a)->column = &t->v[i];
+        slot_add(f, a)->column = column;
     }
 }
 

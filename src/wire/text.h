@@ -12,6 +12,7 @@
 struct text_env {
     int64_t now;             /* the answering daemon's clock */
     const char *time_format; /* SLURM_TIME_FORMAT, may be NULL */
+    const char *cluster;     /* may be NULL */
     bool noconvert;          /* --noconvert: sizes stay in the unit they came in */
     bool detail;             /* scontrol -d */
     char unit;               /* --units; 0: the largest that is exact */
@@ -119,6 +120,11 @@ void print_limit(const struct text_cell *cell, struct buf *out);    /* 01:00:00,
 void print_seconds(const struct text_cell *cell, struct buf *out);  /* 01:00:00 */
 void print_size_mb(const struct text_cell *cell, struct buf *out);  /* 4000M, 4G */
 void print_count(const struct text_cell *cell, struct buf *out);    /* UNLIMITED for UINT32_MAX */
+void print_null(const struct text_cell *cell, struct buf *out);    /* (null), whatever the member says */
+void print_na(const struct text_cell *cell, struct buf *out);      /* N/A */
+void print_nothing(const struct text_cell *cell, struct buf *out);
+void print_user(const struct text_cell *cell, struct buf *out);    /* name of a uid */
+void print_group(const struct text_cell *cell, struct buf *out);   /* name of a gid */
 void print_wait_status(const struct text_cell *cell, struct buf *out); /* 1:0, 0:9 */
 
 int64_t text_number(enum kind kind, const void *at); /* any numeric member; 0 for the others and for NULL */

@@ -3,8 +3,10 @@
 
 #include "base/times.h"
 
+#include <grp.h>
 #include <inttypes.h>
 #include <math.h>
+#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -134,6 +136,40 @@ void print_wait_status(const struct text_cell *cell, struct buf *out)
     int status = (int)text_number(cell->kind, cell->at);
 
     buf_printf(out, "%d:%d", WEXITSTATUS(status), WTERMSIG(status));
+}
+
+void print_null(const struct text_cell *cell, struct buf *out)
+{
+    buf_puts(out, "(null)");
+}
+
+void print_na(const struct text_cell *cell, struct buf *out)
+{
+    buf_puts(out, "N/A");
+}
+
+void print_nothing(const struct text_cell *cell, struct buf *out)
+{
+}
+
+void print_user(const struct text_cell *cell, struct buf *out)
+{
+    const struct passwd *user = getpwuid((uid_t)text_number(cell->kind, cell->at));
+
+    if (user)
+        buf_puts(out, user->pw_name);
+    else
+        print_value(cell, out);
+}
+
+void print_group(const struct text_cell *cell, struct buf *out)
+{
+    const struct group *group = getgrgid((gid_t)text_number(cell->kind, cell->at));
+
+    if (group)
+        buf_puts(out, group->gr_name);
+    else
+        print_value(cell, out);
 }
 
 static bool is_whole(double value)
