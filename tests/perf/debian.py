@@ -29,15 +29,6 @@ def missing():
     return " ".join(sorted({path for path in PROGRAMS.values() if not os.access(path, os.X_OK)}))
 
 
-def free_port_run(count):
-    """The first of so many neighbouring free ports of loopback."""
-    for _ in range(100):
-        first = free_ports(1)[0]
-        if first + count < 65536 and not any(Cluster.port_open(first + i) for i in range(count)):
-            return first
-    raise RuntimeError(f"no {count} neighbouring ports are free")
-
-
 class Debian(Cluster):
     """The same handles as our Cluster; only files and starting differ."""
 
@@ -45,7 +36,7 @@ class Debian(Cluster):
         super().__init__(**more)
         self.build = self.dir / "bin"
         self.env["PATH"] = f"{self.build}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-        self.ctld_port = free_port_run(CTLD_PORTS)
+        self.ctld_port = free_ports(CTLD_PORTS, together=True)[0]
         self.sql_port = free_ports(1)[0]
         self.sql = None
 

@@ -9,7 +9,7 @@ from debian import Debian
 from meter import Meter, anonymous_kib
 
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build"))
-NODE = {"nodes": 1, "cpus": 8, "memory": 4000}
+NODE = {"nodes": 1, "cpus": 256, "memory": 25600}
 SCRIPT = "#!/bin/sh\ntrue\n"
 
 
