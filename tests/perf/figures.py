@@ -120,9 +120,10 @@ def restart(side, _sizes):
     last = side.ids("-t", "PD")[-1]
     side.cluster.ctld.stop(seconds=120)
     orderly = start_again(side, last)
-    side.submit(16, 1600)  # acknowledged, and then the plug is pulled
     before = side.count("-t", "PD")
-    side.cluster.ctld.kill()
+    r = side.submit(16, 1600)
+    side.cluster.ctld.kill()  # at once after the last acknowledgement
+    before += r["operations"] - r["failed"]
     crashed = start_again(side, last)
     return {"restart_s": orderly, "crash_s": crashed, "crash_lost": before - side.count("-t", "PD")}
 
