@@ -165,6 +165,11 @@ char **perf_environment(void)
     return env;
 }
 
+uint32_t perf_unique_script(unsigned number, char *ret, size_t size)
+{
+    return (uint32_t)snprintf(ret, size, "#!/bin/sh\n# job %u of process %d\ntrue\n", number, (int)getpid());
+}
+
 bool perf_number(const char *text, unsigned *ret)
 {
     char *end;

@@ -4,6 +4,7 @@
 #define PERF_CLIENTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct workload {
@@ -23,6 +24,7 @@ int clients_run(const struct workload *w);
 #define PERF_VARIABLES 64
 char **perf_environment(void); /* PERF_VARIABLES strings and NULL; never freed */
 
+uint32_t perf_unique_script(unsigned number, char *ret, size_t size); /* with the number in a comment; its length */
 bool perf_number(const char *text, unsigned *ret); /* of an option: 1 to 100 million */
 
 #endif

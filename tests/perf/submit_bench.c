@@ -1,6 +1,6 @@
 /* Durable submits over a kept connection each:
- *   submit_bench -p PORT [-c CLIENTS] [-n JOBS] [-r] [-t] [-m MUNGE_SOCKET] [-d DIRECTORY]
- * Jobs are held unless -r.  -t goes through TCP, MUNGE and TLS as from another host; else it is the unix socket. */
+ *   submit_bench -p PORT [-c CLIENTS] [-n JOBS] [-r] [-t] [-u] [-m MUNGE_SOCKET] [-d DIRECTORY]
+ * Jobs are held unless -r.  -u: each has a script of its own.  -t goes through TCP, MUNGE and TLS as from another host; else it is the unix socket. */
 #include "clients.h"
 
 #include "base/clock.h"
@@ -19,7 +19,7 @@
 
 struct options {
     unsigned port;
-    bool run, tcp;
+    bool run, tcp, unique;
     const char *munge_socket, *directory;
 };
 
@@ -29,7 +29,9 @@ struct submitter {
     struct client_target target;
     struct job_spec spec;
     struct arena arena;
+    bool is_unique;
     uint64_t key; /* of the first job; each has its own */
+    char script[64];
 };
 
 /* The limits that travel with a job of sbatch. */
@@ -81,6 +83,7 @@ static int open_submitter(void *arg, void **ret)
     s->key = (uint64_t)clock_mono_ns() << 20 ^ (uint64_t)getpid() << 40;
     client_open(&s->target, &s->client);
     describe(o, &s->spec);
+    s->is_unique = o->unique;
 
     /* A ping makes the connection, so that its hello is not counted. */
     struct err e = {0};
@@ -101,6 +104,9 @@ static int submit_once(void *ctx, unsigned number)
     void *reply;
 
     s->spec.request_key = s->key + number;
+    if (s->is_unique)
+        s->spec.script = (struct bytes){(const uint8_t *)s->script,
+                                        perf_unique_script(number, s->script, sizeof s->script)};
     arena_reset(&s->arena);
     if (client_call(s->client, JOB_SUBMIT, &s->spec, &s->arena, &reply, &e) == 0)
         return 0;
@@ -118,6 +124,7 @@ static bool option(int c, struct options *o, struct workload *w, unsigned *total
     case 'd': o->directory = optarg; return true;
     case 'r': return o->run = true;
     case 't': return o->tcp = true;
+    case 'u': return o->unique = true;
     }
     return false;
 }
@@ -129,7 +136,7 @@ int main(int argc, char **argv)
     unsigned total = 1000;
     int c;
 
-    while ((c = getopt(argc, argv, "p:c:n:m:d:rt")) != -1)
+    while ((c = getopt(argc, argv, "p:c:n:m:d:rtu")) != -1)
         if (!option(c, &o, &w, &total))
             return 2;
     w.each = total / w.clients;
