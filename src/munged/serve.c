@@ -1,8 +1,9 @@
 /* The connections of munged.
  *
- * A connection costs five system calls when its request is there by the time we look: accept, peer, receive, send,
- * close.  Only one that is not there yet, or whose reply does not fit the socket, is put into the loop and the list
- * of deadlines.  Connections to serve wait in a queue of their user; the users are served in turn. */
+ * A connection costs five system calls when its request is there by the time we look: accept, peer,
+ * receive, send, close.  Only one that is not there yet, or whose reply does not fit the socket, is
+ * put into the loop and the list of deadlines.  Connections to serve wait in a queue of their user;
+ * the users are served in turn. */
 #include "munged/serve.h"
 
 #include "base/clock.h"
@@ -19,9 +20,9 @@
 struct user {
     uint32_t uid;
     unsigned conns;
-    size_t bytes;       /* in buffers of its connections */
-    struct list link;   /* in server.busy while `queue` is not empty */
-    struct list queue;  /* connections to serve */
+    size_t bytes;      /* in buffers of its connections */
+    struct list link;  /* in server.busy while `queue` is not empty */
+    struct list queue; /* connections to serve */
     struct log_limit log;
 };
 
@@ -31,14 +32,14 @@ struct conn {
     struct user *user;
     struct caller who;
     int fd;
-    struct loop_fd *watch;   /* NULL until it had to wait */
-    struct list queued;      /* in user.queue, or alone */
-    struct list waits;       /* in server.waiting, or alone */
+    struct loop_fd *watch; /* NULL until it had to wait */
+    struct list queued;    /* in user.queue, or alone */
+    struct list waits;     /* in server.waiting, or alone */
     int64_t deadline_ns;
-    struct buf bytes;        /* the request so far; then what is left of the reply */
+    struct buf bytes; /* the request so far; then what is left of the reply */
     size_t sent;
     bool is_sending;
-    struct memory memory;    /* of the reply being sent */
+    struct memory memory; /* of the reply being sent */
 };
 
 static void on_listen(void *ctx, int fd, unsigned events);
@@ -170,8 +171,8 @@ static void evict(struct server *s)
     LIST_FOREACH(it, &s->waiting) {
         struct conn *c = list_entry(it, struct conn, waits);
         if (c->user == heaviest) {
-            log_limited(&heaviest->log, 1, LOG_INFO, "Too many connections: closed the oldest of UID=%u",
-                        heaviest->uid);
+            log_limited(&heaviest->log, 1, LOG_INFO,
+                        "Too many connections: closed the oldest of UID=%u", heaviest->uid);
             conn_free(c);
             return;
         }
@@ -192,7 +193,7 @@ static void conn_new(struct server *s, int fd)
     c->server = s;
     c->ref = ref;
     c->fd = fd;
-    c->who = (struct caller){.uid = peer.uid, .gid = peer.gid, .pid = peer.pid};
+    c->who = (struct caller){ .uid = peer.uid, .gid = peer.gid, .pid = peer.pid };
     c->user = user_of(s, peer.uid);
     c->user->conns++;
     c->deadline_ns = clock_mono_ns() + MUNGE_DEADLINE_MS * 1000000LL;
@@ -293,11 +294,13 @@ static void failure_log(struct conn *c, const struct verdict *v)
     const struct keyring *keys = &c->server->guard->keys;
 
     if (v->code == MUNGE_INVALID)
-        log_limited(&c->user->log, 1, LOG_INFO,
-                    "%s: made with another key, or altered; key fingerprint here %s (UID=%u PID=%d)",
-                    v->why.text, keys->keys[0]->fingerprint, c->who.uid, c->who.pid);
+        log_limited(
+            &c->user->log, 1, LOG_INFO,
+            "%s: made with another key, or altered; key fingerprint here %s (UID=%u PID=%d)",
+            v->why.text, keys->keys[0]->fingerprint, c->who.uid, c->who.pid);
     else
-        log_limited(&c->user->log, 1, LOG_INFO, "%s (UID=%u PID=%d)", v->why.text, c->who.uid, c->who.pid);
+        log_limited(&c->user->log, 1, LOG_INFO, "%s (UID=%u PID=%d)", v->why.text, c->who.uid,
+                    c->who.pid);
 }
 
 static void conn_answer(struct conn *c, const struct request *q)
@@ -334,7 +337,8 @@ static void conn_answer(struct conn *c, const struct request *q)
 static bool conn_keep(struct conn *c, const uint8_t *p, size_t len)
 {
     if (c->user->bytes + len > SERVE_USER_BYTES) {
-        log_limited(&c->user->log, 1, LOG_INFO, "Too many unfinished requests of UID=%u", c->who.uid);
+        log_limited(&c->user->log, 1, LOG_INFO, "Too many unfinished requests of UID=%u",
+                    c->who.uid);
         return false;
     }
     c->user->bytes += len;
@@ -342,7 +346,8 @@ static bool conn_keep(struct conn *c, const uint8_t *p, size_t len)
     return true;
 }
 
-/* Reads what is there and looks whether it is a whole request.  The usual one never leaves the scratch space. */
+/* Reads what is there and looks whether it is a whole request.  The usual one never leaves the
+ * scratch space. */
 static void conn_read(struct conn *c)
 {
     struct server *s = c->server;

@@ -21,11 +21,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CHUNK (64u << 10)         /* one read */
-#define BATCH_FRAMES 128u         /* frames and bytes of one connection in one batch */
+#define CHUNK (64u << 10) /* one read */
+#define BATCH_FRAMES 128u /* frames and bytes of one connection in one batch */
 #define BATCH_BYTES (1u << 20)
-#define OUT_PAUSE (4u << 20)      /* a peer that has so much unread may not ask for more */
-#define KEEP_CAP (64u << 10)      /* a bigger buffer is given back when it runs empty */
+#define OUT_PAUSE (4u << 20) /* a peer that has so much unread may not ask for more */
+#define KEEP_CAP (64u << 10) /* a bigger buffer is given back when it runs empty */
 #define REFUSAL_MAX 1024u
 
 #define IO_AGAIN (-1)
@@ -67,7 +67,7 @@ struct conns *conns_of(struct loop *l)
     list_init(&all->unknown);
     all->resume = loop_add_timer(l, -1, on_resume, all);
     all->chunk = xmalloc(CHUNK);
-    *ext = (struct loop_ext){.ctx = all, .flush = conns_flush, .free = conns_free};
+    *ext = (struct loop_ext){ .ctx = all, .flush = conns_flush, .free = conns_free };
     return all;
 }
 
@@ -223,12 +223,12 @@ void conn_is_open(struct conn *c)
 
 void conn_peer_credentials(struct conn *c)
 {
-    struct ucred cred = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+    struct ucred cred = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
     socklen_t len = sizeof cred;
 
     if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
         log_error("peer credentials: %s", strerror(errno));
-    c->peer = (struct peer){.uid = cred.uid, .gid = cred.gid, .is_local = true};
+    c->peer = (struct peer){ .uid = cred.uid, .gid = cred.gid, .is_local = true };
     snprintf(c->peer.address, sizeof c->peer.address, "unix:pid=%d", (int)cred.pid);
 }
 
@@ -296,10 +296,10 @@ void conn_authenticated(struct conn *c, uid_t uid, gid_t gid, const uint8_t psk[
 /* The words of a refusal, as the frame that the peer can read whatever it asked. */
 static void refusal_put(struct buf *b, const char *why)
 {
-    const struct error_info info = {.code = EACCES, .text = why};
-    struct frame f = {.opcode = OP_hello, .flags = FRAME_REPLY | FRAME_ERROR};
+    const struct error_info info = { .code = EACCES, .text = why };
+    struct frame f = { .opcode = OP_hello, .flags = FRAME_REPLY | FRAME_ERROR };
     uint8_t header[FRAME_HEADER];
-    struct buf body = {0};
+    struct buf body = { 0 };
 
     wire_pack(&desc_error_info, &info, &body);
     f.len = (uint32_t)body.len;
@@ -335,7 +335,7 @@ static bool refused_by_peer(struct conn *c)
     if (size == 0)
         return true; /* the rest is on its way; the deadline watches */
 
-    struct arena a = {0};
+    struct arena a = { 0 };
     bool said = size > 0 && !wire_unpack(&desc_error_info, f.body, f.len, &a, &info, NULL);
     conn_fail(c, said ? info.text : "the server answered with garbage");
     arena_fini(&a);
@@ -562,7 +562,7 @@ static void deliver(struct conn *c, unsigned *frames)
 void conn_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request, const void *body,
                size_t len)
 {
-    struct frame f = {.opcode = opcode, .flags = flags, .request = request, .len = (uint32_t)len};
+    struct frame f = { .opcode = opcode, .flags = flags, .request = request, .len = (uint32_t)len };
     uint8_t header[FRAME_HEADER];
 
     if (c->state >= CONN_LEAVING)
@@ -629,7 +629,7 @@ void conn_close(struct conn *c)
 
 void conn_disown(struct conn *c)
 {
-    static const struct conn_ops nobody = {0};
+    static const struct conn_ops nobody = { 0 };
 
     c->ops = &nobody;
     conn_close(c);

@@ -210,7 +210,7 @@ static unsigned from_epoll(uint32_t events)
 struct loop_fd *loop_add_fd(struct loop *l, int fd, unsigned events, loop_fd_fn *fn, void *ctx)
 {
     struct loop_fd *s = source_new(l, sizeof *s);
-    struct epoll_event ev = {.events = to_epoll(events), .data.ptr = s};
+    struct epoll_event ev = { .events = to_epoll(events), .data.ptr = s };
 
     s->fd = fd;
     s->events = events;
@@ -229,7 +229,7 @@ struct loop_fd *loop_add_fd(struct loop *l, int fd, unsigned events, loop_fd_fn 
 void loop_set_events(struct loop_fd *s, unsigned events)
 {
     struct loop *l = s->source.loop;
-    struct epoll_event ev = {.events = to_epoll(events), .data.ptr = s};
+    struct epoll_event ev = { .events = to_epoll(events), .data.ptr = s };
 
     if (s->source.dead || s->events == events)
         return;
@@ -373,7 +373,7 @@ static void child_exited(void *ctx, int fd, unsigned events)
 void loop_add_signal(struct loop *l, int signo, loop_signal_fn *fn, void *ctx)
 {
     sigaddset(&l->mask, signo);
-    l->handlers[signo] = (struct handler){fn, ctx};
+    l->handlers[signo] = (struct handler){ fn, ctx };
     sigprocmask(SIG_BLOCK, &l->mask, NULL);
 
     int fd = signalfd(l->signals, &l->mask, SFD_NONBLOCK | SFD_CLOEXEC);

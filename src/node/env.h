@@ -20,7 +20,4 @@ int env_build(const struct launch *l, const struct env_node *node, struct arena 
 /* Writes the pid of the calling process into the slot that env_build kept for it. */
 void env_task_pid(char **env, long pid);
 
-/* The environment of Prolog and Epilog: built from nothing, never the user's (R8). */
-char **env_hook(const struct launch *l, const struct env_node *node, const char *context, struct arena *a);
-
 #endif

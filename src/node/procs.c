@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ENVIRON_MAX (1u << 20) /* of another process; ours stands in front of the user's */
@@ -126,6 +127,23 @@ int procs_signal_tree(pid_t root, pid_t spare, int signo)
         if (t.v[i].id.pid != spare && t.v[i].state != 'Z')
             hit += signal_one(&t.v[i].id, signo);
     return hit;
+}
+
+int procs_kill_strays(const struct map *ours)
+{
+    CLEANUP(table_fini) struct table t = {0};
+    int alive = 0;
+
+    table_read(&t);
+    for (size_t i = 0; i < t.n; i++) {
+        const struct proc_stat *s = &t.v[i];
+        if (s->parent != getpid() || map_get(ours, (uint64_t)s->id.pid))
+            continue;
+        alive += s->state != 'Z';
+        signal_one(&s->id, SIGKILL);
+        waitpid(s->id.pid, NULL, WNOHANG);
+    }
+    return alive;
 }
 
 void procs_describe_tree(pid_t root, struct buf *out)

@@ -3,6 +3,7 @@
 #define NODE_PROCS_H
 
 #include "base/buf.h"
+#include "base/map.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -29,6 +30,10 @@ int procs_signal_tree(pid_t root, pid_t spare, int signo);
 /* The same for processes of a user whose environment holds the text NAME=value: the last resort when the process that
  * kept a step together is gone. */
 int procs_signal_env(uid_t uid, const char *variable, int signo);
+
+/* Kills and reaps children of the calling process whose pid is not a key of `ours`: to a subreaper come the processes
+ * whose keeper died.  Returns how many were still alive: sweep until it is 0. */
+int procs_kill_strays(const struct map *ours);
 
 /* Words about what descends from root and does not die: "pid 123 (D, nfs_wait)". */
 void procs_describe_tree(pid_t root, struct buf *out);
