@@ -100,12 +100,23 @@ static int replay_fact(void *ctx, const struct fact *f, struct err *e)
     return 0;
 }
 
+/* SlurmctldParameters=journal_segment_mb=N,journal_ballast_mb=N; 0: the usual size. */
+static uint32_t size_param(const struct ctld *c, const char *name)
+{
+    const char *text = conf_param(c->conf, "SlurmctldParameters", name);
+    unsigned long mb = text ? strtoul(text, NULL, 10) : 0;
+
+    return mb > 0 && mb <= 1024 ? (uint32_t)mb << 20 : 0;
+}
+
 static int open_journal(struct ctld *c, uint64_t epoch_above, struct err *e)
 {
     struct wal_options o = {
         .dir = conf_str(c->conf, "StateSaveLocation"),
         .locked = open_beside,
         .epoch_above = epoch_above,
+        .segment_bytes = size_param(c, "journal_segment_mb"),
+        .ballast_bytes = size_param(c, "journal_ballast_mb"),
     };
     struct wal_report report;
     int64_t start = clock_mono_ns();

@@ -62,6 +62,8 @@ static void set_up(struct bench *b)
             "ClusterName=kill\nSlurmctldHost=%s\nSlurmUser=%s\nSlurmctldPort=%u\n"
             "StateSaveLocation=%s/state\nSlurmctldPidFile=%s/pid\nSlurmctldDebug=error\n"
             "SlurmctldLogFile=%s/log\nMaxJobCount=1000000\nAuthInfo=socket=%s/munge\n"
+            /* Small segments: snapshots are taken, and interrupted, all the time. */
+            "SlurmctldParameters=journal_segment_mb=1,journal_ballast_mb=1\n"
             "NodeName=n1 CPUs=4\nPartitionName=debug Nodes=ALL Default=YES\n",
             b->host, me ? me->pw_name : "root", b->port, b->dir, b->dir, b->dir, b->dir);
     if (fclose(f) != 0)
