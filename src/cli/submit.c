@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define EXPORT_FILE_MAX (1u << 20)
+#define PREFIX 7 /* strlen("RLIMIT_"): --propagate takes names with and without it */
 
 static void add(struct opts *o, const char *entry)
 {
@@ -155,10 +156,11 @@ void submit_rlimits(struct opts *o, const struct conf *c)
         const char *name;
         int resource;
     } limits[] = {
-        { "CPU", RLIMIT_CPU },     { "FSIZE", RLIMIT_FSIZE },   { "DATA", RLIMIT_DATA },
-        { "STACK", RLIMIT_STACK }, { "CORE", RLIMIT_CORE },     { "RSS", RLIMIT_RSS },
-        { "NPROC", RLIMIT_NPROC }, { "NOFILE", RLIMIT_NOFILE }, { "MEMLOCK", RLIMIT_MEMLOCK },
-        { "AS", RLIMIT_AS },
+        { "RLIMIT_CPU", RLIMIT_CPU },         { "RLIMIT_FSIZE", RLIMIT_FSIZE },
+        { "RLIMIT_DATA", RLIMIT_DATA },       { "RLIMIT_STACK", RLIMIT_STACK },
+        { "RLIMIT_CORE", RLIMIT_CORE },       { "RLIMIT_RSS", RLIMIT_RSS },
+        { "RLIMIT_NPROC", RLIMIT_NPROC },     { "RLIMIT_NOFILE", RLIMIT_NOFILE },
+        { "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK }, { "RLIMIT_AS", RLIMIT_AS },
     };
     const size_t count = sizeof limits / sizeof limits[0];
     bool except = !*o->job.propagate && conf_is_set(c, "PropagateResourceLimitsExcept");
@@ -169,10 +171,11 @@ void submit_rlimits(struct opts *o, const struct conf *c)
     o->job.rlimits.v = arena_calloc(o->arena, count, sizeof *o->job.rlimits.v);
     for (size_t i = 0; i < count; i++) {
         struct rlimit now;
-        bool named = has_word(list, limits[i].name) || has_word(list, "ALL");
+        bool named = has_word(list, limits[i].name) || has_word(list, limits[i].name + PREFIX) ||
+                     has_word(list, "ALL");
         if (named == except || getrlimit((__rlimit_resource_t)limits[i].resource, &now) < 0)
             continue;
         o->job.rlimits.v[o->job.rlimits.n++] =
-            (struct rlimit_row){ limits[i].name, now.rlim_cur, now.rlim_max };
+            (struct rlimit_row){ limits[i].name + PREFIX, now.rlim_cur, now.rlim_max };
     }
 }
