@@ -43,11 +43,11 @@ static void put(struct opts *o, const char *entry)
     add(o, entry);
 }
 
-static void put_named(struct opts *o, char **environ, const char *name)
+static void put_named(struct opts *o, char **from, const char *name)
 {
     size_t len = strlen(name);
 
-    for (char **v = environ; *v; v++)
+    for (char **v = from; *v; v++)
         if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
             put(o, *v);
 }
@@ -89,7 +89,7 @@ static int export_file(struct opts *o, struct err *e)
 }
 
 /* NONE and NIL leave SLURM* and SPANK* alone; a list without ALL adds to them what it names. */
-int submit_environment(struct opts *o, char **environ, struct err *e)
+int submit_environment(struct opts *o, char **from, struct err *e)
 {
     const char *export = o->job.export_env;
     bool all = !*export && !o->own.export_file;
@@ -98,7 +98,7 @@ int submit_environment(struct opts *o, char **environ, struct err *e)
     for (const char *list = export; *list;)
         if (strcasecmp(next_piece(o, &list), "ALL") == 0)
             all = true;
-    for (char **v = environ; *v; v++)
+    for (char **v = from; *v; v++)
         if (all || strncmp(*v, "SLURM", 5) == 0 || strncmp(*v, "SPANK", 5) == 0)
             add(o, *v);
     while (*export && !none) {
@@ -106,7 +106,7 @@ int submit_environment(struct opts *o, char **environ, struct err *e)
         if (strchr(piece, '='))
             put(o, piece);
         else if (strcasecmp(piece, "ALL") != 0)
-            put_named(o, environ, piece);
+            put_named(o, from, piece);
     }
     o->exit_code = 1;
     return o->own.export_file ? export_file(o, e) : 0;

@@ -1,9 +1,9 @@
-/* Jobs and steps of this node.  A step is its slurmstepd, watched by pidfd, whether we started it or found it in the
- * spool; it has ended when that process is gone, and then the spool says how.
+/* Jobs and steps of this node.  A step is its slurmstepd, watched by pidfd, whether we started it
+ * or found it in the spool; it has ended when that process is gone, and then the spool says how.
  *
  * The way of a job:  launch -> [Prolog] -> steps -> all gone -> [Epilog] -> clean.
- * A job with this node alone is cleaned when its step ends and the report says so; any other waits for the
- * controller's word (jobs_end), which may come at any time and any number of times. */
+ * A job with this node alone is cleaned when its step ends and the report says so; any other waits
+ * for the controller's word (jobs_end), which may come at any time and any number of times. */
 #include "slurmd/jobs.h"
 
 #include "base/cleanup.h"
@@ -24,7 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ADOPT_TRIES 200 /* of 10 ms: a slurmstepd that holds its lock signs at once unless the machine is stuck */
+#define ADOPT_TRIES \
+    200 /* of 10 ms: a slurmstepd that holds its lock signs at once unless the machine is stuck */
 #define ORPHAN_SWEEPS 100
 #define STEP_CLEANED (STEP_ALL - 1) /* in `seen`: the job was cleaned here */
 
@@ -43,13 +44,13 @@ struct job {
     struct launcher *l;
     struct step_key key; /* step_id STEP_ALL */
     uint32_t uid;
-    bool is_ending;          /* the controller's word came: CHAN_CLEAN is owed */
-    bool is_stuck;           /* CHAN_HEALTH was said, and is to be taken back */
-    bool has_result;         /* a step's report waits for the Epilog: report_key */
+    bool is_ending;  /* the controller's word came: CHAN_CLEAN is owed */
+    bool is_stuck;   /* CHAN_HEALTH was said, and is to be taken back */
+    bool has_result; /* a step's report waits for the Epilog: report_key */
     struct step_key report_key;
     struct loop_child *hook; /* Epilog */
     struct loop_timer *timer;
-    struct buf words;        /* of a failed Epilog */
+    struct buf words; /* of a failed Epilog */
 };
 
 static void step_watch(struct launcher *l, const struct step_record *r, int pidfd);
@@ -71,7 +72,7 @@ static bool same_job(const struct step_key *a, const struct step_key *b)
 
 static struct step_key whole_job(const struct step_key *key, uint32_t step_id)
 {
-    return (struct step_key){key->job_id, step_id, key->restart};
+    return (struct step_key){ key->job_id, step_id, key->restart };
 }
 
 static struct step *step_find(struct launcher *l, const struct step_key *key)
@@ -102,19 +103,24 @@ static int launch_judge(struct launcher *l, const struct chan_head *h, struct er
     if (step_find(l, &h->key))
         return 1;
     if (geteuid() != 0 && h->uid != geteuid())
-        return err_set(e, ESLURMD_SET_UID_OR_GID_ERROR, "slurmd of node %s runs as user %u and cannot start jobs of user %u",
+        return err_set(e, ESLURMD_SET_UID_OR_GID_ERROR,
+                       "slurmd of node %s runs as user %u and cannot start jobs of user %u",
                        l->conf->node, geteuid(), h->uid);
     if (seen_has(&l->seen, &h->key))
-        return err_set(e, ESLURMD_CREDENTIAL_REPLAYED, "job %u restart %u was launched here before", h->key.job_id, h->key.restart);
+        return err_set(e, ESLURMD_CREDENTIAL_REPLAYED, "job %u restart %u was launched here before",
+                       h->key.job_id, h->key.restart);
     if (seen_has(&l->seen, &job))
-        return err_set(e, ESLURMD_CREDENTIAL_REVOKED, "job %u restart %u was ended here before it began", h->key.job_id,
+        return err_set(e, ESLURMD_CREDENTIAL_REVOKED,
+                       "job %u restart %u was ended here before it began", h->key.job_id,
                        h->key.restart);
     return 0;
 }
 
 int jobs_launch(struct launcher *l, const struct chan_head *h, int *fd, struct err *e)
 {
-    struct step_record r = {.key = h->key, .uid = h->uid, .epoch = h->epoch, .is_single_node = h->value};
+    struct step_record r = {
+        .key = h->key, .uid = h->uid, .epoch = h->epoch, .is_single_node = h->value
+    };
     pid_t pid;
 
     int err = launch_judge(l, h, e);
@@ -142,9 +148,9 @@ int jobs_launch(struct launcher *l, const struct chan_head *h, int *fd, struct e
 static void step_watch(struct launcher *l, const struct step_record *r, int pidfd)
 {
     struct step *s = xcalloc(1, sizeof *s);
-    struct chan_head h = {.type = CHAN_STEP, .key = r->key, .epoch = r->epoch};
+    struct chan_head h = { .type = CHAN_STEP, .key = r->key, .epoch = r->epoch };
 
-    *s = (struct step){.l = l, .record = *r, .pidfd = pidfd};
+    *s = (struct step){ .l = l, .record = *r, .pidfd = pidfd };
     list_add_tail(&l->steps, &s->link);
     s->watch = loop_add_fd(l->loop, pidfd, LOOP_READ, step_over, s);
     chan_send(l->chan, &h, NULL, 0, -1);
@@ -159,7 +165,8 @@ static void step_over(void *ctx, int fd, unsigned events)
     struct step_record r = s->record;
     siginfo_t info;
 
-    (void)waitid(P_PIDFD, (id_t)s->pidfd, &info, WEXITED | WNOHANG); /* an adopted one is init's to reap */
+    (void)waitid(P_PIDFD, (id_t)s->pidfd, &info,
+                 WEXITED | WNOHANG); /* an adopted one is init's to reap */
     loop_remove_fd(s->watch);
     close(s->pidfd);
     map_del(&l->children, (uint64_t)r.keeper.pid);
@@ -181,20 +188,21 @@ static void step_over(void *ctx, int fd, unsigned events)
     job_settle(j);
 }
 
-/* Sends what the step left in `result`; without one, slurmstepd was killed, and that is the report. */
+/* Sends what the step left in `result`; without one, slurmstepd was killed, and that is the report.
+ */
 static void report(struct launcher *l, const struct step_key *key, bool is_clean)
 {
-    struct chan_head h = {.type = CHAN_DONE, .key = *key, .value = is_clean};
+    struct chan_head h = { .type = CHAN_DONE, .key = *key, .value = is_clean };
 
-    CLEANUP(buf_fini) struct buf result = {0};
+    CLEANUP(buf_fini) struct buf result = { 0 };
     CLEANUP(closep) int dir = -1;
     if (spool_step_open(&l->spool, key, &dir) < 0 || spool_get(dir, "result", &result) < 0)
         h.code = EIO;
     chan_send(l->chan, &h, result.data, result.len, -1);
 }
 
-/* slurmstepd died before its step did.  What it kept together comes to us, the next subreaper, when we started it;
- * after a restart of ours only the environment tells whose a process is. */
+/* slurmstepd died before its step did.  What it kept together comes to us, the next subreaper, when
+ * we started it; after a restart of ours only the environment tells whose a process is. */
 static void orphans_kill(struct launcher *l, const struct step_record *r)
 {
     char variable[48];
@@ -213,7 +221,7 @@ static void orphans_kill(struct launcher *l, const struct step_record *r)
 
 static int tell(struct step *s, int signo, int value)
 {
-    siginfo_t info = {.si_signo = signo, .si_code = SI_QUEUE};
+    siginfo_t info = { .si_signo = signo, .si_code = SI_QUEUE };
 
     info.si_pid = getpid();
     info.si_uid = getuid();
@@ -228,10 +236,13 @@ int jobs_signal(struct launcher *l, const struct chan_head *h, struct err *e)
     LIST_FOREACH(it, &l->steps) {
         struct step *s = list_entry(it, struct step, link);
         const struct step_key *key = &s->record.key;
-        if (key->job_id == h->key.job_id && (h->key.step_id == STEP_ALL || h->key.step_id == key->step_id))
+        if (key->job_id == h->key.job_id &&
+            (h->key.step_id == STEP_ALL || h->key.step_id == key->step_id))
             hit += tell(s, STEPD_SIGNAL, (int)h->value) == 0;
     }
-    return hit ? 0 : err_set(e, ESRCH, "job %u has no such step on node %s", h->key.job_id, l->conf->node);
+    return hit ? 0
+               : err_set(e, ESRCH, "job %u has no such step on node %s", h->key.job_id,
+                         l->conf->node);
 }
 
 static void step_end(struct launcher *l, struct step *s, const struct buf *how)
@@ -239,7 +250,8 @@ static void step_end(struct launcher *l, struct step *s, const struct buf *how)
     CLEANUP(closep) int dir = -1;
 
     if (spool_step_open(&l->spool, &s->record.key, &dir) < 0 || spool_put(dir, "end", how) < 0)
-        log_error("job %u: cannot write into the spool; it ends as if cancelled", s->record.key.job_id);
+        log_error("job %u: cannot write into the spool; it ends as if cancelled",
+                  s->record.key.job_id);
     tell(s, SIGTERM, 0);
 }
 
@@ -247,15 +259,16 @@ static void on_stuck(void *ctx)
 {
     struct job *j = ctx;
     struct launcher *l = j->l;
-    struct chan_head h = {.type = CHAN_HEALTH};
+    struct chan_head h = { .type = CHAN_HEALTH };
 
-    CLEANUP(buf_fini) struct buf words = {0};
+    CLEANUP(buf_fini) struct buf words = { 0 };
     LIST_FOREACH(it, &l->steps) {
         struct step *s = list_entry(it, struct step, link);
         if (same_job(&s->record.key, &j->key) && s->record.keeper.pid)
             procs_describe_tree(s->record.keeper.pid, &words);
     }
-    CLEANUP(freep) char *text = xasprintf("Kill task failed: job %u waits for %s", j->key.job_id, buf_str(&words));
+    CLEANUP(freep)
+    char *text = xasprintf("Kill task failed: job %u waits for %s", j->key.job_id, buf_str(&words));
     log_error("%s", text);
     j->is_stuck = true;
     chan_send(l->chan, &h, text, strlen(text), -1);
@@ -274,7 +287,8 @@ void jobs_end(struct launcher *l, const struct chan_head *h, const struct buf *h
             step_end(l, s, how);
     }
     if (!j->timer && l->conf->unkillable_timeout_s != UINT32_MAX)
-        j->timer = loop_add_timer(l->loop, (h->value + (int64_t)l->conf->unkillable_timeout_s) * 1000, on_stuck, j);
+        j->timer = loop_add_timer(
+            l->loop, (h->value + (int64_t)l->conf->unkillable_timeout_s) * 1000, on_stuck, j);
     job_settle(j);
 }
 
@@ -286,14 +300,14 @@ static struct job *job_get(struct launcher *l, const struct step_key *key, uint3
             return j;
     }
     struct job *j = xcalloc(1, sizeof *j);
-    *j = (struct job){.l = l, .key = *key, .uid = uid};
+    *j = (struct job){ .l = l, .key = *key, .uid = uid };
     list_add_tail(&l->jobs, &j->link);
     return j;
 }
 
 static void job_free(struct job *j)
 {
-    struct chan_head healthy = {.type = CHAN_HEALTH};
+    struct chan_head healthy = { .type = CHAN_HEALTH };
 
     if (j->is_stuck)
         chan_send(j->l->chan, &healthy, NULL, 0, -1);
@@ -308,7 +322,7 @@ static void job_cleaned(struct job *j)
 {
     struct launcher *l = j->l;
     struct step_key cleaned = whole_job(&j->key, STEP_CLEANED);
-    struct chan_head h = {.type = CHAN_CLEAN, .key = j->key};
+    struct chan_head h = { .type = CHAN_CLEAN, .key = j->key };
 
     seen_add(&l->seen, &cleaned);
     if (j->has_result)
@@ -341,8 +355,9 @@ static void on_epilog_late(void *ctx)
 static void epilog_start(struct job *j)
 {
     const struct launcher_conf *c = j->l->conf;
-    struct hook h = {c->epilog, "epilog_slurmd", j->key.job_id, j->uid, c->node, c->cluster, c->conf_path};
-    struct err e = {0};
+    struct hook h = { c->epilog, "epilog_slurmd", j->key.job_id, j->uid,
+                      c->node,   c->cluster,      c->conf_path };
+    struct err e = { 0 };
     pid_t pid;
 
     if (hook_start(&h, &pid, &e) < 0) {
@@ -412,7 +427,7 @@ static void found(void *ctx, int dir, const struct step_record *found, bool is_l
 
 void jobs_open(struct launcher *l)
 {
-    struct chan_head h = {.type = CHAN_READY};
+    struct chan_head h = { .type = CHAN_READY };
 
     list_init(&l->steps);
     list_init(&l->jobs);

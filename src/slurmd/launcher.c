@@ -1,5 +1,6 @@
-/* The root half of slurmd.  It has no network, parses nothing that came from it, and reads only what it or slurmstepd
- * wrote into the spool.  The message loop is here; what happens to one job is jobs.c. */
+/* The root half of slurmd.  It has no network, parses nothing that came from it, and reads only
+ * what it or slurmstepd wrote into the spool.  The message loop is here; what happens to one job is
+ * jobs.c. */
 #include "slurmd/launcher.h"
 
 #include "base/cleanup.h"
@@ -14,13 +15,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
-static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
-static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
-static void on_ack(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
-static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
+static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd);
+static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd);
+static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd);
+static void on_ack(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd);
+static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                    int *fd);
 
-typedef void message_fn(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
+typedef void message_fn(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                        int *fd);
 
 /* All that root can be asked to do. */
 static message_fn *const messages[CHAN_TYPES] = {
@@ -43,8 +50,8 @@ static void on_gone(void *ctx)
 
 _Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
 {
-    struct launcher l = {.conf = conf};
-    struct err e = {0};
+    struct launcher l = { .conf = conf };
+    struct err e = { 0 };
 
     prctl(PR_SET_NAME, "slurmd-launcher");
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* the orphans of a killed slurmstepd come to us */
@@ -65,44 +72,49 @@ _Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
 
 static void reply(struct launcher *l, const struct chan_head *to, int err, const struct err *e)
 {
-    struct chan_head h = {.type = CHAN_REPLY, .token = to->token, .key = to->key, .code = -err};
+    struct chan_head h = { .type = CHAN_REPLY, .token = to->token, .key = to->key, .code = -err };
 
     chan_send(l->chan, &h, e->text, err < 0 ? strlen(e->text) : 0, -1);
 }
 
-static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd)
+static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd)
 {
-    struct err e = {0};
+    struct err e = { 0 };
 
     reply(l, h, jobs_launch(l, h, fd, &e), &e);
 }
 
-static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd)
+static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd)
 {
-    struct err e = {0};
+    struct err e = { 0 };
 
     reply(l, h, jobs_signal(l, h, &e), &e);
 }
 
-static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd)
+static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd)
 {
-    struct buf how = {.data = (uint8_t *)body, .len = len};
-    struct err e = {0};
+    struct buf how = { .data = (uint8_t *)body, .len = len };
+    struct err e = { 0 };
 
     jobs_end(l, h, &how);
     reply(l, h, 0, &e);
 }
 
-static void on_ack(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd)
+static void on_ack(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd)
 {
     spool_step_remove(&l->spool, &h->key);
 }
 
 /* munged may be slow or away: a child of its own asks it, answers the other half and is gone. */
-static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd)
+static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                    int *fd)
 {
-    struct chan_head answer = {.type = CHAN_HELLO, .token = h->token};
-    struct err e = {0};
+    struct chan_head answer = { .type = CHAN_HELLO, .token = h->token };
+    struct err e = { 0 };
 
     pid_t pid = fork();
     if (pid < 0)
@@ -111,7 +123,7 @@ static void on_cred(struct launcher *l, const struct chan_head *h, const void *b
         jobs_reap_later(l, pid);
         return;
     }
-    CLEANUP(buf_fini) struct buf hello = {0};
+    CLEANUP(buf_fini) struct buf hello = { 0 };
     int err = cred_hello(l->conf, &hello, &e);
     answer.code = -err;
     if (err < 0)
