@@ -11,10 +11,3 @@ bool role_allows(enum role least, enum role have)
 {
     return have >= least;
 }
-
-bool role_may_call(enum role have, uint16_t opcode)
-{
-    const struct rpc *rpc = opcode == OP_hello ? NULL : rpc_find(opcode);
-
-    return rpc && role_allows(rpc->least, have);
-}

@@ -6,13 +6,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* root and SlurmUser have everything; anybody else what the site granted (AdminLevel in slurmdbd). */
+/* root and SlurmUser have everything; anybody else what the site granted (AdminLevel in slurmdbd).
+ */
 enum role role_of(uid_t uid, uid_t slurm_uid, enum role granted);
 
 bool role_allows(enum role least, enum role have);
-
-/* Whether the row of this opcode lets the role in.  An opcode without a row is nobody's, and neither is hello,
- * which is only ever the first frame of a connection. */
-bool role_may_call(enum role have, uint16_t opcode);
 
 #endif

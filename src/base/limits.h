@@ -16,7 +16,10 @@
 #define TURN_INPUTS_MAX 256u     /* inputs decided between two commits */
 #define CONN_MAX 65536u
 #define CONN_UNAUTH_MAX 1000u
+#define CONN_UID_MAX 4096u              /* from one user that is neither root nor the daemon's own */
 #define CONN_OUT_MAX (256u << 20) /* bytes queued to one peer before it is dropped */
+#define CONF_FILE_MAX (16u << 20) /* bytes of one configuration file */
+#define CONF_INCLUDE_MAX 8u       /* files that include files */
 #define JOB_ID_BLOCK 1000u        /* ids reserved in the journal at a time */
 #define JOB_ID_MAX 67043328u      /* 0x03ff0000, Slurm's MaxJobId */
 #define NODES_MAX 65536u

@@ -1,7 +1,8 @@
 /* Calls: connect, ask, ask again (client.h).
  *
- * On the machine of the daemon the connection is an abstract unix socket and the kernel says who is who: no
- * credential, no TLS, nothing of OpenSSL is even initialised.  From elsewhere it is TCP, MUNGE and TLS. */
+ * On the machine of the daemon the connection is an abstract unix socket and the kernel says who is
+ * who: no credential, no TLS, nothing of OpenSSL is even initialised.  From elsewhere it is TCP,
+ * MUNGE and TLS. */
 #include "client/client.h"
 
 #include "auth/munge_client.h"
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "client/link.h"
+#include "schema/errors.h"
 #include "schema/rpc.h"
 #include "wire/wire.h"
 
@@ -43,10 +45,10 @@ struct call {
 static bool is_passing(int r);
 static int attempt(struct client *c, const struct call *call, struct frame *ret, struct err *e);
 static int reach(struct client *c, int64_t deadline, struct err *e);
-static int reach_host(struct client *c, const struct client_host *h, int64_t deadline,
+static int reach_host(struct client *c, const struct target_host *h, int64_t deadline,
                       struct err *e);
+static bool reach_unix(struct client *c);
 static int introduce(struct client *c, int64_t deadline, struct err *e);
-static bool is_here(const char *name);
 static void pause_ms(int64_t ms);
 static int answer(const struct frame *f, const struct rpc *rpc, struct arena *a, void **ret,
                   struct err *e);
@@ -79,7 +81,7 @@ int client_call(struct client *c, uint16_t opcode, const void *request, struct a
                 void **ret_reply, struct err *e)
 {
     const struct rpc *rpc = rpc_find(opcode);
-    struct buf body = {0};
+    struct buf body = { 0 };
     struct frame reply;
     int64_t pause = PAUSE_MIN_MS;
 
@@ -87,8 +89,10 @@ int client_call(struct client *c, uint16_t opcode, const void *request, struct a
     wire_pack(rpc->request, request, &body);
     const struct call call = {
         .rpc = rpc,
-        .request = {.opcode = opcode, .request = ++c->last_request, .body = body.data,
-                    .len = (uint32_t)body.len},
+        .request = { .opcode = opcode,
+                     .request = ++c->last_request,
+                     .body = body.data,
+                     .len = (uint32_t)body.len },
         .deadline = clock_mono_ns() + c->target.timeout_ms * MS,
     };
 
@@ -130,50 +134,61 @@ static int attempt(struct client *c, const struct call *call, struct frame *ret,
 
 static int reach(struct client *c, int64_t deadline, struct err *e)
 {
-    int r = err_set(e, EHOSTUNREACH, "no host is configured for %s", c->target.service);
+    const struct target *to = &c->target.to;
+    int r = err_set(e, EHOSTUNREACH, "no host is configured for %s", to->service);
 
-    for (unsigned i = 0; i < c->target.host_count && r < 0 && r != -EACCES; i++) {
-        r = reach_host(c, &c->target.hosts[i], deadline, e);
+    for (unsigned i = 0; i < to->host_count && r < 0 && r != -EACCES; i++) {
+        r = reach_host(c, &to->hosts[i], deadline, e);
         if (r < 0)
             link_close(&c->link);
     }
     return r;
 }
 
-static int reach_host(struct client *c, const struct client_host *h, int64_t deadline,
+static int reach_host(struct client *c, const struct target_host *h, int64_t deadline,
                       struct err *e)
 {
-    const char *address = h->address && *h->address ? h->address : h->name;
-    char path[64];
+    const struct tcp_address at = { target_address(h), c->target.to.port };
 
-    snprintf(path, sizeof path, "@sluice/%s/%u", c->target.service, c->target.port);
-    if (is_here(h->name) && link_open_unix(&c->link, path, c->target.server_uid, NULL) == 0)
+    if (target_is_here(h) && reach_unix(c))
         return 0;
-
-    int r = link_open_tcp(&c->link, &(struct tcp_address){address, c->target.port}, deadline, e);
+    int r = link_open_tcp(&c->link, &at, deadline, e);
     return r < 0 ? r : introduce(c, deadline, e);
 }
 
-/* Hello with a credential that only SlurmUser can open.  The connection is there already: nobody bothers
- * munged for a daemon that is down. */
+static bool reach_unix(struct client *c)
+{
+    char path[TARGET_PATH_MAX];
+    uid_t peer;
+
+    target_unix_path(c->target.to.service, c->target.to.port, path);
+    if (link_open_unix(&c->link, path, &peer, NULL) < 0)
+        return false;
+    if (target_trusts(&c->target.to, peer))
+        return true;
+    link_close(&c->link);
+    return false;
+}
+
+/* Hello with a credential that only SlurmUser can open.  The connection is there already: nobody
+ * bothers munged for a daemon that is down. */
 static int introduce(struct client *c, int64_t deadline, struct err *e)
 {
     uint8_t psk[TLS_PSK_LEN];
     char *cred = NULL;
-    struct buf body = {0};
+    struct buf body = { 0 };
 
     int r = c->tls ? 0 : tls_ctx_new(&c->tls, e);
     if (r == 0 && getrandom(psk, sizeof psk, 0) != sizeof psk)
         r = err_errno(e, "random bytes");
-    if (r == 0 && munge_encode(c->target.munge_socket, c->target.server_uid, psk, sizeof psk,
+    if (r == 0 && munge_encode(c->target.munge_socket, c->target.to.server_uid, psk, sizeof psk,
                                &cred, e) < 0)
         r = -EAGAIN; /* munged is being restarted, perhaps */
     if (r == 0) {
-        const struct hello hello = {.version = "0.1.0", .role = "client", .cred = cred,
-                                    .cluster = c->target.cluster ? c->target.cluster : "",
-                                    .node = ""};
-        wire_pack(&desc_hello, &hello, &body);
-        const struct tcp_dial d = {.hello = body.data, .hello_len = (uint32_t)body.len, .psk = psk};
+        target_hello(&c->target.to, cred, &body);
+        const struct tcp_dial d = { .hello = body.data,
+                                    .hello_len = (uint32_t)body.len,
+                                    .psk = psk };
         r = link_secure(&c->link, c->tls, &d, deadline, e);
     }
     explicit_bzero(psk, sizeof psk);
@@ -182,25 +197,9 @@ static int introduce(struct client *c, int64_t deadline, struct err *e)
     return r;
 }
 
-/* Whether the name of a host is ours, written in full or short. */
-static bool is_here(const char *name)
-{
-    char own[256];
-
-    if (strcmp(name, "localhost") == 0 || strcmp(name, "127.0.0.1") == 0)
-        return true;
-    if (gethostname(own, sizeof own) < 0)
-        return false;
-    own[sizeof own - 1] = '\0';
-    size_t len = strcspn(own, "."), name_len = strcspn(name, ".");
-    if (len != name_len || strncasecmp(own, name, len) != 0)
-        return false;
-    return !own[len] || !name[len] || strcasecmp(own, name) == 0;
-}
-
 static void pause_ms(int64_t ms)
 {
-    const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * MS};
+    const struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * MS };
 
     nanosleep(&t, NULL);
 }
@@ -217,7 +216,7 @@ static bool wants_hints(void)
 static int refused(const struct frame *f, struct arena *a, struct err *e)
 {
     struct error_info info;
-    struct buf text = {0};
+    struct buf text = { 0 };
 
     if (wire_unpack(&desc_error_info, f->body, f->len, a, &info, e) < 0)
         return err_at(e, -EBADMSG, "answer");
@@ -242,21 +241,17 @@ static int answer(const struct frame *f, const struct rpc *rpc, struct arena *a,
 /* Slurm's words, then ours as a hint, for whoever wants to know more. */
 static int give_up(const struct client *c, int r, struct err *e)
 {
-    const char *unreachable = c->target.unreachable
-                                  ? c->target.unreachable
-                                  : "Unable to contact slurm controller (connect failure)";
+    int code = r == -EACCES      ? SLURM_PROTOCOL_AUTHENTICATION_ERROR
+               : r == -ETIMEDOUT ? SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT
+                                 : SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR;
+    bool is_absent = code == SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR;
+    const char *words =
+        is_absent && c->target.unreachable ? c->target.unreachable : errors_text(code);
     char detail[300] = "";
 
-    if (e && wants_hints())
-        snprintf(detail, sizeof detail, "\n%.298s", e->text);
-    switch (-r) {
-    case ETIMEDOUT:
-        return err_set(e, CLIENT_TIMED_OUT, "Socket timed out on send/recv operation");
-    case EACCES:
-        return err_set(e, CLIENT_NOT_LET_IN, "Protocol authentication error%s", detail);
-    case EMSGSIZE:
+    if (r == -EMSGSIZE)
         return r;
-    default:
-        return err_set(e, CLIENT_UNREACHABLE, "%s%s", unreachable, detail);
-    }
+    if (e && wants_hints() && r != -ETIMEDOUT)
+        snprintf(detail, sizeof detail, "\n%.298s", e->text);
+    return err_set(e, code, "%s%s", words, detail);
 }

@@ -1,5 +1,5 @@
-/* One connection of a command to a daemon, in plain blocking code with a deadline: a command has one thing to
- * wait for, so it needs no loop.  The bytes are those of net/conn.h. */
+/* One connection of a command to a daemon, in plain blocking code with a deadline: a command has
+ * one thing to wait for, so it needs no loop.  The bytes are those of net/conn.h. */
 #ifndef CLIENT_LINK_H
 #define CLIENT_LINK_H
 
@@ -15,13 +15,17 @@ struct link {
     size_t used;
 };
 
-#define LINK_NONE {.fd = -1}
+#define LINK_NONE \
+    {             \
+        .fd = -1  \
+    }
 
-/* Deadlines are in the time of clock_mono_ns.  Failures: -ETIMEDOUT at the deadline, -EACCES when the other
- * side or its identity was refused, else what broke.  After a failure the link is only good to close. */
+/* Deadlines are in the time of clock_mono_ns.  Failures: -ETIMEDOUT at the deadline, -EACCES when
+ * the other side or its identity was refused, else what broke.  After a failure the link is only
+ * good to close. */
 
-/* `owner` may own the other end, and so may root and we ourselves: anybody can bind an abstract name. */
-int link_open_unix(struct link *l, const char *path, uid_t owner, struct err *e);
+/* *ret_peer: who listens there, to be judged by the caller. */
+int link_open_unix(struct link *l, const char *path, uid_t *ret_peer, struct err *e);
 int link_open_tcp(struct link *l, const struct tcp_address *to, int64_t deadline, struct err *e);
 /* Says the packed hello, then TLS with the 32 bytes of the credential in it. */
 int link_secure(struct link *l, struct tls_ctx *ctx, const struct tcp_dial *d, int64_t deadline,

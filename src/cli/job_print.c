@@ -1,0 +1,298 @@
+/* Printers of job and step columns, and the tables made from their rows. */
+#include "cli/job_print.h"
+
+#include "base/times.h"
+#include "schema/rpc.h"
+#include "schema/states.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+int64_t job_used_s(const struct job_info *job, int64_t now)
+{
+    if (job->state == STATE_PENDING || job->start_time == 0)
+        return 0;
+    if (job->state == STATE_SUSPENDED)
+        return job->pre_suspend_s;
+
+    int64_t end = job->state == STATE_RUNNING ? now : job->end_time;
+    int64_t from = job->suspend_time ? job->suspend_time : job->start_time;
+    int64_t used = end - from + (job->suspend_time ? job->pre_suspend_s : 0);
+
+    return used > 0 ? used : 0;
+}
+
+void job_id_put(const struct job_info *job, struct buf *out)
+{
+    if (job->array_task_id.set)
+        buf_printf(out, "%" PRIu32 "_%" PRIu32, job->array_job_id, job->array_task_id.v);
+    else if (job->array_job_id && *job->array_tasks)
+        buf_printf(out, "%" PRIu32 "_[%s]", job->array_job_id, job->array_tasks);
+    else
+        buf_printf(out, "%" PRIu32, job->job_id);
+}
+
+/* The reason alone, or the longer text when that begins with it: "ReqNodeNotAvail, UnavailableNodes:n2".
+ * Sentences in other words are for sluice why; scripts compare this one. */
+void job_reason_put(const struct job_info *job, struct buf *out)
+{
+    const char *reason = job->reason && *job->reason ? job->reason : "None";
+    const char *text = job->reason_text ? job->reason_text : "";
+    bool longer = strncmp(text, reason, strlen(reason)) == 0 && text[strlen(reason)] == ',';
+
+    buf_puts(out, longer ? text : reason);
+}
+
+static void elapsed_put(int64_t seconds, struct buf *out)
+{
+    char text[TIMES_TEXT];
+
+    buf_puts(out, times_elapsed(seconds, text));
+}
+
+static void print_job_id(const struct text_cell *cell, struct buf *out)
+{
+    job_id_put(cell->row, out);
+}
+
+static void print_job_master(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+
+    buf_printf(out, "%" PRIu32, job->array_job_id ? job->array_job_id : job->job_id);
+}
+
+static void print_job_task(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+
+    if (job->array_task_id.set)
+        buf_printf(out, "%" PRIu32, job->array_task_id.v);
+    else
+        buf_puts(out, *job->array_tasks ? job->array_tasks : "N/A");
+}
+
+static void print_job_user(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+    struct text_cell uid = { job, &job->user_id, KIND_U32, cell->env };
+
+    if (*job->user_name)
+        buf_puts(out, job->user_name);
+    else
+        print_user(&uid, out);
+}
+
+static void print_job_end(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+
+    if (job->end_time)
+        print_time(cell, out);
+    else
+        buf_puts(out, job->state == STATE_PENDING ? "N/A" : "NONE");
+}
+
+static void print_job_left(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+    int64_t left = (int64_t)job->time_limit_min * 60 - job_used_s(job, cell->env->now);
+
+    if (job->time_limit_min == TIMES_INFINITE)
+        buf_puts(out, "UNLIMITED");
+    else if (left < 0)
+        buf_puts(out, "INVALID");
+    else
+        elapsed_put(left, out);
+}
+
+static void print_job_used(const struct text_cell *cell, struct buf *out)
+{
+    elapsed_put(job_used_s(cell->row, cell->env->now), out);
+}
+
+static void print_job_waited(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+    int64_t until = job->state == STATE_PENDING ? cell->env->now : job->start_time;
+
+    buf_printf(out, "%" PRId64, until - job->submit_time);
+}
+
+static void print_job_max_nodes(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+    const struct job_spec *spec = job->spec;
+
+    buf_printf(out, "%" PRIu32, spec && spec->max_nodes.set ? spec->max_nodes.v : job->num_nodes);
+}
+
+static void print_job_memory(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
+    uint64_t mb = !spec ? 0 : spec->mem_per_cpu_mb.set ? spec->mem_per_cpu_mb.v : spec->mem_per_node_mb.v;
+
+    text_size((double)mb, 'M', cell->env, out);
+}
+
+static void print_per_gpu(const struct text_cell *cell, struct buf *out)
+{
+    buf_puts(out, "gres:gpu:");
+    print_value(cell, out);
+}
+
+static void print_job_priority(const struct text_cell *cell, struct buf *out)
+{
+    buf_printf(out, "%.14f", (double)((const struct job_info *)cell->row)->priority / (double)UINT32_MAX);
+}
+
+static void print_job_reason(const struct text_cell *cell, struct buf *out)
+{
+    job_reason_put(cell->row, out);
+}
+
+/* The states in which the reason tells more than the nodes do. */
+static bool is_reason_shown(uint32_t state)
+{
+    return state == STATE_PENDING || state == STATE_TIMEOUT || state == STATE_OUT_OF_MEMORY ||
+           state == STATE_DEADLINE || state == STATE_FAILED;
+}
+
+static void print_job_where(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+
+    if (!is_reason_shown(job->state) || (job->state_flags & STATE_FLAG_COMPLETING)) {
+        buf_puts(out, job->nodes);
+        return;
+    }
+    buf_putc(out, '(');
+    job_reason_put(job, out);
+    buf_putc(out, ')');
+}
+
+static void print_job_state(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+
+    buf_puts(out, state_long(job->state, job->state_flags));
+}
+
+static void print_job_state_short(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+
+    buf_puts(out, state_short(job->state, job->state_flags));
+}
+
+static void asked_put(const struct opt_u32 *asked, struct buf *out)
+{
+    if (asked && asked->set)
+        buf_printf(out, "%" PRIu32, asked->v);
+    else
+        buf_putc(out, '*');
+}
+
+static void print_job_sct(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
+
+    asked_put(spec ? &spec->sockets_per_node : NULL, out);
+    buf_putc(out, ':');
+    asked_put(spec ? &spec->cores_per_socket : NULL, out);
+    buf_putc(out, ':');
+    asked_put(spec ? &spec->threads_per_core : NULL, out);
+}
+
+static void print_cluster(const struct text_cell *cell, struct buf *out)
+{
+    buf_puts(out, cell->env->cluster ? cell->env->cluster : "");
+}
+
+static void print_federation(const struct text_cell *cell, struct buf *out)
+{
+    buf_puts(out, "NA");
+}
+
+/* ---- steps: what is the job's is printed by the job's own printer */
+
+static void by_job(const struct text_cell *cell, text_printer print, struct buf *out)
+{
+    const struct job_step *step = cell->row;
+    struct text_cell job = { step->job, step->job, KIND_BYTES, cell->env };
+
+    print(&job, out);
+}
+
+static void print_step_id(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_step *step = cell->row;
+
+    job_id_put(step->job, out);
+    if (step->step_id == STEP_BATCH || step->step_id == STEP_EXTERN || step->step_id == STEP_INTERACTIVE)
+        buf_printf(out, ".%s", step->name);
+    else
+        buf_printf(out, ".%" PRIu32, step->step_id);
+}
+
+static void print_step_partition(const struct text_cell *cell, struct buf *out)
+{
+    buf_puts(out, ((const struct job_step *)cell->row)->job->partition);
+}
+
+static void print_step_user(const struct text_cell *cell, struct buf *out)
+{
+    by_job(cell, print_job_user, out);
+}
+
+static void print_step_uid(const struct text_cell *cell, struct buf *out)
+{
+    buf_printf(out, "%" PRIu32, ((const struct job_step *)cell->row)->job->user_id);
+}
+
+static void print_step_used(const struct text_cell *cell, struct buf *out)
+{
+    by_job(cell, print_job_used, out);
+}
+
+static void print_step_master(const struct text_cell *cell, struct buf *out)
+{
+    by_job(cell, print_job_master, out);
+}
+
+static void print_step_task(const struct text_cell *cell, struct buf *out)
+{
+    by_job(cell, print_job_task, out);
+}
+
+static void print_step_state(const struct text_cell *cell, struct buf *out)
+{
+    by_job(cell, print_job_state, out);
+}
+
+/* ---- tables */
+
+#define COUNT(a) (unsigned)(sizeof(a) / sizeof(a)[0])
+#define LEFT TEXT_LEFT
+#define COL(name, letter, heading, width, align, member, printer, none, help)                    \
+    { #name, letter, heading, width, align, TEXT_DIRECT, offsetof(struct job_info, member),      \
+      TEXT_KIND(job_info, member), print_##printer, none, help },
+#define SPEC(name, letter, heading, width, align, member, printer, none, help)                   \
+    { #name, letter, heading, width, align, offsetof(struct job_info, spec),                     \
+      offsetof(struct job_spec, member), TEXT_KIND(job_spec, member), print_##printer, none, help },
+static const struct text_column job_rows[] = {
+#include "schema/cols_job.def"
+};
+#undef COL
+#undef SPEC
+
+#define COL(name, letter, heading, width, align, member, printer, none, help)                    \
+    { #name, letter, heading, width, align, TEXT_DIRECT, offsetof(struct job_step, member),      \
+      TEXT_KIND(job_step, member), print_##printer, none, help },
+static const struct text_column step_rows[] = {
+#include "schema/cols_step.def"
+};
+#undef COL
+
+const struct text_table job_columns = { "job", job_rows, COUNT(job_rows) };
+const struct text_table step_columns = { "job step", step_rows, COUNT(step_rows) };

@@ -1,0 +1,102 @@
+/* Rows in the order that -S asks for. */
+#include "cli/order.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS_MAX 16
+
+struct key {
+    const struct text_column *column;
+    bool descending;
+};
+
+struct order {
+    struct key keys[KEYS_MAX];
+    unsigned n;
+};
+
+struct entry {
+    const void *row;
+    uint32_t place; /* where it was: qsort is not stable */
+};
+
+static int order_parse(const struct text_table *t, const char *spec, struct order *ret, struct err *e)
+{
+    bool descending = false;
+
+    for (; *spec; spec++) {
+        if (*spec == '-' || *spec == '+' || *spec == '#' || *spec == ',' || *spec == ' ') {
+            descending = *spec == '-' || (descending && *spec == '#');
+            continue;
+        }
+
+        const struct text_column *c = text_find_letter(t, *spec);
+
+        if (!c || ret->n == KEYS_MAX)
+            return err_set(e, EINVAL, "Invalid sort specification: %c", *spec);
+        ret->keys[ret->n++] = (struct key){ c, descending };
+        descending = false;
+    }
+    return 0;
+}
+
+static const void *member(const struct text_column *c, const void *row)
+{
+    const char *base = row;
+
+    if (c->through != TEXT_DIRECT)
+        base = *(const char *const *)(const void *)(base + c->through);
+    return base ? base + c->offset : NULL;
+}
+
+static int compare_member(const struct text_column *c, const void *a, const void *b)
+{
+    const void *x = member(c, a), *y = member(c, b);
+
+    if (c->kind == KIND_STR) {
+        const char *s = x ? *(const char *const *)x : "", *t = y ? *(const char *const *)y : "";
+
+        return strcmp(s ? s : "", t ? t : "");
+    }
+
+    int64_t n = text_number(c->kind, x), m = text_number(c->kind, y);
+
+    return (n > m) - (n < m);
+}
+
+static int compare(const void *a, const void *b, void *order_)
+{
+    const struct entry *x = a, *y = b;
+    const struct order *order = order_;
+
+    for (unsigned i = 0; i < order->n; i++) {
+        int r = compare_member(order->keys[i].column, x->row, y->row);
+
+        if (r)
+            return order->keys[i].descending ? -r : r;
+    }
+    return x->place < y->place ? -1 : 1;
+}
+
+int order_rows(const struct text_table *t, const char *spec, const void **rows, uint32_t n, struct err *e)
+{
+    struct order order = { 0 };
+    int r = order_parse(t, spec, &order, e);
+
+    if (r < 0)
+        return r;
+
+    struct entry *v = malloc((n + 1u) * sizeof *v);
+
+    if (!v)
+        return err_set(e, ENOMEM, "Out of memory");
+    for (uint32_t i = 0; i < n; i++)
+        v[i] = (struct entry){ rows[i], i };
+    qsort_r(v, n, sizeof *v, compare, &order);
+    for (uint32_t i = 0; i < n; i++)
+        rows[i] = v[i].row;
+    free(v);
+    return 0;
+}

@@ -1,0 +1,134 @@
+/* The root half of slurmd.  It has no network, parses nothing that came from it, and reads only
+ * what it or slurmstepd wrote into the spool.  The message loop is here; what happens to one job is
+ * jobs.c. */
+#include "slurmd/launcher.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "slurmd/jobs.h"
+#include "slurmd/cred.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd);
+static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd);
+static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd);
+static void on_ack(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd);
+static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                    int *fd);
+
+typedef void message_fn(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                        int *fd);
+
+/* All that root can be asked to do. */
+static message_fn *const messages[CHAN_TYPES] = {
+    [CHAN_LAUNCH] = on_launch, [CHAN_SIGNAL] = on_signal, [CHAN_END] = on_end,
+    [CHAN_ACK] = on_ack,       [CHAN_CRED] = on_cred,
+};
+
+static void on_message(void *ctx, const struct chan_head *h, const void *body, size_t len, int *fd)
+{
+    if (messages[h->type])
+        messages[h->type](ctx, h, body, len, fd);
+}
+
+static void on_gone(void *ctx)
+{
+    struct launcher *l = ctx;
+
+    loop_stop(l->loop);
+}
+
+_Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
+{
+    struct launcher l = { .conf = conf };
+    struct err e = { 0 };
+
+    prctl(PR_SET_NAME, "slurmd-launcher");
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* the orphans of a killed slurmstepd come to us */
+    umask(022);
+    signal(SIGINT, SIG_IGN); /* ^C at the terminal is for the other half, whose end is ours */
+    if (loop_new(&l.loop, &e) < 0 || spool_open(conf->spool_path, &l.spool, &e) < 0 ||
+        seen_open(&l.spool, &l.seen, &e) < 0)
+        die("%s", e.text);
+    spool_boot_id(l.boot_id);
+    l.chan = chan_new(l.loop, chan_fd, on_message, on_gone, &l);
+    jobs_open(&l);
+    while (!loop_stopped(l.loop))
+        loop_once(l.loop, -1);
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---- messages */
+
+static void reply(struct launcher *l, const struct chan_head *to, int err, const struct err *e)
+{
+    struct chan_head h = { .type = CHAN_REPLY, .token = to->token, .key = to->key, .code = -err };
+
+    chan_send(l->chan, &h, e->text, err < 0 ? strlen(e->text) : 0, -1);
+}
+
+static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd)
+{
+    struct err e = { 0 };
+
+    reply(l, h, jobs_launch(l, h, fd, &e), &e);
+}
+
+static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd)
+{
+    struct err e = { 0 };
+
+    reply(l, h, jobs_signal(l, h, &e), &e);
+}
+
+static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd)
+{
+    struct buf how = { .data = (uint8_t *)body, .len = len };
+    struct err e = { 0 };
+
+    jobs_end(l, h, &how);
+    reply(l, h, 0, &e);
+}
+
+static void on_ack(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd)
+{
+    spool_step_remove(&l->spool, &h->key);
+}
+
+/* munged may be slow or away: a child of its own asks it, answers the other half and is gone. */
+static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                    int *fd)
+{
+    struct chan_head answer = { .type = CHAN_HELLO, .token = h->token };
+    struct err e = { 0 };
+
+    pid_t pid = fork();
+    if (pid < 0)
+        log_error("fork: %s", strerror(errno));
+    if (pid != 0) {
+        jobs_reap_later(l, pid);
+        return;
+    }
+    CLEANUP(buf_fini) struct buf hello = { 0 };
+    int err = cred_hello(l->conf, &hello, &e);
+    answer.code = -err;
+    if (err < 0)
+        chan_send_on(chan_fd(l->chan), &answer, e.text, strlen(e.text));
+    else
+        chan_send_on(chan_fd(l->chan), &answer, hello.data, hello.len);
+    _exit(EXIT_SUCCESS);
+}

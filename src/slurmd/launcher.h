@@ -1,0 +1,21 @@
+/* The root half of slurmd: starts slurmstepds, tells them to signal or end, notices their end,
+ * keeps the spool. */
+#ifndef SLURMD_LAUNCHER_H
+#define SLURMD_LAUNCHER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct launcher_conf {
+    const char *spool_path, *stepd_path, *node, *cluster, *conf_path;
+    const char *prolog, *epilog;   /* "" for none */
+    uint32_t hook_timeout_s;       /* PrologEpilogTimeout; UINT32_MAX: for ever */
+    uint32_t unkillable_timeout_s; /* UnkillableStepTimeout */
+    const char *munge_socket;
+    uid_t controller_uid; /* SlurmUser: who may read our credential */
+};
+
+/* Serves the other half until it is gone.  Steps live on. */
+_Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd);
+
+#endif
