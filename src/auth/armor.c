@@ -1,4 +1,5 @@
-/* Base64 as MUNGE reads it.  OpenSSL's decoder is stricter about white space and laxer about padding. */
+/* Base64 as MUNGE reads it.  OpenSSL's decoder is stricter about white space and laxer about
+ * padding. */
 #include "auth/armor.h"
 
 #include "auth/munge.h"
@@ -13,6 +14,7 @@
 enum { BAD = 64, BLANK = 65, PAD = 66 }; /* below 64: the value of a symbol */
 
 /* What a byte means: rows of 16, from 0x00. */
+/* clang-format off */
 static const uint8_t meaning[256] = {
 #define B BAD
 #define W BLANK
@@ -28,6 +30,7 @@ static const uint8_t meaning[256] = {
 #undef W
 #undef B
 };
+/* clang-format on */
 
 void armor_put(struct buf *out, const uint8_t *raw, size_t len)
 {

@@ -1,5 +1,6 @@
 /* Big-endian bytes of MUNGE's formats: one bounded reader (security R1) and the matching writer.
- * A read past the end marks the reader bad and gives zeros; look at `bad` once, after the last read. */
+ * A read past the end marks the reader bad and gives zeros; look at `bad` once, after the last
+ * read. */
 #ifndef AUTH_BYTES_H
 #define AUTH_BYTES_H
 

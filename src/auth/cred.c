@@ -2,8 +2,9 @@
  *
  *   "MUNGE:" base64( OUTER TAG INNER ) ":"
  *
- * OUTER is clear, TAG is a MAC over OUTER and the (maybe compressed) INNER, and INNER is encrypted under a key
- * made from TAG.  Decoding must not tell a padding error from a MAC error, so the two share one way out. */
+ * OUTER is clear, TAG is a MAC over OUTER and the (maybe compressed) INNER, and INNER is encrypted
+ * under a key made from TAG.  Decoding must not tell a padding error from a MAC error, so the two
+ * share one way out. */
 #include "auth/cred.h"
 
 #include "auth/armor.h"
@@ -20,13 +21,13 @@
 static size_t inner_put(uint8_t *at, const struct cred *c);
 static int seal(struct codec *x, struct cred_key *k, struct cred *c, size_t outer, struct err *e);
 static int outer_get(struct bytes *r, struct cred *ret, struct err *e);
-static int open_with(struct codec *x, struct cred_key *k, const struct cred *c, const struct iovec in[2],
-                     struct err *e);
+static int open_with(struct codec *x, struct cred_key *k, const struct cred *c,
+                     const struct iovec in[2], struct err *e);
 static int inner_get(struct bytes *r, struct cred *ret, struct err *e);
 
 void codec_init(struct codec *x)
 {
-    *x = (struct codec){.prim = primitives_new()};
+    *x = (struct codec){ .prim = primitives_new() };
 }
 
 void codec_fini(struct codec *x)
@@ -56,10 +57,10 @@ int cred_key_init(struct cred_key *k, const void *file, size_t len, struct err *
     if (!subkey(file, len, '1', k->dek_secret) || !subkey(file, len, '2', k->mac_secret) ||
         !EVP_Digest(k->mac_secret, SUBKEY_LEN, digest, NULL, EVP_sha256(), NULL))
         return err_set(e, MUNGE_INTERNAL, "Failed to derive the keys");
-    k->mac = (struct hmac){.secret = k->mac_secret};
-    k->dek = (struct hmac){.secret = k->dek_secret};
-    snprintf(k->fingerprint, sizeof k->fingerprint, "%02x%02x%02x%02x", digest[0], digest[1], digest[2],
-             digest[3]);
+    k->mac = (struct hmac){ .secret = k->mac_secret };
+    k->dek = (struct hmac){ .secret = k->dek_secret };
+    snprintf(k->fingerprint, sizeof k->fingerprint, "%02x%02x%02x%02x", digest[0], digest[1],
+             digest[2], digest[3]);
     return 0;
 }
 
@@ -106,7 +107,7 @@ int cred_encode(struct codec *x, struct cred_key *k, struct cred *c, struct buf 
         memcpy(raw + start, x->clear.data, x->clear.len);
         x->raw.len = start + x->clear.len;
     }
-    memcpy(raw, (uint8_t[]){CRED_VERSION, c->cipher, c->mac, c->zip, c->realm_len}, OUTER_FIXED);
+    memcpy(raw, (uint8_t[]){ CRED_VERSION, c->cipher, c->mac, c->zip, c->realm_len }, OUTER_FIXED);
     if (c->realm_len > 0)
         memcpy(raw + OUTER_FIXED, c->realm, c->realm_len);
     memcpy(raw + OUTER_FIXED + c->realm_len, c->iv, block);
@@ -120,7 +121,8 @@ int cred_encode(struct codec *x, struct cred_key *k, struct cred *c, struct buf 
 static size_t inner_put(uint8_t *at, const struct cred *c)
 {
     uint8_t *p = at;
-    const uint32_t words[] = {c->time0, c->ttl_s, c->uid, c->gid, c->auth_uid, c->auth_gid, c->data_len};
+    const uint32_t words[] = { c->time0,    c->ttl_s,    c->uid,     c->gid,
+                               c->auth_uid, c->auth_gid, c->data_len };
 
     memcpy(p, c->salt, CRED_SALT);
     p += CRED_SALT;
@@ -138,12 +140,13 @@ static size_t inner_put(uint8_t *at, const struct cred *c)
 static int data_key(struct codec *x, struct cred_key *k, const struct cred *c, uint8_t ret[MAC_MAX],
                     struct err *e)
 {
-    const struct iovec tag = {(void *)(uintptr_t)c->tag, munge_macs[c->mac].len};
+    const struct iovec tag[2] = { { (void *)(uintptr_t)c->tag, munge_macs[c->mac].len } };
 
-    return hmac_compute(x->prim, &k->dek, c->mac, &tag, 1, ret, e);
+    return hmac_compute(x->prim, &k->dek, c->mac, tag, ret, e);
 }
 
-/* Puts the tag in its place between the `outer` first bytes and the inner part; then pads and encrypts that. */
+/* Puts the tag in its place between the `outer` first bytes and the inner part; then pads and
+ * encrypts that. */
 static int seal(struct codec *x, struct cred_key *k, struct cred *c, size_t outer, struct err *e)
 {
     uint8_t key[MAC_MAX];
@@ -151,9 +154,9 @@ static int seal(struct codec *x, struct cred_key *k, struct cred *c, size_t oute
     size_t start = outer + munge_macs[c->mac].len;
     uint8_t *inner = x->raw.data + start;
     size_t len = x->raw.len - start;
-    const struct iovec parts[] = {{x->raw.data, outer}, {inner, len}};
+    const struct iovec parts[] = { { x->raw.data, outer }, { inner, len } };
 
-    int err = hmac_compute(x->prim, &k->mac, c->mac, parts, 2, c->tag, e);
+    int err = hmac_compute(x->prim, &k->mac, c->mac, parts, c->tag, e);
     if (err < 0)
         return err;
     memcpy(x->raw.data + outer, c->tag, munge_macs[c->mac].len);
@@ -165,52 +168,55 @@ static int seal(struct codec *x, struct cred_key *k, struct cred *c, size_t oute
     x->raw.len += pad;
     err = data_key(x, k, c, key, e);
     if (err == 0)
-        err = cbc_run(x->prim, &(struct cbc){c->cipher, true, key, c->iv}, inner, len + pad, inner, e);
+        err = cbc_run(x->prim, &(struct cbc){ c->cipher, true, key, c->iv }, inner, len + pad,
+                      inner, e);
     wipe(key, sizeof key);
     return err;
 }
 
 /* ---- decode */
 
-int cred_decode(struct codec *x, struct cred_key *const *keys, unsigned n, const char *text, size_t len,
+int cred_decode(struct codec *x, struct cred_keys keys, const char *text, size_t len,
                 struct cred *ret, struct err *e)
 {
     int err = armor_get(text, len, &x->raw, e);
     if (err < 0)
         return err;
 
-    struct bytes r = {x->raw.data, x->raw.data + x->raw.len, false};
-    struct cred c = {0};
+    struct bytes r = { x->raw.data, x->raw.data + x->raw.len, false };
+    struct cred c = { 0 };
     if ((err = outer_get(&r, &c, e)) < 0)
         return err;
-    struct iovec in[2] = {{x->raw.data, x->raw.len - bytes_left(&r) - munge_macs[c.mac].len},
-                          {(void *)(uintptr_t)r.at, bytes_left(&r)}};
+    struct iovec in[2] = { { x->raw.data, x->raw.len - bytes_left(&r) - munge_macs[c.mac].len },
+                           { (void *)(uintptr_t)r.at, bytes_left(&r) } };
     err = -MUNGE_INVALID;
-    for (c.key_at = 0; c.key_at < n && err == -MUNGE_INVALID; c.key_at++)
-        err = open_with(x, keys[c.key_at], &c, in, e);
+    for (c.key_at = 0; c.key_at < keys.n && err == -MUNGE_INVALID; c.key_at++)
+        err = open_with(x, keys.v[c.key_at], &c, in, e);
     if (err < 0)
         return err;
     c.key_at--;
 
     const struct buf *clear = &x->plain;
     if (c.zip != ZIP_NONE) {
-        err = zip_unpack(c.zip, x->plain.data, x->plain.len, CRED_INNER_MAX + ZIP_META, &x->clear, e);
+        err =
+            zip_unpack(c.zip, x->plain.data, x->plain.len, CRED_INNER_MAX + ZIP_META, &x->clear, e);
         if (err < 0)
             return err;
         clear = &x->clear;
     }
-    r = (struct bytes){clear->data, clear->data + clear->len, false};
+    r = (struct bytes){ clear->data, clear->data + clear->len, false };
     if ((err = inner_get(&r, &c, e)) < 0)
         return err;
     *ret = c;
     return 0;
 }
 
-/* The clear part and the tag.  The order of the checks decides the answer, so it is the contract's. */
+/* The clear part and the tag.  The order of the checks decides the answer, so it is the contract's.
+ */
 static int outer_get(struct bytes *r, struct cred *ret, struct err *e)
 {
-    static const char *const truncated[] = {"cipher type", "MAC type", "compression type",
-                                            "security realm length"};
+    static const char *const truncated[] = { "cipher type", "MAC type", "compression type",
+                                             "security realm length" };
     size_t left = bytes_left(r);
 
     uint8_t version = bytes_u8(r);
@@ -255,10 +261,10 @@ static size_t unpad(const uint8_t *p, size_t len, size_t block, bool *ret_ok)
     return wrong ? len : len - pad;
 }
 
-/* Decrypts in[1] into x->plain and compares the MAC over in[0] and that.  Every failure that depends on the key
- * is found only at the end, by one comparison, and has one answer. */
-static int open_with(struct codec *x, struct cred_key *k, const struct cred *c, const struct iovec in[2],
-                     struct err *e)
+/* Decrypts in[1] into x->plain and compares the MAC over in[0] and that.  Every failure that
+ * depends on the key is found only at the end, by one comparison, and has one answer. */
+static int open_with(struct codec *x, struct cred_key *k, const struct cred *c,
+                     const struct iovec in[2], struct err *e)
 {
     uint8_t key[MAC_MAX], tag[MAC_MAX];
     size_t block = munge_ciphers[c->cipher].block;
@@ -273,8 +279,8 @@ static int open_with(struct codec *x, struct cred_key *k, const struct cred *c, 
     } else {
         int err = data_key(x, k, c, key, e);
         if (err == 0)
-            err = cbc_run(x->prim, &(struct cbc){c->cipher, false, key, c->iv}, in[1].iov_base, len,
-                          x->plain.data, e);
+            err = cbc_run(x->prim, &(struct cbc){ c->cipher, false, key, c->iv }, in[1].iov_base,
+                          len, x->plain.data, e);
         wipe(key, sizeof key);
         if (err < 0)
             return err;
@@ -282,8 +288,8 @@ static int open_with(struct codec *x, struct cred_key *k, const struct cred *c, 
     }
     x->plain.len = len;
 
-    const struct iovec parts[] = {in[0], {x->plain.data, len}};
-    int err = hmac_compute(x->prim, &k->mac, c->mac, parts, 2, tag, e);
+    const struct iovec parts[] = { in[0], { x->plain.data, len } };
+    int err = hmac_compute(x->prim, &k->mac, c->mac, parts, tag, e);
     if (err < 0)
         return err;
     bool same = equal_secret(tag, c->tag, munge_macs[c->mac].len);
@@ -294,8 +300,8 @@ static int open_with(struct codec *x, struct cred_key *k, const struct cred *c, 
 
 static int inner_get(struct bytes *r, struct cred *ret, struct err *e)
 {
-    uint32_t *const words[] = {&ret->time0,    &ret->ttl_s,    &ret->uid,     &ret->gid,
-                               &ret->auth_uid, &ret->auth_gid, &ret->data_len};
+    uint32_t *const words[] = { &ret->time0,    &ret->ttl_s,    &ret->uid,     &ret->gid,
+                                &ret->auth_uid, &ret->auth_gid, &ret->data_len };
 
     const uint8_t *salt = bytes_take(r, CRED_SALT);
     ret->addr_len = bytes_u8(r);
@@ -333,19 +339,21 @@ int cred_judge(struct cred *c, const struct cred_asker *who, struct err *e)
 
     if ((c->auth_uid != MUNGE_ANY && c->auth_uid != who->uid) ||
         (c->auth_gid != MUNGE_ANY && c->auth_gid != who->gid && !who->is_member))
-        return err_set(e, MUNGE_UNAUTHORIZED, "Unauthorized credential for client UID=%u GID=%u", who->uid,
-                       who->gid);
+        return err_set(e, MUNGE_UNAUTHORIZED, "Unauthorized credential for client UID=%u GID=%u",
+                       who->uid, who->gid);
 
     if (c->ttl_s > who->max_ttl_s)
         c->ttl_s = who->max_ttl_s;
     origin_text(c, origin, sizeof origin);
     if (age < -(int64_t)c->ttl_s)
-        return err_set(e, MUNGE_REWOUND,
-                       "Rewound credential: encoded at %s by a clock %+lld s from ours, lifetime %u s", origin,
-                       (long long)-age, c->ttl_s);
+        return err_set(
+            e, MUNGE_REWOUND,
+            "Rewound credential: encoded at %s by a clock %+lld s from ours, lifetime %u s", origin,
+            (long long)-age, c->ttl_s);
     if (age > (int64_t)c->ttl_s)
-        return err_set(e, MUNGE_EXPIRED,
-                       "Expired credential: encoded at %s by a clock %+lld s from ours, lifetime %u s", origin,
-                       (long long)-age, c->ttl_s);
+        return err_set(
+            e, MUNGE_EXPIRED,
+            "Expired credential: encoded at %s by a clock %+lld s from ours, lifetime %u s", origin,
+            (long long)-age, c->ttl_s);
     return 0;
 }

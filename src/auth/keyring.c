@@ -20,7 +20,8 @@ static void *locked_new(size_t size)
 
     if (p == MAP_FAILED)
         die("no memory for a key");
-    /* The limit on locked memory may be zero for an ordinary user; a key is still better kept than none. */
+    /* The limit on locked memory may be zero for an ordinary user; a key is still better kept than
+     * none. */
     if (mlock(p, size) < 0)
         log_verbose("key memory is not locked: %s", strerror(errno));
     madvise(p, size, MADV_DONTDUMP);
@@ -63,16 +64,19 @@ static int read_all(int fd, uint8_t *buf, size_t room, size_t *ret_len, struct e
     return 0;
 }
 
-static int key_read(const struct key_source *from, struct cred_key *ret, struct stat *ret_st, struct err *e)
+static int key_read(const struct key_source *from, struct cred_key *ret, struct stat *ret_st,
+                    struct err *e)
 {
-    const struct path_policy policy = {.label = "Keyfile", .trusted_group = from->trusted_group};
+    const struct path_policy policy = { .label = "Keyfile",
+                                        .word = "keyfile",
+                                        .trusted_group = from->trusted_group };
     CLEANUP(closep) int fd = -1;
     size_t len = 0;
 
     int err = path_open_secret(from->path, &policy, &fd, e);
     if (err == -ENOENT)
-        return err_set(e, ENOENT, "Failed to find keyfile \"%s\": %s (Did you run mungekey?)", from->path,
-                       strerror(ENOENT));
+        return err_set(e, ENOENT, "Failed to find keyfile \"%s\": %s (Did you run mungekey?)",
+                       from->path, strerror(ENOENT));
     if (err == -EPERM && from->force)
         log_error("Warning: %s", e->text);
     else if (err < 0)

@@ -6,25 +6,25 @@
 #include <strings.h>
 
 const struct munge_cipher_row munge_ciphers[CIPHERS] = {
-    [CIPHER_NONE] = {"none", NULL, 0, 0, 0},
-    [CIPHER_DEFAULT] = {"default", NULL, 0, 0, 0},
-    [CIPHER_BLOWFISH] = {"blowfish", "BF-CBC", 16, 8, 1},
-    [CIPHER_CAST5] = {"cast5", "CAST5-CBC", 16, 8, 1},
-    [CIPHER_AES128] = {"aes128", "AES-128-CBC", 16, 16, 0},
-    [CIPHER_AES256] = {"aes256", "AES-256-CBC", 32, 16, 0},
+    [CIPHER_NONE] = { "none", NULL, 0, 0, 0 },
+    [CIPHER_DEFAULT] = { "default", NULL, 0, 0, 0 },
+    [CIPHER_BLOWFISH] = { "blowfish", "BF-CBC", 16, 8, 1 },
+    [CIPHER_CAST5] = { "cast5", "CAST5-CBC", 16, 8, 1 },
+    [CIPHER_AES128] = { "aes128", "AES-128-CBC", 16, 16, 0 },
+    [CIPHER_AES256] = { "aes256", "AES-256-CBC", 32, 16, 0 },
 };
 
 const struct munge_mac_row munge_macs[MACS] = {
-    [MAC_NONE] = {"none", NULL, 0},
-    [MAC_DEFAULT] = {"default", NULL, 0},
-    [MAC_MD5] = {"md5", "MD5", 16},
-    [MAC_SHA1] = {"sha1", "SHA1", 20},
-    [MAC_RIPEMD160] = {"ripemd160", "RIPEMD160", 20},
-    [MAC_SHA256] = {"sha256", "SHA256", 32},
-    [MAC_SHA512] = {"sha512", "SHA512", 64},
+    [MAC_NONE] = { "none", NULL, 0 },
+    [MAC_DEFAULT] = { "default", NULL, 0 },
+    [MAC_MD5] = { "md5", "MD5", 16 },
+    [MAC_SHA1] = { "sha1", "SHA1", 20 },
+    [MAC_RIPEMD160] = { "ripemd160", "RIPEMD160", 20 },
+    [MAC_SHA256] = { "sha256", "SHA256", 32 },
+    [MAC_SHA512] = { "sha512", "SHA512", 64 },
 };
 
-const char *const munge_zips[ZIPS] = {"none", "default", "bzlib", "zlib"};
+const char *const munge_zips[ZIPS] = { "none", "default", "bzlib", "zlib" };
 
 static const char *const texts[] = {
     [MUNGE_OK] = "Success",

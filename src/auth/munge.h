@@ -1,7 +1,7 @@
 /* Facts of MUNGE that both sides of its socket share: numbers, names, texts (contracts/munge.md).
  *
- * Functions of auth/ that speak MUNGE return 0 or a negated enum munge_code, not an errno: the codes are
- * an exit status and a byte on the wire, and tools compare them. */
+ * Functions of auth/ that speak MUNGE return 0 or a negated enum munge_code, not an errno: the
+ * codes are an exit status and a byte on the wire, and tools compare them. */
 #ifndef AUTH_MUNGE_H
 #define AUTH_MUNGE_H
 
@@ -9,24 +9,27 @@
 #include <stdint.h>
 
 #define MUNGE_SOCKET "/run/munge/munge.socket.2"
-#define MUNGE_VERSION "munge-0.5.18 (Sluice 0.1.0)" /* the MUNGE release whose behaviour this is */
+#define MUNGE_VERSION                                                          \
+    "munge-0.5.18 (Sluice 0.1.0)" /* the MUNGE release whose behaviour this is \
+                                   */
 #define MUNGE_MAGIC 0x00606D4Bu
 #define MUNGE_MSG_VERSION 4
-#define MUNGE_HEADER 11u              /* bytes before the body of a message */
+#define MUNGE_HEADER 11u /* bytes before the body of a message */
 #define MUNGE_PAYLOAD_MAX 1048576u
-#define MUNGE_BODY_MAX 2097152u       /* of a request, both when sending and when receiving */
-#define MUNGE_RETRIES 5               /* attempts at one message; the retry byte counts them from 0 */
-#define MUNGE_DEADLINE_MS 2000        /* for one whole message, either way */
+#define MUNGE_BODY_MAX 2097152u /* of a request, both when sending and when receiving */
+#define MUNGE_RETRIES 5         /* attempts at one message; the retry byte counts them from 0 */
+#define MUNGE_DEADLINE_MS 2000  /* for one whole message, either way */
 #define MUNGE_TTL_DEFAULT 300u
 #define MUNGE_TTL_MAX 3600u
-#define MUNGE_ANY 0xFFFFFFFFu         /* no restriction on who may decode */
+#define MUNGE_ANY 0xFFFFFFFFu /* no restriction on who may decode */
 
 enum munge_type {
     MUNGE_ENCODE_REQUEST = 2,
     MUNGE_ENCODE_REPLY = 3,
     MUNGE_DECODE_REQUEST = 4,
     MUNGE_DECODE_REPLY = 5,
-    MUNGE_STATUS_REQUEST = 64, /* ours: key fingerprint, start time; a stock daemon hangs up on it */
+    MUNGE_STATUS_REQUEST =
+        64, /* ours: key fingerprint, start time; a stock daemon hangs up on it */
     MUNGE_STATUS_REPLY = 65,
 };
 
@@ -53,7 +56,14 @@ enum munge_code {
 };
 
 /* In each of the three, id 0 is "none" and id 1 "default", which exists in requests only. */
-enum munge_cipher { CIPHER_NONE, CIPHER_DEFAULT, CIPHER_BLOWFISH, CIPHER_CAST5, CIPHER_AES128, CIPHER_AES256 };
+enum munge_cipher {
+    CIPHER_NONE,
+    CIPHER_DEFAULT,
+    CIPHER_BLOWFISH,
+    CIPHER_CAST5,
+    CIPHER_AES128,
+    CIPHER_AES256
+};
 enum munge_mac { MAC_NONE, MAC_DEFAULT, MAC_MD5, MAC_SHA1, MAC_RIPEMD160, MAC_SHA256, MAC_SHA512 };
 enum munge_zip { ZIP_NONE, ZIP_DEFAULT, ZIP_BZLIB, ZIP_ZLIB };
 

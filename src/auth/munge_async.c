@@ -1,8 +1,9 @@
 /* The client for daemons: never blocks, keeps calls in order, and waits for a munged that is away.
  *
- * A call is in one of two lists: waiting, or flying with a connection of its own.  Two things can go wrong with a
- * connection.  Not getting one means that munged is away: everybody waits, longer each time.  Losing one means
- * that this call's answer is lost: it goes to the end of the queue with its retry byte raised. */
+ * A call is in one of two lists: waiting, or flying with a connection of its own.  Two things can
+ * go wrong with a connection.  Not getting one means that munged is away: everybody waits, longer
+ * each time.  Losing one means that this call's answer is lost: it goes to the end of the queue
+ * with its retry byte raised. */
 #include "auth/munge_message.h"
 #include "base/clock.h"
 #include "base/list.h"
@@ -29,10 +30,10 @@ struct call {
     munge_decoded_fn *decoded;
     munge_status_fn *status;
     int64_t give_up_ns;
-    unsigned losses;    /* connections lost so far */
+    unsigned losses; /* connections lost so far */
     struct buf request, reply;
     size_t sent;
-    int fd;             /* -1 while waiting, as the next two are NULL */
+    int fd; /* -1 while waiting, as the next two are NULL */
     struct loop_fd *watch;
     struct loop_timer *deadline;
 };
@@ -42,7 +43,7 @@ struct munge_async {
     char *path;
     struct list waiting, flying;
     unsigned waiting_n, flying_n;
-    int pause_ms;            /* before the next attempt to connect; 0: munged is there */
+    int pause_ms; /* before the next attempt to connect; 0: munged is there */
     struct loop_timer *wake;
 };
 
@@ -124,7 +125,8 @@ int munge_async_encode(struct munge_async *m, uid_t restrict_uid, const void *pa
     return err;
 }
 
-int munge_async_decode(struct munge_async *m, const char *cred, size_t len, munge_decoded_fn *fn, void *ctx)
+int munge_async_decode(struct munge_async *m, const char *cred, size_t len, munge_decoded_fn *fn,
+                       void *ctx)
 {
     struct call *c = call_new(m, MUNGE_DECODE_REPLY, ctx);
 
@@ -201,7 +203,7 @@ static void call_free(struct call *c)
 
 static int dial(const struct munge_async *m)
 {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
 
     if ((size_t)snprintf(to.sun_path, sizeof to.sun_path, "%s", m->path) >= sizeof to.sun_path)
         return -ENAMETOOLONG;
@@ -237,7 +239,8 @@ static void fail_impatient(struct munge_async *m, const char *why)
     char text[256];
     int64_t now = clock_mono_ns();
 
-    snprintf(text, sizeof text, "munged does not answer at \"%s\": %s (Did you start munged?)", m->path, why);
+    snprintf(text, sizeof text, "munged does not answer at \"%s\": %s (Did you start munged?)",
+             m->path, why);
     while (!list_empty(&m->waiting)) {
         struct call *c = list_entry(m->waiting.next, struct call, link);
         if (c->give_up_ns > now)
@@ -275,7 +278,7 @@ static void on_wake(void *ctx)
 /* The callback may make new calls, so this one is out of all lists by then. */
 static void call_fail(struct call *c, const char *text)
 {
-    const struct munge_found none = {.code = MUNGE_SOCKET_ERROR};
+    const struct munge_found none = { .code = MUNGE_SOCKET_ERROR };
 
     call_unlink(c);
     call_land(c);
@@ -339,7 +342,7 @@ static void status_told(struct call *c, struct err *e)
 
 static void call_done(struct call *c)
 {
-    struct err e = {0};
+    struct err e = { 0 };
 
     call_unlink(c);
     call_land(c);

@@ -1,4 +1,5 @@
-/* The blocking client: what libmunge does, waiting and retrying included (contracts/munge.md section 1). */
+/* The blocking client: what libmunge does, waiting and retrying included (contracts/munge.md
+ * section 1). */
 #include "auth/munge_client.h"
 
 #include "auth/munge_message.h"
@@ -15,17 +16,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CONNECTS 10         /* attempts; the i-th failure is followed by a pause of i * 50 ms */
+#define CONNECTS 10 /* attempts; the i-th failure is followed by a pause of i * 50 ms */
 #define CONNECT_PAUSE_MS 50
-#define RETRY_PAUSE_MS 10   /* likewise, between attempts at one message */
+#define RETRY_PAUSE_MS 10 /* likewise, between attempts at one message */
 
 static int exchange(const char *socket, struct buf *request, int reply_type, struct buf *reply,
                     struct err *e);
 static int attempt(const char *path, const struct buf *request, int reply_type, struct buf *reply,
                    struct err *e);
 
-int munge_encode(const char *socket, uid_t restrict_uid, const void *payload, size_t len, char **ret_cred,
-                 struct err *e)
+int munge_encode(const char *socket, uid_t restrict_uid, const void *payload, size_t len,
+                 char **ret_cred, struct err *e)
 {
     struct munge_wish wish = MUNGE_WISH;
 
@@ -35,10 +36,11 @@ int munge_encode(const char *socket, uid_t restrict_uid, const void *payload, si
     return munge_encode_as(socket, &wish, ret_cred, e);
 }
 
-int munge_encode_as(const char *socket, const struct munge_wish *wish, char **ret_cred, struct err *e)
+int munge_encode_as(const char *socket, const struct munge_wish *wish, char **ret_cred,
+                    struct err *e)
 {
-    CLEANUP(buf_fini) struct buf request = {0};
-    CLEANUP(buf_fini) struct buf reply = {0};
+    CLEANUP(buf_fini) struct buf request = { 0 };
+    CLEANUP(buf_fini) struct buf reply = { 0 };
     const char *cred;
 
     int err = munge_put_encode(&request, wish, e);
@@ -51,12 +53,12 @@ int munge_encode_as(const char *socket, const struct munge_wish *wish, char **re
     return err;
 }
 
-int munge_decode(const char *socket, const char *cred, size_t len, struct buf *keep, struct munge_found *ret,
-                 struct err *e)
+int munge_decode(const char *socket, const char *cred, size_t len, struct buf *keep,
+                 struct munge_found *ret, struct err *e)
 {
-    CLEANUP(buf_fini) struct buf request = {0};
+    CLEANUP(buf_fini) struct buf request = { 0 };
 
-    *ret = (struct munge_found){0};
+    *ret = (struct munge_found){ 0 };
     if (len == 0)
         return err_set(e, MUNGE_BAD_ARG, "No credential specified");
     int err = munge_put_decode(&request, cred, len, e);
@@ -70,8 +72,8 @@ int munge_decode(const char *socket, const char *cred, size_t len, struct buf *k
 
 int munge_status(const char *socket, char **ret, struct err *e)
 {
-    CLEANUP(buf_fini) struct buf request = {0};
-    CLEANUP(buf_fini) struct buf reply = {0};
+    CLEANUP(buf_fini) struct buf request = { 0 };
+    CLEANUP(buf_fini) struct buf reply = { 0 };
     const char *text;
     size_t len;
 
@@ -93,15 +95,15 @@ static int socket_check(const char *path, struct err *e)
     if (*path == '\0')
         return err_set(e, MUNGE_SOCKET_ERROR, "MUNGE socket name is undefined");
     if (stat(path, &st) < 0)
-        return err_set(e, MUNGE_SOCKET_ERROR, "Failed to access \"%s\": %s (Did you start munged?)", path,
-                       strerror(errno));
+        return err_set(e, MUNGE_SOCKET_ERROR, "Failed to access \"%s\": %s (Did you start munged?)",
+                       path, strerror(errno));
     if (!S_ISSOCK(st.st_mode))
         return err_set(e, MUNGE_SOCKET_ERROR, "Invalid file type for socket \"%s\"", path);
     return 0;
 }
 
-/* The retry byte tells the daemon that an earlier answer may have been lost, so that the second look at a
- * credential is no replay. */
+/* The retry byte tells the daemon that an earlier answer may have been lost, so that the second
+ * look at a credential is no replay. */
 static int exchange(const char *socket, struct buf *request, int reply_type, struct buf *reply,
                     struct err *e)
 {
@@ -123,7 +125,7 @@ static int exchange(const char *socket, struct buf *request, int reply_type, str
 
 static int dial(const char *path, int *ret, struct err *e)
 {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
 
     if ((size_t)snprintf(to.sun_path, sizeof to.sun_path, "%s", path) >= sizeof to.sun_path)
         return err_set(e, ENAMETOOLONG, "Exceeded maximum length of socket pathname");
@@ -144,7 +146,7 @@ static int dial(const char *path, int *ret, struct err *e)
 /* Waits for the socket; -EAGAIN when the deadline of the message has passed. */
 static int await(int fd, short events, int64_t deadline_ns, struct err *e)
 {
-    struct pollfd p = {.fd = fd, .events = events};
+    struct pollfd p = { .fd = fd, .events = events };
 
     for (;;) {
         int64_t left_ms = (deadline_ns - clock_mono_ns() + 999999) / 1000000;

@@ -9,13 +9,14 @@ static void header_put(struct buf *out, uint8_t type, size_t body)
 {
     buf_reset(out);
     buf_put_u32(out, MUNGE_MAGIC);
-    buf_put(out, (uint8_t[]){MUNGE_MSG_VERSION, type, 0}, 3);
+    buf_put(out, (uint8_t[]){ MUNGE_MSG_VERSION, type, 0 }, 3);
     buf_put_u32(out, (uint32_t)body);
 }
 
 static int length_check(size_t body, struct err *e)
 {
-    return body <= MUNGE_BODY_MAX ? 0 : err_set(e, MUNGE_TOO_LONG, "%s", munge_text(MUNGE_TOO_LONG));
+    return body <= MUNGE_BODY_MAX ? 0
+                                  : err_set(e, MUNGE_TOO_LONG, "%s", munge_text(MUNGE_TOO_LONG));
 }
 
 int munge_put_encode(struct buf *out, const struct munge_wish *wish, struct err *e)
@@ -26,7 +27,7 @@ int munge_put_encode(struct buf *out, const struct munge_wish *wish, struct err 
     if (err < 0)
         return err;
     header_put(out, MUNGE_ENCODE_REQUEST, fixed + wish->len);
-    buf_put(out, (uint8_t[]){wish->cipher, wish->mac, wish->zip, 0}, 4);
+    buf_put(out, (uint8_t[]){ wish->cipher, wish->mac, wish->zip, 0 }, 4);
     buf_put_u32(out, wish->ttl_s);
     buf_put_u32(out, wish->auth_uid);
     buf_put_u32(out, wish->auth_gid);
@@ -59,16 +60,17 @@ void munge_put_status(struct buf *out)
 
 ssize_t munge_reply_length(const uint8_t *p, size_t len, int type)
 {
-    struct bytes r = {p, p + len, false};
-
     if (len < MUNGE_HEADER)
         return 0;
+
+    struct bytes r = { p, p + len, false };
     uint32_t magic = bytes_u32(&r);
     uint8_t version = bytes_u8(&r);
     uint8_t got = bytes_u8(&r);
     bytes_u8(&r); /* the retry byte comes back */
     uint32_t body = bytes_u32(&r);
-    if (magic != MUNGE_MAGIC || version != MUNGE_MSG_VERSION || got != type || body > MUNGE_REPLY_MAX)
+    if (magic != MUNGE_MAGIC || version != MUNGE_MSG_VERSION || got != type ||
+        body > MUNGE_REPLY_MAX)
         return -1;
     return MUNGE_HEADER + (ssize_t)body;
 }
@@ -94,10 +96,11 @@ static int error_get(struct bytes *r, struct err *e)
     return err_set(e, code, "%s", munge_text(code));
 }
 
-/* An encode error is 1 to libmunge's callers whatever the daemon said; scripts know the exit status. */
+/* An encode error is 1 to libmunge's callers whatever the daemon said; scripts know the exit
+ * status. */
 int munge_get_encoded(const uint8_t *p, size_t len, const char **ret_cred, struct err *e)
 {
-    struct bytes r = {p + MUNGE_HEADER, p + len, false};
+    struct bytes r = { p + MUNGE_HEADER, p + len, false };
 
     int err = error_get(&r, e);
     uint32_t n = bytes_u32(&r);
@@ -114,11 +117,11 @@ int munge_get_encoded(const uint8_t *p, size_t len, const char **ret_cred, struc
 
 int munge_get_decoded(const uint8_t *p, size_t len, struct munge_found *ret, struct err *e)
 {
-    struct bytes r = {p + MUNGE_HEADER, p + len, false};
-    uint32_t *const words[] = {&ret->time0, &ret->time1,    &ret->uid,
-                               &ret->gid,   &ret->auth_uid, &ret->auth_gid};
+    struct bytes r = { p + MUNGE_HEADER, p + len, false };
+    uint32_t *const words[] = { &ret->time0, &ret->time1,    &ret->uid,
+                                &ret->gid,   &ret->auth_uid, &ret->auth_gid };
 
-    *ret = (struct munge_found){0};
+    *ret = (struct munge_found){ 0 };
     int err = error_get(&r, e);
     ret->code = -err;
     ret->cipher = bytes_u8(&r);
@@ -143,7 +146,7 @@ int munge_get_decoded(const uint8_t *p, size_t len, struct munge_found *ret, str
 
 int munge_get_status(const uint8_t *p, size_t len, const char **ret, size_t *ret_len, struct err *e)
 {
-    struct bytes r = {p + MUNGE_HEADER, p + len, false};
+    struct bytes r = { p + MUNGE_HEADER, p + len, false };
 
     uint32_t n = bytes_u32(&r);
     const uint8_t *text = bytes_take(&r, n);

@@ -1,5 +1,5 @@
-/* OpenSSL behind MUNGE's numbers.  Fetching an algorithm costs more than using it, so each is fetched
- * once; a keyed HMAC is kept after its key was taken in, and re-armed without it. */
+/* OpenSSL behind MUNGE's numbers.  Fetching an algorithm costs more than using it, so each is
+ * fetched once; a keyed HMAC is kept after its key was taken in, and re-armed without it. */
 #include "auth/primitives.h"
 
 #include "base/xalloc.h"
@@ -21,7 +21,8 @@ struct primitives {
 
 struct primitives *primitives_new(void)
 {
-    /* No openssl.cnf: a site's engine settings are not for this, and reading it costs start-up time. */
+    /* No openssl.cnf: a site's engine settings are not for this, and reading it costs start-up
+     * time. */
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     return xcalloc(1, sizeof(struct primitives));
 }
@@ -48,22 +49,22 @@ void hmac_fini(struct hmac *h)
 {
     for (int i = 0; i < MACS; i++)
         EVP_MAC_CTX_free(h->keyed[i]);
-    *h = (struct hmac){0};
+    *h = (struct hmac){ 0 };
 }
 
 /* The context keyed for this MAC; made on first use.  NULL when OpenSSL has no such digest. */
 static EVP_MAC_CTX *hmac_keyed(struct primitives *p, struct hmac *h, int mac)
 {
-    char digest[16];
-    const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
-
     if (h->keyed[mac])
         return h->keyed[mac];
-    OPENSSL_strlcpy(digest, munge_macs[mac].openssl, sizeof digest);
     if (!p->hmac)
         p->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 
+    char *digest = (char *)(uintptr_t)munge_macs[mac].openssl;
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
     EVP_MAC_CTX *ctx = p->hmac ? EVP_MAC_CTX_new(p->hmac) : NULL;
     if (ctx && EVP_MAC_init(ctx, h->secret, SUBKEY_LEN, params) != 1) {
         EVP_MAC_CTX_free(ctx);
@@ -72,14 +73,14 @@ static EVP_MAC_CTX *hmac_keyed(struct primitives *p, struct hmac *h, int mac)
     return h->keyed[mac] = ctx;
 }
 
-int hmac_compute(struct primitives *p, struct hmac *h, int mac, const struct iovec *parts, unsigned n,
+int hmac_compute(struct primitives *p, struct hmac *h, int mac, const struct iovec parts[2],
                  uint8_t *ret, struct err *e)
 {
     size_t len;
 
     EVP_MAC_CTX *ctx = hmac_keyed(p, h, mac);
     int ok = ctx && EVP_MAC_init(ctx, NULL, 0, NULL);
-    for (unsigned i = 0; ok && i < n; i++)
+    for (unsigned i = 0; ok && i < 2; i++)
         ok = EVP_MAC_update(ctx, parts[i].iov_base, parts[i].iov_len);
     if (!ok || !EVP_MAC_final(ctx, ret, &len, MAC_MAX))
         return err_set(e, MUNGE_INTERNAL, "Failed to compute MAC type %d", mac);

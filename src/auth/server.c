@@ -1,7 +1,8 @@
 /* The answering side of hello (server.h).
  *
- * A peer that is wrong again and again is slowed down, by address, and not refused: behind one address may sit
- * all users of a login node, and one of them must not be able to lock the others out. */
+ * A peer that is wrong again and again is slowed down, by address, and not refused: behind one
+ * address may sit all users of a login node, and one of them must not be able to lock the others
+ * out. */
 #include "auth/server.h"
 
 #include "base/clock.h"
@@ -17,10 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CRED_MAX 4096u       /* a credential around 32 bytes has about 220 */
-#define BUCKETS 1024u        /* addresses share one by chance: they are slowed together, which is harmless */
-#define FAILURES 20          /* at once, and then */
-#define FAILURES_PER_S 5     /* before an address is slowed down */
+#define CRED_MAX 4096u /* a credential around 32 bytes has about 220 */
+#define BUCKETS \
+    1024u           /* addresses share one by chance: they are slowed together, which is harmless */
+#define FAILURES 20 /* at once, and then */
+#define FAILURES_PER_S 5 /* before an address is slowed down */
 #define PENALTY_MS 1000
 
 struct bucket {
@@ -77,7 +79,7 @@ void auth_server_free(struct auth_server *s)
 
 void auth_server_hello(struct auth_server *s, struct conn *c, const struct frame *f)
 {
-    struct arena a = {0};
+    struct arena a = { 0 };
     struct hello hello;
 
     if (wire_unpack(&desc_hello, f->body, f->len, &a, &hello, NULL) < 0 ||
@@ -128,14 +130,16 @@ static void decoded(void *ctx, const struct munge_found *found, const char *text
     hearing_free(h);
 }
 
-/* What is wrong with a genuine credential; NULL when it will do.  One that others may open too is no secret. */
+/* What is wrong with a genuine credential; NULL when it will do.  One that others may open too is
+ * no secret. */
 static const char *objection(const struct auth_server *s, const struct munge_found *found,
                              char *text, size_t size)
 {
     if (found->len != TLS_PSK_LEN)
         snprintf(text, size, "the credential holds %zu bytes, not %d", found->len, TLS_PSK_LEN);
     else if (found->auth_uid != s->own_uid)
-        snprintf(text, size, "the credential is not restricted to uid %u: check SlurmUser on both sides",
+        snprintf(text, size,
+                 "the credential is not restricted to uid %u: check SlurmUser on both sides",
                  (unsigned)s->own_uid);
     else
         return NULL;

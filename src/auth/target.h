@@ -1,5 +1,5 @@
-/* Where a daemon is and what we say to it first: what a command (client/) and a daemon with a kept connection
- * (uplink.h) share.  Plain values, so that neither depends on slurm.conf. */
+/* Where a daemon is and what we say to it first: what a command (client/) and a daemon with a kept
+ * connection (uplink.h) share.  Plain values, so that neither depends on slurm.conf. */
 #ifndef AUTH_TARGET_H
 #define AUTH_TARGET_H
 

@@ -1,5 +1,6 @@
-/* A kept connection (uplink.h): local socket, else munged, TCP and TLS; on failure the next host, after a pause
- * that grows and is a little random, so that ten thousand nodes do not come back in the same millisecond. */
+/* A kept connection (uplink.h): local socket, else munged, TCP and TLS; on failure the next host,
+ * after a pause that grows and is a little random, so that ten thousand nodes do not come back in
+ * the same millisecond. */
 #include "auth/uplink.h"
 
 #include "base/clock.h"
@@ -41,7 +42,9 @@ static void on_ready(void *ctx, struct conn *c);
 static void on_frame(void *ctx, struct conn *c, const struct frame *f);
 static void on_closed(void *ctx, struct conn *c, const char *why);
 
-static const struct conn_ops own_ops = {.frame = on_frame, .ready = on_ready, .closed = on_closed};
+static const struct conn_ops own_ops = { .frame = on_frame,
+                                         .ready = on_ready,
+                                         .closed = on_closed };
 
 struct uplink *uplink_new(struct loop *l, struct munge_async *munge, const struct target *t,
                           const struct conn_ops *ops, void *ctx)
@@ -121,7 +124,7 @@ static void encoded(void *ctx, int code, const char *cred, const char *text)
 {
     struct uplink *u = ctx;
     const struct target *t = u->target;
-    struct buf hello = {0};
+    struct buf hello = { 0 };
     struct conn *c;
     struct err e;
 
@@ -130,9 +133,10 @@ static void encoded(void *ctx, int code, const char *cred, const char *text)
         return;
     }
     target_hello(t, cred, &hello);
-    const struct tcp_dial d = {.to = {target_address(&t->hosts[u->host]), t->port},
-                               .hello = hello.data, .hello_len = (uint32_t)hello.len,
-                               .psk = u->psk};
+    const struct tcp_dial d = { .to = { target_address(&t->hosts[u->host]), t->port },
+                                .hello = hello.data,
+                                .hello_len = (uint32_t)hello.len,
+                                .psk = u->psk };
     int r = conn_dial_tcp(u->loop, &d, &own_ops, u, &c, &e);
     if (r < 0)
         later(u, e.text);
@@ -148,7 +152,8 @@ static void later(struct uplink *u, const char *why)
     int64_t spread = (int64_t)(hash_u64((uint64_t)clock_mono_ns()) % (uint64_t)u->pause_ms);
 
     snprintf(u->trouble, sizeof u->trouble, "%s", why);
-    log_limited(&u->told, TELL_EVERY_S, LOG_ERROR, "no connection to %s: %s", u->target->service, why);
+    log_limited(&u->told, TELL_EVERY_S, LOG_ERROR, "no connection to %s: %s", u->target->service,
+                why);
     u->conn = 0;
     u->host++;
     loop_set_timer(u->again, u->pause_ms + spread);

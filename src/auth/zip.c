@@ -1,4 +1,5 @@
-/* zlib and bzip2 behind one pair of functions.  Parameters are MUNGE's, so that equal input gives equal bytes. */
+/* zlib and bzip2 behind one pair of functions.  Parameters are MUNGE's, so that equal input gives
+ * equal bytes. */
 #include "auth/zip.h"
 
 #include "auth/bytes.h"
@@ -17,7 +18,8 @@ static size_t compress_into(int zip, const uint8_t *clear, size_t len, uint8_t *
 
     if (zip == ZIP_ZLIB)
         return compress(out, &z_room, clear, len) == Z_OK ? z_room : 0;
-    int r = BZ2_bzBuffToBuffCompress((char *)out, &bz_room, (char *)(uintptr_t)clear, (unsigned)len, 9, 0, 0);
+    int r = BZ2_bzBuffToBuffCompress((char *)out, &bz_room, (char *)(uintptr_t)clear, (unsigned)len,
+                                     9, 0, 0);
     return r == BZ_OK ? bz_room : 0;
 }
 
@@ -45,21 +47,23 @@ static bool expand_into(int zip, const uint8_t *in, size_t len, struct buf *out,
         out->len = z_room;
         return ok;
     }
-    int r = BZ2_bzBuffToBuffDecompress((char *)out->data, &bz_room, (char *)(uintptr_t)in, (unsigned)len, 0, 0);
+    int r = BZ2_bzBuffToBuffDecompress((char *)out->data, &bz_room, (char *)(uintptr_t)in,
+                                       (unsigned)len, 0, 0);
     out->len = bz_room;
     return r == BZ_OK;
 }
 
 int zip_unpack(int zip, const uint8_t *in, size_t len, size_t max, struct buf *out, struct err *e)
 {
-    struct bytes r = {in, in + len, false};
+    struct bytes r = { in, in + len, false };
 
     uint32_t magic = bytes_u32(&r);
     uint32_t declared = bytes_u32(&r);
     if (r.bad || magic != ZIP_MAGIC)
         return err_set(e, MUNGE_INTERNAL, "Invalid compression header");
     if (declared > max)
-        return err_set(e, MUNGE_INVALID, "Invalid credential: %u bytes declared by compressed data", declared);
+        return err_set(e, MUNGE_INVALID, "Invalid credential: %u bytes declared by compressed data",
+                       declared);
     buf_reset(out);
     buf_reserve(out, (size_t)declared + 1);
     if (!expand_into(zip, r.at, bytes_left(&r), out, declared)) {

@@ -1,7 +1,8 @@
 /* Calls: connect, ask, ask again (client.h).
  *
- * On the machine of the daemon the connection is an abstract unix socket and the kernel says who is who: no
- * credential, no TLS, nothing of OpenSSL is even initialised.  From elsewhere it is TCP, MUNGE and TLS. */
+ * On the machine of the daemon the connection is an abstract unix socket and the kernel says who is
+ * who: no credential, no TLS, nothing of OpenSSL is even initialised.  From elsewhere it is TCP,
+ * MUNGE and TLS. */
 #include "client/client.h"
 
 #include "auth/munge_client.h"
@@ -80,7 +81,7 @@ int client_call(struct client *c, uint16_t opcode, const void *request, struct a
                 void **ret_reply, struct err *e)
 {
     const struct rpc *rpc = rpc_find(opcode);
-    struct buf body = {0};
+    struct buf body = { 0 };
     struct frame reply;
     int64_t pause = PAUSE_MIN_MS;
 
@@ -88,8 +89,10 @@ int client_call(struct client *c, uint16_t opcode, const void *request, struct a
     wire_pack(rpc->request, request, &body);
     const struct call call = {
         .rpc = rpc,
-        .request = {.opcode = opcode, .request = ++c->last_request, .body = body.data,
-                    .len = (uint32_t)body.len},
+        .request = { .opcode = opcode,
+                     .request = ++c->last_request,
+                     .body = body.data,
+                     .len = (uint32_t)body.len },
         .deadline = clock_mono_ns() + c->target.timeout_ms * MS,
     };
 
@@ -145,7 +148,7 @@ static int reach(struct client *c, int64_t deadline, struct err *e)
 static int reach_host(struct client *c, const struct target_host *h, int64_t deadline,
                       struct err *e)
 {
-    const struct tcp_address at = {target_address(h), c->target.to.port};
+    const struct tcp_address at = { target_address(h), c->target.to.port };
 
     if (target_is_here(h) && reach_unix(c))
         return 0;
@@ -167,13 +170,13 @@ static bool reach_unix(struct client *c)
     return false;
 }
 
-/* Hello with a credential that only SlurmUser can open.  The connection is there already: nobody bothers
- * munged for a daemon that is down. */
+/* Hello with a credential that only SlurmUser can open.  The connection is there already: nobody
+ * bothers munged for a daemon that is down. */
 static int introduce(struct client *c, int64_t deadline, struct err *e)
 {
     uint8_t psk[TLS_PSK_LEN];
     char *cred = NULL;
-    struct buf body = {0};
+    struct buf body = { 0 };
 
     int r = c->tls ? 0 : tls_ctx_new(&c->tls, e);
     if (r == 0 && getrandom(psk, sizeof psk, 0) != sizeof psk)
@@ -183,7 +186,9 @@ static int introduce(struct client *c, int64_t deadline, struct err *e)
         r = -EAGAIN; /* munged is being restarted, perhaps */
     if (r == 0) {
         target_hello(&c->target.to, cred, &body);
-        const struct tcp_dial d = {.hello = body.data, .hello_len = (uint32_t)body.len, .psk = psk};
+        const struct tcp_dial d = { .hello = body.data,
+                                    .hello_len = (uint32_t)body.len,
+                                    .psk = psk };
         r = link_secure(&c->link, c->tls, &d, deadline, e);
     }
     explicit_bzero(psk, sizeof psk);
@@ -194,7 +199,7 @@ static int introduce(struct client *c, int64_t deadline, struct err *e)
 
 static void pause_ms(int64_t ms)
 {
-    const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * MS};
+    const struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * MS };
 
     nanosleep(&t, NULL);
 }
@@ -211,7 +216,7 @@ static bool wants_hints(void)
 static int refused(const struct frame *f, struct arena *a, struct err *e)
 {
     struct error_info info;
-    struct buf text = {0};
+    struct buf text = { 0 };
 
     if (wire_unpack(&desc_error_info, f->body, f->len, a, &info, e) < 0)
         return err_at(e, -EBADMSG, "answer");
@@ -240,8 +245,8 @@ static int give_up(const struct client *c, int r, struct err *e)
                : r == -ETIMEDOUT ? SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT
                                  : SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR;
     bool is_absent = code == SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR;
-    const char *words = is_absent && c->target.unreachable ? c->target.unreachable
-                                                           : errors_text(code);
+    const char *words =
+        is_absent && c->target.unreachable ? c->target.unreachable : errors_text(code);
     char detail[300] = "";
 
     if (r == -EMSGSIZE)

@@ -17,14 +17,16 @@ struct client_target {
 struct client;
 
 /* The strings and hosts of the target must outlive the client. */
-void client_open(const struct client_target *t, struct client **ret); /* connects at the first call */
-void client_close(struct client *c);                                   /* accepts NULL */
+void client_open(const struct client_target *t,
+                 struct client **ret); /* connects at the first call */
+void client_close(struct client *c);   /* accepts NULL */
 
-/* Packs the request, sends it, waits for the answer and unpacks that into the arena (*ret_reply).  opcode and
- * structs are a row of rpc.def.  When a connection cannot be had or breaks, it goes on with the next host and
- * the SAME request id until the timeout, so that a retried submit is still one job.  Returns 0, or a negated
- * code with the words that the command prints (SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR,
- * SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT, or what the daemon said); hints follow in lines of their own unless SLURM_HINTS=0. */
+/* Packs the request, sends it, waits for the answer and unpacks that into the arena (*ret_reply).
+ * opcode and structs are a row of rpc.def.  When a connection cannot be had or breaks, it goes on
+ * with the next host and the SAME request id until the timeout, so that a retried submit is still
+ * one job.  Returns 0, or a negated code with the words that the command prints
+ * (SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR, SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT, or what the
+ * daemon said); hints follow in lines of their own unless SLURM_HINTS=0. */
 int client_call(struct client *c, uint16_t opcode, const void *request, struct arena *a,
                 void **ret_reply, struct err *e);
 

@@ -69,7 +69,7 @@ static int connect_one(const struct addrinfo *a, int64_t deadline, int *ret, str
         return err_errno(e, "socket");
     if (connect(fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS)
         return err_set(e, errno, "%s", strerror(errno));
-    int r = wait_for(&(struct link){.fd = fd}, POLLOUT, deadline, e);
+    int r = wait_for(&(struct link){ .fd = fd }, POLLOUT, deadline, e);
     if (r < 0)
         return r;
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len);
@@ -83,7 +83,7 @@ static int connect_one(const struct addrinfo *a, int64_t deadline, int *ret, str
 int link_secure(struct link *l, struct tls_ctx *ctx, const struct tcp_dial *d, int64_t deadline,
                 struct err *e)
 {
-    const struct frame hello = {.opcode = OP_hello, .body = d->hello, .len = d->hello_len};
+    const struct frame hello = { .opcode = OP_hello, .body = d->hello, .len = d->hello_len };
 
     int r = link_send(l, &hello, deadline, e);
     if (r < 0)
@@ -122,7 +122,7 @@ static int refusal(struct link *l, int64_t deadline, struct err *e)
     int r = link_receive(l, deadline, &f, e);
     if (r < 0)
         return r;
-    struct arena a = {0};
+    struct arena a = { 0 };
     if (wire_unpack(&desc_error_info, f.body, f.len, &a, &info, NULL) < 0)
         info.text = "no reason given";
     r = err_set(e, EACCES, "%s", info.text);
@@ -143,7 +143,7 @@ void link_close(struct link *l)
 
 static int wait_for(const struct link *l, short events, int64_t deadline, struct err *e)
 {
-    struct pollfd p = {.fd = l->fd, .events = events};
+    struct pollfd p = { .fd = l->fd, .events = events };
 
     for (;;) {
         int64_t left = (deadline - clock_mono_ns() + 999999) / 1000000;
@@ -157,7 +157,8 @@ static int wait_for(const struct link *l, short events, int64_t deadline, struct
     }
 }
 
-/* Bytes moved, 0 at the end, AGAIN_READ or AGAIN_WRITE to wait first, or a negative errno below them. */
+/* Bytes moved, 0 at the end, AGAIN_READ or AGAIN_WRITE to wait first, or a negative errno below
+ * them. */
 static long plain_result(ssize_t n, int again)
 {
     if (n >= 0)
@@ -204,7 +205,7 @@ static int write_all(struct link *l, const void *p, size_t len, int64_t deadline
 int link_send(struct link *l, const struct frame *f, int64_t deadline, struct err *e)
 {
     uint8_t header[FRAME_HEADER];
-    struct buf out = {0};
+    struct buf out = { 0 };
 
     if (f->len > FRAME_BODY_MAX)
         return err_set(e, EMSGSIZE, "the request is too long: %u bytes", f->len);

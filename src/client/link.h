@@ -1,5 +1,5 @@
-/* One connection of a command to a daemon, in plain blocking code with a deadline: a command has one thing to
- * wait for, so it needs no loop.  The bytes are those of net/conn.h. */
+/* One connection of a command to a daemon, in plain blocking code with a deadline: a command has
+ * one thing to wait for, so it needs no loop.  The bytes are those of net/conn.h. */
 #ifndef CLIENT_LINK_H
 #define CLIENT_LINK_H
 
@@ -15,10 +15,14 @@ struct link {
     size_t used;
 };
 
-#define LINK_NONE {.fd = -1}
+#define LINK_NONE \
+    {             \
+        .fd = -1  \
+    }
 
-/* Deadlines are in the time of clock_mono_ns.  Failures: -ETIMEDOUT at the deadline, -EACCES when the other
- * side or its identity was refused, else what broke.  After a failure the link is only good to close. */
+/* Deadlines are in the time of clock_mono_ns.  Failures: -ETIMEDOUT at the deadline, -EACCES when
+ * the other side or its identity was refused, else what broke.  After a failure the link is only
+ * good to close. */
 
 /* *ret_peer: who listens there, to be judged by the caller. */
 int link_open_unix(struct link *l, const char *path, uid_t *ret_peer, struct err *e);

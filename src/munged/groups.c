@@ -52,7 +52,7 @@ static void seen_fini(struct smap *seen)
 /* Appends the pairs, unsorted. */
 static void walk(struct buf *out)
 {
-    struct smap seen = {0};
+    struct smap seen = { 0 };
     const struct group *gr;
 
     setgrent();
@@ -73,7 +73,8 @@ static void adopt(struct groups *g, const struct buf *pairs)
 {
     free(g->pairs);
     g->n = pairs->len / sizeof(uint64_t);
-    g->pairs = xmemdup(pairs->data ? pairs->data : (const uint8_t *)"", g->n * sizeof(uint64_t) + !g->n);
+    g->pairs =
+        xmemdup(pairs->data ? pairs->data : (const uint8_t *)"", g->n * sizeof(uint64_t) + !g->n);
     if (g->n > 1)
         qsort(g->pairs, g->n, sizeof *g->pairs, compare);
 }
@@ -82,12 +83,12 @@ static struct timespec file_mtime(void)
 {
     struct stat st;
 
-    return stat(GROUP_FILE, &st) == 0 ? st.st_mtim : (struct timespec){0};
+    return stat(GROUP_FILE, &st) == 0 ? st.st_mtim : (struct timespec){ 0 };
 }
 
 void groups_init(struct groups *g, struct loop *loop, bool check_mtime)
 {
-    *g = (struct groups){.loop = loop, .check_mtime = check_mtime, .pipe = -1};
+    *g = (struct groups){ .loop = loop, .check_mtime = check_mtime, .pipe = -1 };
 }
 
 static void arrival_end(struct groups *g)
@@ -109,14 +110,15 @@ void groups_fini(struct groups *g)
 
 void groups_build(struct groups *g)
 {
-    struct buf pairs = {0};
+    struct buf pairs = { 0 };
     int64_t start = clock_mono_ns();
 
     g->mtime = file_mtime();
     walk(&pairs);
     adopt(g, &pairs);
     buf_fini(&pairs);
-    log_info("Found %zu group memberships in %.3f seconds", g->n, (double)(clock_mono_ns() - start) / 1e9);
+    log_info("Found %zu group memberships in %.3f seconds", g->n,
+             (double)(clock_mono_ns() - start) / 1e9);
 }
 
 /* ---- refresh */
@@ -126,7 +128,7 @@ static const uint64_t complete = UINT64_C(0xc0de9a11c0de9a11);
 
 static _Noreturn void child(int fd)
 {
-    struct buf pairs = {0};
+    struct buf pairs = { 0 };
     size_t sent = 0;
 
     walk(&pairs);
@@ -143,7 +145,8 @@ static _Noreturn void child(int fd)
 static void child_ended(void *ctx, pid_t pid, int wait_status)
 {
     if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0)
-        log_error("Failed to update the group mapping: the child ended with status %d", wait_status);
+        log_error("Failed to update the group mapping: the child ended with status %d",
+                  wait_status);
 }
 
 static void arrived(void *ctx, int fd, unsigned events)

@@ -1,6 +1,7 @@
 /* Which users the group database lists as members: (gid, uid) pairs, for restrictions by group.
  *
- * Walking the database can take seconds where it lives behind LDAP, so refreshes run in a child process. */
+ * Walking the database can take seconds where it lives behind LDAP, so refreshes run in a child
+ * process. */
 #ifndef MUNGED_GROUPS_H
 #define MUNGED_GROUPS_H
 
@@ -11,20 +12,21 @@
 #include <time.h>
 
 struct groups {
-    uint64_t *pairs;        /* gid << 32 | uid, sorted */
+    uint64_t *pairs; /* gid << 32 | uid, sorted */
     size_t n;
-    struct timespec mtime;  /* of the group file at the last build */
-    bool check_mtime;       /* do not rebuild while the group file is unchanged */
+    struct timespec mtime; /* of the group file at the last build */
+    bool check_mtime;      /* do not rebuild while the group file is unchanged */
     struct loop *loop;
-    int pipe;               /* from the child that rebuilds; -1 when none does */
+    int pipe; /* from the child that rebuilds; -1 when none does */
     struct loop_fd *watch;
     struct buf arriving;
 };
 
 void groups_init(struct groups *g, struct loop *loop, bool check_mtime);
 void groups_fini(struct groups *g);
-void groups_build(struct groups *g);   /* now, blocking: for the start */
-void groups_refresh(struct groups *g); /* in a child; the new map replaces the old when it is complete */
+void groups_build(struct groups *g); /* now, blocking: for the start */
+void groups_refresh(
+    struct groups *g); /* in a child; the new map replaces the old when it is complete */
 bool groups_has(const struct groups *g, uint32_t gid, uint32_t uid);
 
 #endif

@@ -1,5 +1,6 @@
-/* The judgement of munged.  Decoding is checked in the contract's order: the credential itself, who asks,
- * when, and only then whether it was seen before; an unauthorised caller learns and uses up nothing. */
+/* The judgement of munged.  Decoding is checked in the contract's order: the credential itself, who
+ * asks, when, and only then whether it was seen before; an unauthorised caller learns and uses up
+ * nothing. */
 #include "munged/guard.h"
 
 #include "base/cleanup.h"
@@ -47,7 +48,8 @@ void guard_answer(struct guard *g, const struct caller *who, const struct reques
         break;
     case MUNGE_DECODE_REQUEST:
         ret->code = -decode(g, who, q, now, &c, ret);
-        bool has_fields = ret->code == 0 || (ret->code >= MUNGE_EXPIRED && ret->code <= MUNGE_REPLAYED);
+        bool has_fields =
+            ret->code == 0 || (ret->code >= MUNGE_EXPIRED && ret->code <= MUNGE_REPLAYED);
         reply_decoded(reply, q->retry, ret->code, ret->why.text, has_fields ? &c : NULL, now);
         break;
     default:
@@ -98,11 +100,20 @@ static int encode(struct guard *g, const struct caller *who, const struct reques
                   struct err *e)
 {
     struct cred c = {
-        .cipher = or_default(q->cipher, CIPHER_AES128), .mac = or_default(q->mac, MAC_SHA256),
-        .zip = or_default(q->zip, ZIP_NONE), .realm = q->realm, .realm_len = q->realm_len,
-        .addr_len = sizeof g->origin, .time0 = now, .ttl_s = ttl_granted(q->ttl_s, g->max_ttl_s),
-        .uid = who->uid, .gid = who->gid, .auth_uid = q->auth_uid, .auth_gid = q->auth_gid,
-        .data = q->data, .data_len = q->data_len,
+        .cipher = or_default(q->cipher, CIPHER_AES128),
+        .mac = or_default(q->mac, MAC_SHA256),
+        .zip = or_default(q->zip, ZIP_NONE),
+        .realm = q->realm,
+        .realm_len = q->realm_len,
+        .addr_len = sizeof g->origin,
+        .time0 = now,
+        .ttl_s = ttl_granted(q->ttl_s, g->max_ttl_s),
+        .uid = who->uid,
+        .gid = who->gid,
+        .auth_uid = q->auth_uid,
+        .auth_gid = q->auth_gid,
+        .data = q->data,
+        .data_len = q->data_len,
     };
 
     memcpy(c.addr, g->origin, sizeof g->origin);
@@ -119,7 +130,8 @@ static int encode(struct guard *g, const struct caller *who, const struct reques
 
 /* ---- decode */
 
-/* The retry byte says that an earlier answer may have been lost: the caller's second look is no replay. */
+/* The retry byte says that an earlier answer may have been lost: the caller's second look is no
+ * replay. */
 static int remember(struct guard *g, const struct request *q, const struct cred *c, uint32_t now,
                     struct verdict *v)
 {
@@ -153,13 +165,17 @@ static int decode(struct guard *g, const struct caller *who, const struct reques
     if (len == 0)
         return err_set(&v->why, MUNGE_INTERNAL, "No credential specified in decode request");
     len -= q->data[len - 1] == '\0';
-    int err = cred_decode(&g->codec, g->keys.keys, g->keys.n, (const char *)q->data, len, c, &v->why);
+    const struct cred_keys keys = { g->keys.keys, g->keys.n };
+    int err = cred_decode(&g->codec, keys, (const char *)q->data, len, c, &v->why);
     if (err < 0)
         return err;
 
-    const struct cred_asker asker = {
-        .uid = who->uid, .gid = who->gid, .now = now, .max_ttl_s = g->max_ttl_s,
-        .is_member = c->auth_gid != MUNGE_ANY && groups_has(&g->groups, c->auth_gid, who->uid)};
+    const struct cred_asker asker = { .uid = who->uid,
+                                      .gid = who->gid,
+                                      .now = now,
+                                      .max_ttl_s = g->max_ttl_s,
+                                      .is_member = c->auth_gid != MUNGE_ANY &&
+                                                   groups_has(&g->groups, c->auth_gid, who->uid) };
     err = cred_judge(c, &asker, &v->why);
     return err < 0 ? err : remember(g, q, c, now, v);
 }
@@ -168,11 +184,13 @@ static int decode(struct guard *g, const struct caller *who, const struct reques
 
 static void status(const struct guard *g, char *text, size_t size)
 {
-    int n = snprintf(text, size,
-                     "version=%s\nfingerprint=%s\nkeys=%u\nstarted=%" PRIu32 "\nkey_file_changed=%d\n",
-                     MUNGE_VERSION, g->keys.keys[0]->fingerprint, g->keys.n, g->started,
-                     keyring_file_changed(&g->keys, g->key_path));
+    int n =
+        snprintf(text, size,
+                 "version=%s\nfingerprint=%s\nkeys=%u\nstarted=%" PRIu32 "\nkey_file_changed=%d\n",
+                 MUNGE_VERSION, g->keys.keys[0]->fingerprint, g->keys.n, g->started,
+                 keyring_file_changed(&g->keys, g->key_path));
 
     for (unsigned i = 1; i < g->keys.n && n > 0 && (size_t)n < size; i++)
-        n += snprintf(text + n, size - (size_t)n, "also_decodes=%s\n", g->keys.keys[i]->fingerprint);
+        n +=
+            snprintf(text + n, size - (size_t)n, "also_decodes=%s\n", g->keys.keys[i]->fingerprint);
 }

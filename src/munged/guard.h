@@ -1,4 +1,5 @@
-/* What munged knows, and its judgement: a request and a caller in, a reply out.  No sockets here. */
+/* What munged knows, and its judgement: a request and a caller in, a reply out.  No sockets here.
+ */
 #ifndef MUNGED_GUARD_H
 #define MUNGED_GUARD_H
 
@@ -15,15 +16,15 @@ struct guard {
     struct keyring keys;
     struct groups groups;
     struct replay replay;
-    struct replay_log journal;   /* idle unless a replay file was asked for */
+    struct replay_log journal; /* idle unless a replay file was asked for */
     uint32_t max_ttl_s;
-    uint32_t started;            /* wall clock */
-    uint32_t refuse_before;      /* credentials encoded earlier count as replayed; 0: none do */
+    uint32_t started;       /* wall clock */
+    uint32_t refuse_before; /* credentials encoded earlier count as replayed; 0: none do */
     uint8_t origin[4];
     const char *key_path;
-    uint8_t pool[RANDOM_POOL];   /* random bytes not used yet: the last pool_left ones */
+    uint8_t pool[RANDOM_POOL]; /* random bytes not used yet: the last pool_left ones */
     size_t pool_left;
-    struct buf cred;             /* work space */
+    struct buf cred; /* work space */
 };
 
 /* From the kernel, as of connect. */
@@ -34,15 +35,15 @@ struct caller {
 
 /* The replay entry that a decode made: taken back when its reply cannot be delivered. */
 struct memory {
-    bool is_new;                 /* false: nothing was remembered */
+    bool is_new; /* false: nothing was remembered */
     uint8_t tag[REPLAY_TAG];
     uint32_t expiry;
 };
 
 struct verdict {
-    int code;                    /* enum munge_code */
+    int code; /* enum munge_code */
     struct memory memory;
-    struct err why;              /* words of a failure */
+    struct err why; /* words of a failure */
 };
 
 void guard_init(struct guard *g);

@@ -1,4 +1,5 @@
-/* munged, the guard: arguments, checks, start and stop.  What it knows is in guard.c, whom it talks to in serve.c. */
+/* munged, the guard: arguments, checks, start and stop.  What it knows is in guard.c, whom it talks
+ * to in serve.c. */
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -21,44 +22,62 @@
 #define NAME "munged"
 #define TIDY_MS 60000
 #define SYNC_MS 1000
-#define LOST_SKEW_S 5 /* clocks apart by more than this may lose credentials when the replay file is lost */
+/* When the replay file is lost, clocks further apart than this cost credentials. */
+#define LOST_SKEW_S 5
 
 enum {
-    LONG_BENCHMARK = 256, LONG_GROUP_CHECK, LONG_GROUP_UPDATE, LONG_KEY_FILE, LONG_KEY_OVERLAP, LONG_LOG_FILE,
-    LONG_MAX_TTL, LONG_THREADS, LONG_ORIGIN, LONG_PID_FILE, LONG_REPLAY_FILE, LONG_SEED_FILE, LONG_SYSLOG,
-    LONG_TRUSTED, LONG_AUTH_DIR,
+    LONG_BENCHMARK = 256,
+    LONG_GROUP_CHECK,
+    LONG_GROUP_UPDATE,
+    LONG_KEY_FILE,
+    LONG_KEY_OVERLAP,
+    LONG_LOG_FILE,
+    LONG_MAX_TTL,
+    LONG_THREADS,
+    LONG_ORIGIN,
+    LONG_PID_FILE,
+    LONG_REPLAY_FILE,
+    LONG_SEED_FILE,
+    LONG_SYSLOG,
+    LONG_TRUSTED,
 };
 
 static const struct option_row rows[] = {
     OPTION_HELP,
     OPTION_LICENSE,
     OPTION_VERSION,
-    {0},
-    {"force", 'f', NULL, "Force daemon to run if possible"},
-    {"foreground", 'F', NULL, "Run daemon in the foreground (do not fork)"},
-    {"mlockall", 'M', NULL, "Lock all pages in memory"},
-    {"stop", 's', NULL, "Stop daemon bound to socket"},
-    {"socket", 'S', "PATH", "Specify local socket [/run/munge/munge.socket.2]"},
-    {"verbose", 'v', NULL, "Be verbose"},
-    {0},
-    {"benchmark", LONG_BENCHMARK, NULL, "Disable timers to reduce noise while benchmarking"},
-    {"group-check-mtime", LONG_GROUP_CHECK, "BOOL", "Specify whether to check \"/etc/group\" mtime [1]"},
-    {"group-update-time", LONG_GROUP_UPDATE, "SECS", "Specify seconds between group info updates [3600]"},
-    {"key-file", LONG_KEY_FILE, "PATH", "Specify key file [/etc/munge/munge.key]"},
-    {"key-overlap", LONG_KEY_OVERLAP, "SECS", "Specify how long a replaced key still decodes [3600]"},
-    {"log-file", LONG_LOG_FILE, "PATH", "Specify log file [/var/log/munge/munged.log]"},
-    {"max-ttl", LONG_MAX_TTL, "SECS", "Specify maximum time-to-live (in seconds) [3600]"},
-    {"num-threads", LONG_THREADS, "INT", "Accepted for compatibility: one thread serves all"},
-    {"origin", LONG_ORIGIN, "ADDR", "Specify origin address via hostname/IPaddr/interface"},
-    {"pid-file", LONG_PID_FILE, "PATH", "Specify PID file [/run/munge/munged.pid]"},
-    {"replay-file", LONG_REPLAY_FILE, "PATH", "Specify file to keep replay state across restarts"},
-    {"seed-file", LONG_SEED_FILE, "PATH", "Accepted for compatibility: the kernel seeds the PRNG"},
-    {"syslog", LONG_SYSLOG, NULL, "Redirect log messages to syslog"},
-    {"trusted-group", LONG_TRUSTED, "GID", "Specify trusted group/GID for directory checks"},
+    { 0 },
+    { "force", 'f', NULL, "Force daemon to run if possible" },
+    { "foreground", 'F', NULL, "Run daemon in the foreground (do not fork)" },
+    { "mlockall", 'M', NULL, "Lock all pages in memory" },
+    { "stop", 's', NULL, "Stop daemon bound to socket" },
+    { "socket", 'S', "PATH", "Specify local socket [/run/munge/munge.socket.2]" },
+    { "verbose", 'v', NULL, "Be verbose" },
+    { 0 },
+    { "benchmark", LONG_BENCHMARK, NULL, "Disable timers to reduce noise while benchmarking" },
+    { "group-check-mtime", LONG_GROUP_CHECK, "BOOL",
+      "Specify whether to check \"/etc/group\" mtime [1]" },
+    { "group-update-time", LONG_GROUP_UPDATE, "SECS",
+      "Specify seconds between group info updates [3600]" },
+    { "key-file", LONG_KEY_FILE, "PATH", "Specify key file [/etc/munge/munge.key]" },
+    { "key-overlap", LONG_KEY_OVERLAP, "SECS",
+      "Specify how long a replaced key still decodes [3600]" },
+    { "log-file", LONG_LOG_FILE, "PATH", "Specify log file [/var/log/munge/munged.log]" },
+    { "max-ttl", LONG_MAX_TTL, "SECS", "Specify maximum time-to-live (in seconds) [3600]" },
+    { "num-threads", LONG_THREADS, "INT", "Accepted for compatibility: one thread serves all" },
+    { "origin", LONG_ORIGIN, "ADDR", "Specify origin address via hostname/IPaddr/interface" },
+    { "pid-file", LONG_PID_FILE, "PATH", "Specify PID file [/run/munge/munged.pid]" },
+    { "replay-file", LONG_REPLAY_FILE, "PATH",
+      "Specify file to keep replay state across restarts" },
+    { "seed-file", LONG_SEED_FILE, "PATH",
+      "Accepted for compatibility: the kernel seeds the PRNG" },
+    { "syslog", LONG_SYSLOG, NULL, "Redirect log messages to syslog" },
+    { "trusted-group", LONG_TRUSTED, "GID", "Specify trusted group/GID for directory checks" },
 };
 
 static const struct program program = {
-    .name = NAME, .rows = rows, .n = sizeof rows / sizeof *rows, PROGRAM_WORDS};
+    .name = NAME, .rows = rows, .n = sizeof rows / sizeof *rows, PROGRAM_WORDS
+};
 
 struct settings {
     bool force, foreground, mlockall, stop, benchmark, syslog;
@@ -181,9 +200,10 @@ static void option_set(void *ctx, int letter, const char *arg)
 
 /* ---- checks before anything is done, while there is a terminal to complain to */
 
-static void dir_check(const struct settings *s, const char *label, const char *path, bool open_to_all)
+static void dir_check(const struct settings *s, const char *const names[2], const char *path,
+                      bool open_to_all)
 {
-    const struct path_policy policy = {label, s->trusted_group, open_to_all};
+    const struct path_policy policy = { names[0], names[1], s->trusted_group, open_to_all };
     struct err e;
 
     int err = path_dir_check(path, &policy, &e);
@@ -193,17 +213,20 @@ static void dir_check(const struct settings *s, const char *label, const char *p
         fail(NAME, EXIT_FAILURE, "%s", e.text);
 }
 
-/* Opens the key file and closes it again: the daemon reads it for itself, but its complaint should be seen. */
+/* Opens the key file and closes it again: the daemon reads it for itself, but its complaint should
+ * be seen. */
 static void key_check(const struct settings *s)
 {
-    const struct path_policy policy = {.label = "Keyfile", .trusted_group = s->trusted_group};
+    const struct path_policy policy = { .label = "Keyfile",
+                                        .word = "keyfile",
+                                        .trusted_group = s->trusted_group };
     CLEANUP(closep) int fd = -1;
     struct err e;
 
     int err = path_open_secret(s->key_path, &policy, &fd, &e);
     if (err == -ENOENT)
-        fail(NAME, EXIT_FAILURE, "Failed to find keyfile \"%s\": %s (Did you run mungekey?)", s->key_path,
-             strerror(ENOENT));
+        fail(NAME, EXIT_FAILURE, "Failed to find keyfile \"%s\": %s (Did you run mungekey?)",
+             s->key_path, strerror(ENOENT));
     if (err < 0 && !(err == -EPERM && s->force))
         fail(NAME, EXIT_FAILURE, "%s", e.text);
 }
@@ -222,21 +245,26 @@ static void origin_check(struct munged *m)
 
 static void checks(struct munged *m)
 {
+    static const char *const socket_names[] = { "Socket", "socket" };
+    static const char *const pid_names[] = { "PIDfile", "PIDfile" };
+    static const char *const log_names[] = { "Logfile", "logfile" };
+    static const char *const replay_names[] = { "Replay file", "replay file" };
     const struct settings *s = &m->set;
 
     origin_check(m);
     key_check(s);
-    dir_check(s, "Socket", s->socket, true);
-    dir_check(s, "PIDfile", s->pid_path, false);
+    dir_check(s, socket_names, s->socket, true);
+    dir_check(s, pid_names, s->pid_path, false);
     if (!s->foreground && !s->syslog)
-        dir_check(s, "Logfile", s->log_path, false);
+        dir_check(s, log_names, s->log_path, false);
     if (s->replay_path)
-        dir_check(s, "Replay file", s->replay_path, false);
+        dir_check(s, replay_names, s->replay_path, false);
 }
 
 /* ---- the daemon */
 
-static int configure(void *ctx, const struct daemon_args *args, struct daemon_place *ret, struct err *e)
+static int configure(void *ctx, const struct daemon_args *args, struct daemon_place *ret,
+                     struct err *e)
 {
     const struct munged *m = ctx;
 
@@ -250,8 +278,8 @@ static int configure(void *ctx, const struct daemon_args *args, struct daemon_pl
 
 static struct key_source key_source(const struct munged *m)
 {
-    return (struct key_source){m->set.key_path, m->set.trusted_group, m->set.force, clock_wall_s(),
-                               m->set.key_overlap_s};
+    return (struct key_source){ m->set.key_path, m->set.trusted_group, m->set.force, clock_wall_s(),
+                                m->set.key_overlap_s };
 }
 
 static void on_tidy(void *ctx)
@@ -288,7 +316,8 @@ static void timers_start(struct munged *m)
     m->sync = loop_add_timer(m->loop, m->set.replay_path ? SYNC_MS : -1, on_sync, m);
     m->tidy = loop_add_timer(m->loop, m->set.benchmark ? -1 : TIDY_MS, on_tidy, m);
     bool updates = m->set.group_update_s > 0 && !m->set.benchmark;
-    m->group_update = loop_add_timer(m->loop, updates ? m->set.group_update_s * 1000 : -1, on_group_update, m);
+    m->group_update =
+        loop_add_timer(m->loop, updates ? m->set.group_update_s * 1000 : -1, on_group_update, m);
 }
 
 /* When the file is lost nobody knows what was decoded before now: older credentials are refused. */
@@ -348,7 +377,8 @@ static void munged_turn(void *ctx)
     server_turn(&m->server);
 }
 
-/* A key file that cannot be read leaves the keys as they are: the guard goes on with what it has. */
+/* A key file that cannot be read leaves the keys as they are: the guard goes on with what it has.
+ */
 static void munged_reload(void *ctx)
 {
     struct munged *m = ctx;
@@ -361,7 +391,8 @@ static void munged_reload(void *ctx)
         log_error("%s; still using key fingerprint %s", e.text, keys->keys[0]->fingerprint);
     else if (got > 0)
         log_info("Key fingerprint %s signs from now on; %s decodes for %lld more seconds",
-                 keys->keys[0]->fingerprint, keys->keys[1]->fingerprint, (long long)m->set.key_overlap_s);
+                 keys->keys[0]->fingerprint, keys->keys[1]->fingerprint,
+                 (long long)m->set.key_overlap_s);
     if (m->set.group_update_s >= 0)
         groups_refresh(&m->guard.groups);
 }
@@ -383,33 +414,34 @@ static int stop_other(const struct settings *s)
 
     if (place_stop(s->socket, &pid, &e) < 0)
         fail(NAME, EXIT_FAILURE, "%s", e.text);
-    fprintf(stderr, "%s: Notice: Terminated daemon bound to socket \"%s\" (pid %d)\n", NAME, s->socket,
-            (int)pid);
+    fprintf(stderr, "%s: Notice: Terminated daemon bound to socket \"%s\" (pid %d)\n", NAME,
+            s->socket, (int)pid);
     return EXIT_SUCCESS;
 }
 
-/* The frame's own command line has three letters in common with MUNGE's, meaning other things; so it gets one made
- * from what we understood. */
+/* The frame's own command line has three letters in common with MUNGE's, meaning other things; so
+ * it gets one made from what we understood. */
 static int run(struct munged *m)
 {
-    static char name[] = NAME, foreground[] = "-D", verbose[] = "-v";
-    char *argv[] = {name, NULL, NULL, NULL, NULL, NULL};
+    char name[] = NAME, foreground[] = "-D", verbose[] = "-v";
+    char *argv[] = { name, NULL, NULL, NULL, NULL, NULL };
     int argc = 1;
 
     if (m->set.foreground)
         argv[argc++] = foreground;
     for (unsigned i = 0; i < m->set.verbose && argc < 5; i++)
         argv[argc++] = verbose;
-    return daemon_run(argc, argv, &(struct daemon){
-        .name = NAME,
-        .ctx = m,
-        .holds_keys = true,
-        .configure = configure,
-        .open = munged_open,
-        .turn = munged_turn,
-        .reload = munged_reload,
-        .close = munged_close,
-    });
+    return daemon_run(argc, argv,
+                      &(struct daemon){
+                          .name = NAME,
+                          .ctx = m,
+                          .holds_keys = true,
+                          .configure = configure,
+                          .open = munged_open,
+                          .turn = munged_turn,
+                          .reload = munged_reload,
+                          .close = munged_close,
+                      });
 }
 
 int main(int argc, char **argv)
@@ -418,9 +450,15 @@ int main(int argc, char **argv)
 
     m->lock = m->listen = -1;
     m->set = (struct settings){
-        .group_check_mtime = true, .group_update_s = 3600, .key_overlap_s = 3600, .max_ttl_s = MUNGE_TTL_MAX,
-        .trusted_group = (gid_t)-1, .socket = MUNGE_SOCKET, .key_path = "/etc/munge/munge.key",
-        .log_path = "/var/log/munge/munged.log", .pid_path = "/run/munge/munged.pid",
+        .group_check_mtime = true,
+        .group_update_s = 3600,
+        .key_overlap_s = 3600,
+        .max_ttl_s = MUNGE_TTL_MAX,
+        .trusted_group = (gid_t)-1,
+        .socket = MUNGE_SOCKET,
+        .key_path = "/etc/munge/munge.key",
+        .log_path = "/var/log/munge/munged.log",
+        .pid_path = "/run/munge/munged.pid",
     };
     options_parse(&program, argc, argv, option_set, &m->set);
     if (m->set.stop)

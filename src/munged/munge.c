@@ -13,35 +13,40 @@ static const struct option_row rows[] = {
     OPTION_HELP,
     OPTION_LICENSE,
     OPTION_VERSION,
-    {0},
-    {"no-input", 'n', NULL, "Discard all input for payload"},
-    {"string", 's', "STR", "Input payload from string"},
-    {"input", 'i', "PATH", "Input payload from file"},
-    {"output", 'o', "PATH", "Output credential to file"},
-    {0},
+    { 0 },
+    { "no-input", 'n', NULL, "Discard all input for payload" },
+    { "string", 's', "STR", "Input payload from string" },
+    { "input", 'i', "PATH", "Input payload from file" },
+    { "output", 'o', "PATH", "Output credential to file" },
+    { 0 },
     ROW_CIPHER,
     ROW_LIST_CIPHERS,
     ROW_MAC,
     ROW_LIST_MACS,
     ROW_ZIP,
     ROW_LIST_ZIPS,
-    {0},
+    { 0 },
     ROW_AUTH_UID,
-    {"uid", 'U', "UID", "Specify credential user/UID"},
+    { "uid", 'U', "UID", "Specify credential user/UID" },
     ROW_AUTH_GID,
-    {"gid", 'G', "GID", "Specify credential group/GID"},
+    { "gid", 'G', "GID", "Specify credential group/GID" },
     ROW_TTL,
     ROW_SOCKET,
-    {"diagnose", 'D', NULL, "Display the daemon's key fingerprint and state"},
+    { "diagnose", 'D', NULL, "Display the daemon's key fingerprint and state" },
 };
 
 static const struct program program = {
-    .name = NAME, .rows = rows, .n = sizeof rows / sizeof *rows, PROGRAM_WORDS,
-    .footer = "By default, payload read from stdin, credential written to stdout."};
+    .name = NAME,
+    .rows = rows,
+    .n = sizeof rows / sizeof *rows,
+    PROGRAM_WORDS,
+    .footer = "By default, payload read from stdin, credential written to stdout."
+};
 
 struct ask {
     struct munge_wish wish;
-    const char *socket, *input, *text, *output; /* the last of -n -s -i counts: at most one of input and text is set */
+    const char *socket, *input, *text,
+        *output; /* the last of -n -s -i counts: at most one of input and text is set */
     bool has_uid, has_gid, diagnose;
     uint32_t uid, gid;
 };
@@ -87,13 +92,16 @@ static void option_set(void *ctx, int letter, const char *arg)
     }
 }
 
-/* The daemon takes the caller's identity from the kernel at connect, so this process becomes the one asked for. */
+/* The daemon takes the caller's identity from the kernel at connect, so this process becomes the
+ * one asked for. */
 static void become(const struct ask *a)
 {
     if (a->has_gid && setegid(a->gid) < 0)
-        fail(NAME, EXIT_FAILURE, "Failed to create credential for GID %u: %s", a->gid, strerror(errno));
+        fail(NAME, EXIT_FAILURE, "Failed to create credential for GID %u: %s", a->gid,
+             strerror(errno));
     if (a->has_uid && seteuid(a->uid) < 0)
-        fail(NAME, EXIT_FAILURE, "Failed to create credential for UID %u: %s", a->uid, strerror(errno));
+        fail(NAME, EXIT_FAILURE, "Failed to create credential for UID %u: %s", a->uid,
+             strerror(errno));
 }
 
 static int diagnose(const struct ask *a)
@@ -110,8 +118,8 @@ static int diagnose(const struct ask *a)
 
 int main(int argc, char **argv)
 {
-    struct ask a = {.wish = MUNGE_WISH, .socket = MUNGE_SOCKET, .input = "-", .output = "-"};
-    CLEANUP(buf_fini) struct buf payload = {0};
+    struct ask a = { .wish = MUNGE_WISH, .socket = MUNGE_SOCKET, .input = "-", .output = "-" };
+    CLEANUP(buf_fini) struct buf payload = { 0 };
     CLEANUP(freep) char *cred = NULL;
     struct err e;
 

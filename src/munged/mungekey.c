@@ -1,4 +1,5 @@
-/* mungekey: makes a key file.  Random bytes from the kernel; the file appears whole or not at all. */
+/* mungekey: makes a key file.  Random bytes from the kernel; the file appears whole or not at all.
+ */
 #include "base/cleanup.h"
 #include "munged/options.h"
 
@@ -16,22 +17,24 @@
 #define BITS_MAX 8192
 
 static const struct option_row rows[] = {
-    {"create", 'c', NULL, "Create keyfile"},
-    {0},
-    {"bits", 'b', "INT", "Specify number of bits in key being created"},
-    {"force", 'f', NULL, "Force keyfile to be overwritten if it exists"},
-    {"keyfile", 'k', "PATH", "Specify keyfile pathname [/etc/munge/munge.key]"},
-    {"verbose", 'v', NULL, "Be verbose"},
-    {0},
+    { "create", 'c', NULL, "Create keyfile" },
+    { 0 },
+    { "bits", 'b', "INT", "Specify number of bits in key being created" },
+    { "force", 'f', NULL, "Force keyfile to be overwritten if it exists" },
+    { "keyfile", 'k', "PATH", "Specify keyfile pathname [/etc/munge/munge.key]" },
+    { "verbose", 'v', NULL, "Be verbose" },
+    { 0 },
     OPTION_HELP,
     OPTION_LICENSE,
     OPTION_VERSION,
 };
 
-static const struct program program = {
-    .name = NAME, .rows = rows, .n = sizeof rows / sizeof *rows,
-    .invalid = "Option \"%s\" is invalid", .missing = "Option \"%s\" is missing a required argument",
-    .extra = "Option \"%s\" is unrecognized"};
+static const struct program program = { .name = NAME,
+                                        .rows = rows,
+                                        .n = sizeof rows / sizeof *rows,
+                                        .invalid = "Option \"%s\" is invalid",
+                                        .missing = "Option \"%s\" is missing a required argument",
+                                        .extra = "Option \"%s\" is unrecognized" };
 
 struct make {
     const char *path;
@@ -51,8 +54,8 @@ static void option_set(void *ctx, int letter, const char *arg)
     if (letter != 'b')
         return;
     if (number_parse(arg, BITS_MIN, BITS_MAX, &bits) < 0)
-        fail(NAME, EXIT_FAILURE, "Option \"-b\" has invalid value \"%s\" (range is %d-%d)", arg, BITS_MIN,
-             BITS_MAX);
+        fail(NAME, EXIT_FAILURE, "Option \"-b\" has invalid value \"%s\" (range is %d-%d)", arg,
+             BITS_MIN, BITS_MAX);
     m->bytes = (size_t)(bits + 7) / 8;
 }
 
@@ -61,7 +64,8 @@ static void create(const struct make *m, const uint8_t *key)
     if (m->force && unlink(m->path) < 0 && errno != ENOENT)
         fail(NAME, EXIT_FAILURE, "Failed to remove \"%s\": %s", m->path, strerror(errno));
 
-    CLEANUP(closep) int fd = open(m->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    CLEANUP(closep)
+    int fd = open(m->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         fail(NAME, EXIT_FAILURE, "Failed to create \"%s\": %s", m->path, strerror(errno));
     if (write(fd, key, m->bytes) == (ssize_t)m->bytes && fsync(fd) == 0)
@@ -73,7 +77,7 @@ static void create(const struct make *m, const uint8_t *key)
 
 int main(int argc, char **argv)
 {
-    struct make m = {.path = "/etc/munge/munge.key", .bytes = 128};
+    struct make m = { .path = "/etc/munge/munge.key", .bytes = 128 };
     uint8_t key[BITS_MAX / 8];
 
     options_parse(&program, argc, argv, option_set, &m);

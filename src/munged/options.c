@@ -31,7 +31,8 @@ static void usage_print(const struct program *p)
         char letter[8] = "";
         if (o->letter <= UINT8_MAX)
             snprintf(letter, sizeof letter, "-%c, ", o->letter);
-        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->arg ? "=" : "", o->arg ? o->arg : "");
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->arg ? "=" : "",
+                 o->arg ? o->arg : "");
         printf("  %-*s%s\n", HELP_COLUMN, left, o->help);
     }
     putchar('\n');
@@ -61,14 +62,15 @@ static void misuse(const struct program *p, const char *words, const char *what)
     exit(EXIT_FAILURE);
 }
 
-/* How the user wrote the option that getopt stopped at: -x as two letters, anything else as the word. */
+/* How the user wrote the option that getopt stopped at: -x as two letters, anything else as the
+ * word. */
 static const char *written(char **argv, char spelling[3])
 {
     const char *word = argv[optind - 1];
 
     if (optopt == 0 || optopt > UINT8_MAX || strncmp(word, "--", 2) == 0)
         return word;
-    memcpy(spelling, (char[]){'-', (char)optopt, '\0'}, 3);
+    memcpy(spelling, (char[]){ '-', (char)optopt, '\0' }, 3);
     return spelling;
 }
 
@@ -81,7 +83,8 @@ static void rows_to_getopt(const struct program *p, struct option *longs, char *
         const struct option_row *o = &p->rows[i];
         if (!o->name)
             continue;
-        longs[n++] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL, o->letter};
+        longs[n++] =
+            (struct option){ o->name, o->arg ? required_argument : no_argument, NULL, o->letter };
         if (o->letter > UINT8_MAX)
             continue;
         letters[at++] = (char)o->letter;
@@ -93,7 +96,7 @@ static void rows_to_getopt(const struct program *p, struct option *longs, char *
 
 void options_parse(const struct program *p, int argc, char **argv, option_set_fn *set, void *ctx)
 {
-    struct option longs[OPTIONS_MAX + 1] = {0};
+    struct option longs[OPTIONS_MAX + 1] = { 0 };
     char letters[2 * OPTIONS_MAX + 2], spelling[3];
     int letter;
 
@@ -164,7 +167,7 @@ int number_parse(const char *s, int64_t min, int64_t max, int64_t *ret)
 int count_parse(const char *s, int64_t min, int64_t max, int64_t *ret)
 {
     static const char units[] = "kmgKMG";
-    static const int64_t factors[] = {1000, 1000000, 1000000000, 1 << 10, 1 << 20, 1 << 30};
+    static const int64_t factors[] = { 1000, 1000000, 1000000000, 1 << 10, 1 << 20, 1 << 30 };
     char *end;
 
     errno = 0;

@@ -1,5 +1,5 @@
-/* Command lines of munged and its commands: one table a program gives the getopt rows, the usage text and, with
- * the words of MUNGE, the messages of misuse. */
+/* Command lines of munged and its commands: one table a program gives the getopt rows, the usage
+ * text and, with the words of MUNGE, the messages of misuse. */
 #ifndef MUNGED_OPTIONS_H
 #define MUNGED_OPTIONS_H
 
@@ -16,26 +16,35 @@ struct option_row {
     const char *help;
 };
 
-#define OPTION_HELP {"help", 'h', NULL, "Display this help message"}
-#define OPTION_LICENSE {"license", 'L', NULL, "Display license information"}
-#define OPTION_VERSION {"version", 'V', NULL, "Display version information"}
+#define OPTION_HELP                                    \
+    {                                                  \
+        "help", 'h', NULL, "Display this help message" \
+    }
+#define OPTION_LICENSE                                      \
+    {                                                       \
+        "license", 'L', NULL, "Display license information" \
+    }
+#define OPTION_VERSION                                      \
+    {                                                       \
+        "version", 'V', NULL, "Display version information" \
+    }
 
 struct program {
     const char *name;
     const struct option_row *rows;
     size_t n;
-    const char *footer;  /* below the options; NULL: nothing */
+    const char *footer; /* below the options; NULL: nothing */
     /* Words of misuse, each with one %s. */
     const char *invalid, *missing, *extra;
 };
 
 /* The words that all but mungekey use. */
-#define PROGRAM_WORDS                                                        \
+#define PROGRAM_WORDS                                                                    \
     .invalid = "Invalid option \"%s\"", .missing = "Missing argument for option \"%s\"", \
     .extra = "Unrecognized parameter \"%s\""
 
-/* Calls `set` for each option; answers --help, --license and --version itself.  Ends the process on those and on misuse
- * (exit status 1, as MUNGE has it). */
+/* Calls `set` for each option; answers --help, --license and --version itself.  Ends the process on
+ * those and on misuse (exit status 1, as MUNGE has it). */
 typedef void option_set_fn(void *ctx, int letter, const char *arg);
 void options_parse(const struct program *p, int argc, char **argv, option_set_fn *set, void *ctx);
 
@@ -49,7 +58,8 @@ int number_parse(const char *s, int64_t min, int64_t max, int64_t *ret);
 /* The same with a unit behind it: k, m, g count in thousands, K, M, G in 1024s. */
 int count_parse(const char *s, int64_t min, int64_t max, int64_t *ret);
 
-uint32_t user_parse(const char *program, const char *s);  /* name or number; ends the process when neither */
+uint32_t user_parse(const char *program,
+                    const char *s); /* name or number; ends the process when neither */
 uint32_t group_parse(const char *program, const char *s);
 
 #endif

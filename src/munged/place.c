@@ -31,14 +31,14 @@ static char *lock_path(const char *socket)
 /* The process that holds the lock, or 0. */
 static pid_t holder(int fd)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
     return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
 }
 
 int place_lock(const char *socket, int *ret_lock, struct err *e)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
     CLEANUP(freep) char *path = lock_path(socket);
     CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0200);
@@ -46,8 +46,8 @@ int place_lock(const char *socket, int *ret_lock, struct err *e)
         return err_errno(e, "Failed to create \"%s\"", path);
     if (fcntl(fd, F_SETLK, &lock) < 0) {
         pid_t pid = holder(fd);
-        return err_set(e, EEXIST, "Failed to lock \"%s\": pid %d bound to socket \"%s\"", path, (int)pid,
-                       socket);
+        return err_set(e, EEXIST, "Failed to lock \"%s\": pid %d bound to socket \"%s\"", path,
+                       (int)pid, socket);
     }
     *ret_lock = TAKE_FD(fd);
     return 0;
@@ -55,7 +55,7 @@ int place_lock(const char *socket, int *ret_lock, struct err *e)
 
 int place_listen(const char *socket_path, int *ret_fd, struct err *e)
 {
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
 
     if ((size_t)snprintf(at.sun_path, sizeof at.sun_path, "%s", socket_path) >= sizeof at.sun_path)
         return err_set(e, ENAMETOOLONG, "Exceeded maximum length of socket pathname");
@@ -94,7 +94,8 @@ void place_leave(const char *socket, int fd, int lock)
 
 /* ---- stopping */
 
-/* Signals through a pidfd taken before the last look at the lock: the holder cannot have become another. */
+/* Signals through a pidfd taken before the last look at the lock: the holder cannot have become
+ * another. */
 static int terminate(int lock, pid_t pid, struct err *e)
 {
     CLEANUP(closep) int pidfd = pidfd_open(pid, 0);
@@ -119,8 +120,8 @@ int place_stop(const char *socket, pid_t *ret_pid, struct err *e)
     for (int i = 0; i < STOP_POLLS && holder(fd) == pid; i++)
         usleep(STOP_POLL_MS * 1000);
     if (holder(fd) == pid)
-        return err_set(e, ETIMEDOUT, "Failed to terminate daemon bound to socket \"%s\" (pid %d)", socket,
-                       (int)pid);
+        return err_set(e, ETIMEDOUT, "Failed to terminate daemon bound to socket \"%s\" (pid %d)",
+                       socket, (int)pid);
     *ret_pid = pid;
     return 0;
 }
@@ -146,7 +147,7 @@ static int interface_find(const char *name, uint8_t ret[4])
 
 int origin_find(const char *name, uint8_t ret[4], struct err *e)
 {
-    const struct addrinfo want = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    const struct addrinfo want = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
     char host[HOST_NAME_MAX + 1] = "";
     struct addrinfo *found;
 

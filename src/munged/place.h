@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PLACE_BACKLOG 4096 /* the kernel caps it at net.core.somaxconn; a full one fails old clients at once */
+#define PLACE_BACKLOG \
+    4096 /* the kernel caps it at net.core.somaxconn; a full one fails old clients at once */
 
 /* Takes the lock; held as long as *ret_lock is open.  The words of a failure name the holder. */
 int place_lock(const char *socket, int *ret_lock, struct err *e);

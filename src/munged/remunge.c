@@ -1,4 +1,5 @@
-/* remunge: how many credentials a second?  Threads ask munged until the time or the number is up. */
+/* remunge: how many credentials a second?  Threads ask munged until the time or the number is up.
+ */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
@@ -18,37 +19,39 @@ static const struct option_row rows[] = {
     OPTION_HELP,
     OPTION_LICENSE,
     OPTION_VERSION,
-    {"quiet", 'q', NULL, "Display only the creds/sec numeric result"},
-    {0},
+    { "quiet", 'q', NULL, "Display only the creds/sec numeric result" },
+    { 0 },
     ROW_CIPHER,
     ROW_LIST_CIPHERS,
     ROW_MAC,
     ROW_LIST_MACS,
     ROW_ZIP,
     ROW_LIST_ZIPS,
-    {0},
-    {"encode", 'e', NULL, "Encode (but do not decode) each credential"},
-    {"decode", 'd', NULL, "Encode and decode each credential"},
-    {"length", 'l', "BYTES", "Specify payload length (in bytes)"},
+    { 0 },
+    { "encode", 'e', NULL, "Encode (but do not decode) each credential" },
+    { "decode", 'd', NULL, "Encode and decode each credential" },
+    { "length", 'l', "BYTES", "Specify payload length (in bytes)" },
     ROW_AUTH_UID,
     ROW_AUTH_GID,
     ROW_TTL,
     ROW_SOCKET,
-    {0},
-    {"duration", 'D', "SECS", "Specify test duration (in seconds; -1=max)"},
-    {"num-creds", 'N', "INT", "Specify number of credentials to generate"},
-    {"num-threads", 'T', "INT", "Specify number of threads to spawn"},
-    {"warn-time", 'W', "SECS", "Specify max seconds for munge op before warning"},
+    { 0 },
+    { "duration", 'D', "SECS", "Specify test duration (in seconds; -1=max)" },
+    { "num-creds", 'N', "INT", "Specify number of credentials to generate" },
+    { "num-threads", 'T', "INT", "Specify number of threads to spawn" },
+    { "warn-time", 'W', "SECS", "Specify max seconds for munge op before warning" },
 };
 
 static const struct program program = {
-    .name = NAME, .rows = rows, .n = sizeof rows / sizeof *rows, PROGRAM_WORDS};
+    .name = NAME, .rows = rows, .n = sizeof rows / sizeof *rows, PROGRAM_WORDS
+};
 
 struct bench {
     struct munge_wish wish;
     const char *socket;
     bool quiet, decode;
-    int64_t length, duration_s, creds, threads, warn_s; /* duration_s -1: no end; creds 0: any number */
+    int64_t length, duration_s, creds, threads,
+        warn_s; /* duration_s -1: no end; creds 0: any number */
     int64_t end_ns;
     atomic_llong taken, done, encode_errors, decode_errors;
 };
@@ -67,7 +70,7 @@ static int64_t number_or_fail(const char *what, const char *arg, int64_t min, in
 static int64_t duration_parse(const char *arg)
 {
     static const char units[] = "smhd";
-    static const int factors[] = {1, 60, 3600, 86400};
+    static const int factors[] = { 1, 60, 3600, 86400 };
     size_t len = strlen(arg);
     const char *unit = len > 1 ? strchr(units, arg[len - 1]) : NULL;
     int64_t n;
@@ -144,10 +147,10 @@ static void slow_check(const struct bench *b, long long n, const char *what, int
 
 static bool one(struct bench *b, long long n)
 {
-    CLEANUP(buf_fini) struct buf keep = {0};
+    CLEANUP(buf_fini) struct buf keep = { 0 };
     CLEANUP(freep) char *cred = NULL;
     struct munge_found found;
-    struct err e = {0};
+    struct err e = { 0 };
 
     int64_t start = clock_mono_ns();
     int err = munge_encode_as(b->socket, &b->wish, &cred, &e);
@@ -210,12 +213,13 @@ static void announce(const struct bench *b)
     say(b, "Spawning %lld thread%s for %s", (long long)b->threads, plural(b->threads),
         b->decode ? "encoding/decoding" : "encoding");
     if (b->creds > 0 && b->duration_s > 0)
-        say(b, "Processing %lld credential%s for up to %lld second%s", (long long)b->creds, plural(b->creds),
-            (long long)b->duration_s, plural(b->duration_s));
+        say(b, "Processing %lld credential%s for up to %lld second%s", (long long)b->creds,
+            plural(b->creds), (long long)b->duration_s, plural(b->duration_s));
     else if (b->creds > 0)
         say(b, "Processing %lld credential%s", (long long)b->creds, plural(b->creds));
     else
-        say(b, "Processing credentials for %lld second%s", (long long)b->duration_s, plural(b->duration_s));
+        say(b, "Processing credentials for %lld second%s", (long long)b->duration_s,
+            plural(b->duration_s));
 }
 
 static void report(const struct bench *b, double seconds)
@@ -223,10 +227,13 @@ static void report(const struct bench *b, double seconds)
     long long done = b->done, rate = (long long)((double)done / seconds);
 
     if (b->encode_errors > 0)
-        say(b, "Generated %lld encoding error%s", (long long)b->encode_errors, plural(b->encode_errors));
+        say(b, "Generated %lld encoding error%s", (long long)b->encode_errors,
+            plural(b->encode_errors));
     if (b->decode_errors > 0)
-        say(b, "Generated %lld decoding error%s", (long long)b->decode_errors, plural(b->decode_errors));
-    say(b, "Processed %lld credential%s in %.3fs (%lld creds/sec)", done, plural(done), seconds, rate);
+        say(b, "Generated %lld decoding error%s", (long long)b->decode_errors,
+            plural(b->decode_errors));
+    say(b, "Processed %lld credential%s in %.3fs (%lld creds/sec)", done, plural(done), seconds,
+        rate);
     if (b->quiet)
         printf("%lld\n", rate);
     if (seconds < ACCURATE_S && b->duration_s < 0)
@@ -235,7 +242,7 @@ static void report(const struct bench *b, double seconds)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.wish = MUNGE_WISH, .socket = MUNGE_SOCKET, .threads = 1, .warn_s = 5};
+    struct bench b = { .wish = MUNGE_WISH, .socket = MUNGE_SOCKET, .threads = 1, .warn_s = 5 };
 
     options_parse(&program, argc, argv, option_set, &b);
     if (b.duration_s == 0)

@@ -20,8 +20,8 @@ static size_t home(const struct replay *r, const uint8_t *tag)
 }
 
 /* The entry, or NULL.  *ret_free: the best slot to put it, when it is not there. */
-static struct replay_entry *find(const struct replay *r, const uint8_t *tag, uint32_t expiry, uint32_t now,
-                                 struct replay_entry **ret_free)
+static struct replay_entry *find(const struct replay *r, const uint8_t *tag, uint32_t expiry,
+                                 uint32_t now, struct replay_entry **ret_free)
 {
     *ret_free = NULL;
     for (size_t i = home(r, tag);; i = (i + 1) & (r->cap - 1)) {
@@ -63,10 +63,11 @@ static size_t rebuild(struct replay *r, uint32_t now)
 void replay_fini(struct replay *r)
 {
     free(r->slots);
-    *r = (struct replay){0};
+    *r = (struct replay){ 0 };
 }
 
-enum replay_answer replay_insert(struct replay *r, const uint8_t tag[REPLAY_TAG], uint32_t expiry, uint32_t now)
+enum replay_answer replay_insert(struct replay *r, const uint8_t tag[REPLAY_TAG], uint32_t expiry,
+                                 uint32_t now)
 {
     struct replay_entry *slot;
 

@@ -24,9 +24,11 @@ enum replay_answer { REPLAY_NEW, REPLAY_KNOWN, REPLAY_FULL };
 
 /* A zeroed struct replay is valid and empty. */
 void replay_fini(struct replay *r);
-enum replay_answer replay_insert(struct replay *r, const uint8_t tag[REPLAY_TAG], uint32_t expiry, uint32_t now);
+enum replay_answer replay_insert(struct replay *r, const uint8_t tag[REPLAY_TAG], uint32_t expiry,
+                                 uint32_t now);
 void replay_remove(struct replay *r, const uint8_t tag[REPLAY_TAG], uint32_t expiry);
-size_t replay_purge(struct replay *r, uint32_t now); /* gives memory back; the number of entries alive */
+size_t replay_purge(struct replay *r,
+                    uint32_t now); /* gives memory back; the number of entries alive */
 /* Entries alive, in table order: *at starts at 0. */
 const struct replay_entry *replay_next(const struct replay *r, size_t *at, uint32_t now);
 

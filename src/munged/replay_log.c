@@ -1,4 +1,5 @@
-/* The replay memory on disk.  A record is 21 bytes: '+' or '-', tag, expiry; a torn last one is cut off. */
+/* The replay memory on disk.  A record is 21 bytes: '+' or '-', tag, expiry; a torn last one is cut
+ * off. */
 #include "munged/replay_log.h"
 
 #include "auth/bytes.h"
@@ -27,7 +28,7 @@ static void record_put(uint8_t *at, char op, const uint8_t *tag, uint32_t expiry
 
 static void record_apply(const uint8_t *at, struct replay *into, uint32_t now)
 {
-    struct bytes r = {at + 1 + REPLAY_TAG, at + RECORD, false};
+    struct bytes r = { at + 1 + REPLAY_TAG, at + RECORD, false };
     uint32_t expiry = bytes_u32(&r);
 
     if (expiry < now)
@@ -41,7 +42,7 @@ static void record_apply(const uint8_t *at, struct replay *into, uint32_t now)
 /* Reads to the last whole record and cuts the file there. */
 static int load(struct replay_log *l, struct replay *into, uint32_t now, bool *ret_lost)
 {
-    CLEANUP(buf_fini) struct buf file = {0};
+    CLEANUP(buf_fini) struct buf file = { 0 };
     ssize_t n = 1;
 
     while (n > 0) {
@@ -51,24 +52,27 @@ static int load(struct replay_log *l, struct replay *into, uint32_t now, bool *r
     }
     *ret_lost = n < 0 || file.len < HEAD_LEN || memcmp(file.data, HEAD, HEAD_LEN) != 0;
     if (*ret_lost)
-        return ftruncate(l->fd, 0) == 0 && write(l->fd, HEAD, HEAD_LEN) == (ssize_t)HEAD_LEN ? 0 : -errno;
+        return ftruncate(l->fd, 0) == 0 && write(l->fd, HEAD, HEAD_LEN) == (ssize_t)HEAD_LEN
+                   ? 0
+                   : -errno;
     l->records = (file.len - HEAD_LEN) / RECORD;
     for (size_t i = 0; i < l->records; i++)
         record_apply(file.data + HEAD_LEN + i * RECORD, into, now);
     return ftruncate(l->fd, (off_t)(HEAD_LEN + l->records * RECORD)) == 0 ? 0 : -errno;
 }
 
-int replay_log_open(struct replay_log *l, const char *path, struct replay *into, uint32_t now, bool *ret_lost,
-                    struct err *e)
+int replay_log_open(struct replay_log *l, const char *path, struct replay *into, uint32_t now,
+                    bool *ret_lost, struct err *e)
 {
-    *l = (struct replay_log){.path = path};
+    *l = (struct replay_log){ .path = path };
     l->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (l->fd < 0) {
         l->path = NULL;
         return err_errno(e, "Failed to open replay file \"%s\"", path);
     }
     int err = load(l, into, now, ret_lost);
-    return err < 0 ? err_set(e, -err, "Failed to read replay file \"%s\": %s", path, strerror(-err)) : 0;
+    return err < 0 ? err_set(e, -err, "Failed to read replay file \"%s\": %s", path, strerror(-err))
+                   : 0;
 }
 
 void replay_log_close(struct replay_log *l)
@@ -130,7 +134,7 @@ static size_t alive_put(struct buf *out, const struct replay *from, uint32_t now
 
 void replay_log_compact(struct replay_log *l, const struct replay *from, uint32_t now)
 {
-    CLEANUP(buf_fini) struct buf file = {0};
+    CLEANUP(buf_fini) struct buf file = { 0 };
 
     if (!l->path || l->records < COMPACT_MIN)
         return;
@@ -139,8 +143,8 @@ void replay_log_compact(struct replay_log *l, const struct replay *from, uint32_
         return;
 
     CLEANUP(freep) char *fresh = xasprintf("%s.new", l->path);
-    CLEANUP(closep) int fd =
-        open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    CLEANUP(closep)
+    int fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 || write(fd, file.data, file.len) != (ssize_t)file.len || fdatasync(fd) < 0 ||
         rename(fresh, l->path) < 0) {
         log_error("replay file %s is not compacted: %s", l->path, strerror(errno));

@@ -1,5 +1,5 @@
-/* The replay memory on disk, for sites that want a restart not to reopen the window: an append-only file of
- * (tag, expiry) records.  Written before the reply, synced once a second. */
+/* The replay memory on disk, for sites that want a restart not to reopen the window: an append-only
+ * file of (tag, expiry) records.  Written before the reply, synced once a second. */
 #ifndef MUNGED_REPLAY_LOG_H
 #define MUNGED_REPLAY_LOG_H
 
@@ -9,14 +9,14 @@
 struct replay_log {
     const char *path; /* NULL: idle; every call is then without effect */
     int fd;
-    size_t records;   /* in the file, the dead ones too */
+    size_t records; /* in the file, the dead ones too */
     bool dirty;
 };
 
-/* Loads what the file holds into *into.  *ret_lost: there was no file, or not one of ours, so nothing is known
- * of what was decoded before. */
-int replay_log_open(struct replay_log *l, const char *path, struct replay *into, uint32_t now, bool *ret_lost,
-                    struct err *e);
+/* Loads what the file holds into *into.  *ret_lost: there was no file, or not one of ours, so
+ * nothing is known of what was decoded before. */
+int replay_log_open(struct replay_log *l, const char *path, struct replay *into, uint32_t now,
+                    bool *ret_lost, struct err *e);
 void replay_log_close(struct replay_log *l);
 void replay_log_add(struct replay_log *l, const uint8_t tag[REPLAY_TAG], uint32_t expiry);
 void replay_log_drop(struct replay_log *l, const uint8_t tag[REPLAY_TAG], uint32_t expiry);

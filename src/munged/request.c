@@ -43,17 +43,18 @@ static bool body_read(struct bytes *r, struct request *ret)
 
 static bool is_request(uint8_t type)
 {
-    return type == MUNGE_ENCODE_REQUEST || type == MUNGE_DECODE_REQUEST || type == MUNGE_STATUS_REQUEST;
+    return type == MUNGE_ENCODE_REQUEST || type == MUNGE_DECODE_REQUEST ||
+           type == MUNGE_STATUS_REQUEST;
 }
 
 enum request_state request_read(const uint8_t *p, size_t len, struct request *ret, size_t *ret_need)
 {
-    struct bytes r = {p, p + len, false};
-
     *ret_need = MUNGE_HEADER;
     if (len < MUNGE_HEADER)
         return REQUEST_MORE;
-    *ret = (struct request){0};
+
+    struct bytes r = { p, p + len, false };
+    *ret = (struct request){ 0 };
     uint32_t magic = bytes_u32(&r);
     uint8_t version = bytes_u8(&r);
     ret->type = bytes_u8(&r);
@@ -74,7 +75,7 @@ static void header_put(struct buf *out, uint8_t type, uint8_t retry)
 {
     buf_reset(out);
     buf_put_u32(out, MUNGE_MAGIC);
-    buf_put(out, (uint8_t[]){MUNGE_MSG_VERSION, type, retry}, 3);
+    buf_put(out, (uint8_t[]){ MUNGE_MSG_VERSION, type, retry }, 3);
     buf_put_u32(out, 0);
 }
 
@@ -95,7 +96,8 @@ static void error_put(struct buf *out, int code, const char *text)
     }
 }
 
-void reply_encoded(struct buf *out, uint8_t retry, int code, const char *text, const struct buf *cred)
+void reply_encoded(struct buf *out, uint8_t retry, int code, const char *text,
+                   const struct buf *cred)
 {
     header_put(out, MUNGE_ENCODE_REPLY, retry);
     error_put(out, code, text);
@@ -107,7 +109,8 @@ void reply_encoded(struct buf *out, uint8_t retry, int code, const char *text, c
     length_set(out);
 }
 
-/* The realm leaves with one more NUL than it came with, as the stock daemon has it, unless the length byte is full. */
+/* The realm leaves with one more NUL than it came with, as the stock daemon has it, unless the
+ * length byte is full. */
 static void realm_put(struct buf *out, const struct cred *c)
 {
     bool terminate = c->realm_len > 0 && c->realm_len < UINT8_MAX;
@@ -123,13 +126,15 @@ void reply_decoded(struct buf *out, uint8_t retry, int code, const char *text, c
                    uint32_t now)
 {
     static const struct cred nothing = {
-        .uid = MUNGE_ANY, .gid = MUNGE_ANY, .auth_uid = MUNGE_ANY, .auth_gid = MUNGE_ANY};
+        .uid = MUNGE_ANY, .gid = MUNGE_ANY, .auth_uid = MUNGE_ANY, .auth_gid = MUNGE_ANY
+    };
     const struct cred *f = c ? c : &nothing;
-    const uint32_t words[] = {f->time0, c ? now : 0, f->uid, f->gid, f->auth_uid, f->auth_gid, f->data_len};
+    const uint32_t words[] = { f->time0,    c ? now : 0, f->uid,     f->gid,
+                               f->auth_uid, f->auth_gid, f->data_len };
 
     header_put(out, MUNGE_DECODE_REPLY, retry);
     error_put(out, code, text);
-    buf_put(out, (uint8_t[]){f->cipher, f->mac, f->zip}, 3);
+    buf_put(out, (uint8_t[]){ f->cipher, f->mac, f->zip }, 3);
     realm_put(out, f);
     buf_put_u32(out, f->ttl_s);
     buf_putc(out, (char)f->addr_len);

@@ -1,8 +1,9 @@
 /* The connections of munged.
  *
- * A connection costs five system calls when its request is there by the time we look: accept, peer, receive, send,
- * close.  Only one that is not there yet, or whose reply does not fit the socket, is put into the loop and the list
- * of deadlines.  Connections to serve wait in a queue of their user; the users are served in turn. */
+ * A connection costs five system calls when its request is there by the time we look: accept, peer,
+ * receive, send, close.  Only one that is not there yet, or whose reply does not fit the socket, is
+ * put into the loop and the list of deadlines.  Connections to serve wait in a queue of their user;
+ * the users are served in turn. */
 #include "munged/serve.h"
 
 #include "base/clock.h"
@@ -16,12 +17,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define DEADLINE_NS (MUNGE_DEADLINE_MS * 1000000LL)
+
 struct user {
     uint32_t uid;
     unsigned conns;
-    size_t bytes;       /* in buffers of its connections */
-    struct list link;   /* in server.busy while `queue` is not empty */
-    struct list queue;  /* connections to serve */
+    size_t bytes;      /* in buffers of its connections */
+    struct list link;  /* in server.busy while `queue` is not empty */
+    struct list queue; /* connections to serve */
     struct log_limit log;
 };
 
@@ -31,14 +34,14 @@ struct conn {
     struct user *user;
     struct caller who;
     int fd;
-    struct loop_fd *watch;   /* NULL until it had to wait */
-    struct list queued;      /* in user.queue, or alone */
-    struct list waits;       /* in server.waiting, or alone */
+    struct loop_fd *watch; /* NULL until it had to wait */
+    struct list queued;    /* in user.queue, or alone */
+    struct list waits;     /* in server.waiting, or alone */
     int64_t deadline_ns;
-    struct buf bytes;        /* the request so far; then what is left of the reply */
+    struct buf bytes; /* the request so far; then what is left of the reply */
     size_t sent;
     bool is_sending;
-    struct memory memory;    /* of the reply being sent */
+    struct memory memory; /* of the reply being sent */
 };
 
 static void on_listen(void *ctx, int fd, unsigned events);
@@ -170,8 +173,8 @@ static void evict(struct server *s)
     LIST_FOREACH(it, &s->waiting) {
         struct conn *c = list_entry(it, struct conn, waits);
         if (c->user == heaviest) {
-            log_limited(&heaviest->log, 1, LOG_INFO, "Too many connections: closed the oldest of UID=%u",
-                        heaviest->uid);
+            log_limited(&heaviest->log, 1, LOG_INFO,
+                        "Too many connections: closed the oldest of UID=%u", heaviest->uid);
             conn_free(c);
             return;
         }
@@ -192,10 +195,10 @@ static void conn_new(struct server *s, int fd)
     c->server = s;
     c->ref = ref;
     c->fd = fd;
-    c->who = (struct caller){.uid = peer.uid, .gid = peer.gid, .pid = peer.pid};
+    c->who = (struct caller){ .uid = peer.uid, .gid = peer.gid, .pid = peer.pid };
     c->user = user_of(s, peer.uid);
     c->user->conns++;
-    c->deadline_ns = clock_mono_ns() + MUNGE_DEADLINE_MS * 1000000LL;
+    c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
     list_init(&c->queued);
     list_init(&c->waits);
     conn_queue(c);
@@ -245,6 +248,13 @@ static void deadline_arm(struct server *s)
     loop_set_timer(s->deadline, left > 0 ? left / 1000000 + 1 : 0);
 }
 
+static void deadline_renew(struct conn *c, int64_t now)
+{
+    c->deadline_ns = now + DEADLINE_NS;
+    list_remove(&c->waits);
+    list_add_tail(&c->server->waiting, &c->waits);
+}
+
 /* The deadlines are equally long, so the list is in their order when entries join at its end. */
 static void conn_wait(struct conn *c, unsigned events)
 {
@@ -262,6 +272,7 @@ static void conn_wait(struct conn *c, unsigned events)
         loop_set_events(c->watch, events);
 }
 
+/* A connection that is queued has done its part: what is late then is us. */
 static void on_deadline(void *ctx)
 {
     struct server *s = ctx;
@@ -271,6 +282,10 @@ static void on_deadline(void *ctx)
         struct conn *c = list_entry(s->waiting.next, struct conn, waits);
         if (c->deadline_ns > now)
             break;
+        if (!list_empty(&c->queued)) {
+            deadline_renew(c, now);
+            continue;
+        }
         log_limited(&c->user->log, 1, LOG_INFO, "Timed out %s client UID=%u PID=%d",
                     c->is_sending ? "sending to" : "waiting for", c->who.uid, c->who.pid);
         conn_free(c);
@@ -293,11 +308,13 @@ static void failure_log(struct conn *c, const struct verdict *v)
     const struct keyring *keys = &c->server->guard->keys;
 
     if (v->code == MUNGE_INVALID)
-        log_limited(&c->user->log, 1, LOG_INFO,
-                    "%s: made with another key, or altered; key fingerprint here %s (UID=%u PID=%d)",
-                    v->why.text, keys->keys[0]->fingerprint, c->who.uid, c->who.pid);
+        log_limited(
+            &c->user->log, 1, LOG_INFO,
+            "%s: made with another key, or altered; key fingerprint here %s (UID=%u PID=%d)",
+            v->why.text, keys->keys[0]->fingerprint, c->who.uid, c->who.pid);
     else
-        log_limited(&c->user->log, 1, LOG_INFO, "%s (UID=%u PID=%d)", v->why.text, c->who.uid, c->who.pid);
+        log_limited(&c->user->log, 1, LOG_INFO, "%s (UID=%u PID=%d)", v->why.text, c->who.uid,
+                    c->who.pid);
 }
 
 static void conn_answer(struct conn *c, const struct request *q)
@@ -326,7 +343,7 @@ static void conn_answer(struct conn *c, const struct request *q)
     buf_put(&c->bytes, s->reply.data + sent, s->reply.len - sent);
     c->user->bytes += c->bytes.len;
     list_remove(&c->waits);
-    c->deadline_ns = clock_mono_ns() + MUNGE_DEADLINE_MS * 1000000LL;
+    c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
     conn_wait(c, LOOP_WRITE);
 }
 
@@ -334,7 +351,8 @@ static void conn_answer(struct conn *c, const struct request *q)
 static bool conn_keep(struct conn *c, const uint8_t *p, size_t len)
 {
     if (c->user->bytes + len > SERVE_USER_BYTES) {
-        log_limited(&c->user->log, 1, LOG_INFO, "Too many unfinished requests of UID=%u", c->who.uid);
+        log_limited(&c->user->log, 1, LOG_INFO, "Too many unfinished requests of UID=%u",
+                    c->who.uid);
         return false;
     }
     c->user->bytes += len;
@@ -342,7 +360,8 @@ static bool conn_keep(struct conn *c, const uint8_t *p, size_t len)
     return true;
 }
 
-/* Reads what is there and looks whether it is a whole request.  The usual one never leaves the scratch space. */
+/* Reads what is there and looks whether it is a whole request.  The usual one never leaves the
+ * scratch space. */
 static void conn_read(struct conn *c)
 {
     struct server *s = c->server;

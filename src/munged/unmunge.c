@@ -18,21 +18,25 @@ static const struct option_row rows[] = {
     OPTION_HELP,
     OPTION_LICENSE,
     OPTION_VERSION,
-    {0},
-    {"input", 'i', "PATH", "Input credential from file"},
-    {"no-output", 'n', NULL, "Discard all output"},
-    {"metadata", 'm', "PATH", "Output metadata to file"},
-    {"output", 'o', "PATH", "Output payload to file"},
-    {0},
-    {"keys", 'k', "STR", "Specify subset of metadata keys to output"},
-    {"list-keys", 'K', NULL, "Display list of metadata keys"},
-    {"numeric", 'N', NULL, "Display metadata values numerically"},
+    { 0 },
+    { "input", 'i', "PATH", "Input credential from file" },
+    { "no-output", 'n', NULL, "Discard all output" },
+    { "metadata", 'm', "PATH", "Output metadata to file" },
+    { "output", 'o', "PATH", "Output payload to file" },
+    { 0 },
+    { "keys", 'k', "STR", "Specify subset of metadata keys to output" },
+    { "list-keys", 'K', NULL, "Display list of metadata keys" },
+    { "numeric", 'N', NULL, "Display metadata values numerically" },
     ROW_SOCKET,
 };
 
 static const struct program program = {
-    .name = NAME, .rows = rows, .n = sizeof rows / sizeof *rows, PROGRAM_WORDS,
-    .footer = "By default, credential read from stdin, metadata & payload written to stdout."};
+    .name = NAME,
+    .rows = rows,
+    .n = sizeof rows / sizeof *rows,
+    PROGRAM_WORDS,
+    .footer = "By default, credential read from stdin, metadata & payload written to stdout."
+};
 
 struct show {
     const char *socket, *input, *metadata, *output; /* the outputs: NULL is nowhere */
@@ -61,13 +65,14 @@ static void print_status(FILE *out, const struct munge_found *f, bool is_numeric
 static void print_host(FILE *out, const struct munge_found *f, bool is_numeric)
 {
     char host[NI_MAXHOST], address[INET_ADDRSTRLEN];
-    struct sockaddr_in at = {.sin_family = AF_INET};
+    struct sockaddr_in at = { .sin_family = AF_INET };
 
     memcpy(&at.sin_addr, f->addr, sizeof f->addr);
     inet_ntop(AF_INET, f->addr, address, sizeof address);
     if (is_numeric)
         fputs(address, out);
-    else if (getnameinfo((struct sockaddr *)&at, sizeof at, host, sizeof host, NULL, 0, NI_NAMEREQD) == 0)
+    else if (getnameinfo((struct sockaddr *)&at, sizeof at, host, sizeof host, NULL, 0,
+                         NI_NAMEREQD) == 0)
         fprintf(out, "%s (%s)", host, address);
     else
         fprintf(out, "??? (%s)", address);
@@ -157,19 +162,19 @@ static const struct {
     const char *name;
     print_fn *print;
 } fields[] = {
-    {"STATUS", print_status},
-    {"ENCODE_HOST", print_host},
-    {"ENCODE_TIME", print_time0},
-    {"DECODE_TIME", print_time1},
-    {"TTL", print_ttl},
-    {"CIPHER", print_cipher},
-    {"MAC", print_mac},
-    {"ZIP", print_zip},
-    {"UID", print_uid},
-    {"GID", print_gid},
-    {"UID_RESTRICTION", print_auth_uid},
-    {"GID_RESTRICTION", print_auth_gid},
-    {"LENGTH", print_length},
+    { "STATUS", print_status },
+    { "ENCODE_HOST", print_host },
+    { "ENCODE_TIME", print_time0 },
+    { "DECODE_TIME", print_time1 },
+    { "TTL", print_ttl },
+    { "CIPHER", print_cipher },
+    { "MAC", print_mac },
+    { "ZIP", print_zip },
+    { "UID", print_uid },
+    { "GID", print_gid },
+    { "UID_RESTRICTION", print_auth_uid },
+    { "GID_RESTRICTION", print_auth_gid },
+    { "LENGTH", print_length },
 };
 #define FIELDS (sizeof fields / sizeof *fields)
 
@@ -274,9 +279,9 @@ static void show(const struct show *s, const struct munge_found *f)
 
 int main(int argc, char **argv)
 {
-    struct show s = {.socket = MUNGE_SOCKET, .input = "-", .metadata = "-", .output = "-"};
-    CLEANUP(buf_fini) struct buf cred = {0};
-    CLEANUP(buf_fini) struct buf keep = {0};
+    struct show s = { .socket = MUNGE_SOCKET, .input = "-", .metadata = "-", .output = "-" };
+    CLEANUP(buf_fini) struct buf cred = { 0 };
+    CLEANUP(buf_fini) struct buf keep = { 0 };
     struct munge_found found;
     struct err e;
 

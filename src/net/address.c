@@ -13,7 +13,7 @@ int address_unix(const char *path, struct sockaddr_un *ret, socklen_t *ret_len, 
 {
     size_t len = strlen(path);
 
-    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    *ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
     if (len == 0 || len >= sizeof ret->sun_path)
         return err_set(e, ENAMETOOLONG, "socket path is empty or too long: %.120s", path);
     memcpy(ret->sun_path, path, len);
@@ -25,7 +25,7 @@ int address_unix(const char *path, struct sockaddr_un *ret, socklen_t *ret_len, 
 
 int address_look_up(const struct tcp_address *at, struct addrinfo **ret, struct err *e)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
     char port[8];
 
     hints.ai_flags = AI_NUMERICSERV | (at->host ? 0 : AI_PASSIVE);
@@ -42,7 +42,8 @@ void address_text(const struct sockaddr *sa, socklen_t len, char *ret, size_t si
     char host[NI_MAXHOST], port[NI_MAXSERV];
     const char *name = host;
 
-    if (getnameinfo(sa, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV)) {
+    if (getnameinfo(sa, len, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV)) {
         snprintf(ret, size, "unknown");
         return;
     }
@@ -56,9 +57,9 @@ void address_tune(int fd)
     static const struct {
         int level, option, value;
     } rows[] = {
-        {IPPROTO_TCP, TCP_NODELAY, 1},     {SOL_SOCKET, SO_KEEPALIVE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, 60},   {IPPROTO_TCP, TCP_KEEPINTVL, 15},
-        {IPPROTO_TCP, TCP_KEEPCNT, 4},     {IPPROTO_TCP, TCP_USER_TIMEOUT, 60000},
+        { IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, 60 }, { IPPROTO_TCP, TCP_KEEPINTVL, 15 },
+        { IPPROTO_TCP, TCP_KEEPCNT, 4 },   { IPPROTO_TCP, TCP_USER_TIMEOUT, 60000 },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

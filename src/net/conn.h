@@ -3,7 +3,7 @@
  * Header, big-endian: magic u32 0x534C5531 ("SLU1"), opcode u16, flags u16, request id u32, body
  * length u32. Either side may send requests; a reply repeats opcode and request id with FRAME_REPLY
  * (and FRAME_ERROR when its body is an error_info).  Lengths are checked against limits.h before
- * any allocation.
+ * any allocation.  The whole protocol: docs/wire.md.
  *
  * Who is who (HOUSE section 3): on TCP the first frame is OP_HELLO in plain; its body is a
  * `hello` message with a MUNGE credential restricted to the server's uid, whose payload is 32
@@ -22,11 +22,11 @@
 #include <sys/types.h>
 
 struct peer {
-    uid_t uid;           /* from the kernel or the credential, never from the message */
+    uid_t uid; /* from the kernel or the credential, never from the message */
     gid_t gid;
-    bool known;          /* false until authenticated */
-    bool is_local;       /* unix socket */
-    char address[64];    /* numeric, for the log */
+    bool known;       /* false until authenticated */
+    bool is_local;    /* unix socket */
+    char address[64]; /* numeric, for the log */
 };
 
 struct conn; /* owned by the loop side; everyone else keeps the id */
@@ -52,15 +52,14 @@ struct tcp_address {
  * peer is dropped.  A unix path starting with '@' is an abstract name; a real one gets mode
  * 0777, and a stale socket in its place is replaced. */
 struct listener;
-int listener_tcp(struct loop *l, const struct tcp_address *at, const struct conn_ops *ops, void *ctx,
-                 struct listener **ret, struct err *e);
+int listener_tcp(struct loop *l, const struct tcp_address *at, const struct conn_ops *ops,
+                 void *ctx, struct listener **ret, struct err *e);
 int listener_unix(struct loop *l, const char *path, const struct conn_ops *ops, void *ctx,
                   struct listener **ret, struct err *e);
 uint16_t listener_port(const struct listener *s); /* the real one when 0 was asked for */
 void listener_free(struct listener *s);           /* accepts NULL; connections live on */
 
-/* What dialling over TCP takes: a packed `hello` and its 32 secret bytes, as made by
- * auth/client. */
+/* What dialling over TCP takes: a packed `hello` and the 32 secret bytes of its credential. */
 struct tcp_dial {
     struct tcp_address to;
     const void *hello;
@@ -68,8 +67,7 @@ struct tcp_dial {
     const uint8_t *psk;
 };
 
-/* Dialling never blocks, save for the look-up of a name.  ready() or closed() follows from the
- * loop. */
+/* Dialling never blocks, save for looking up a name.  ready() or closed() follows from the loop. */
 int conn_dial_tcp(struct loop *l, const struct tcp_dial *d, const struct conn_ops *ops, void *ctx,
                   struct conn **ret, struct err *e);
 int conn_dial_unix(struct loop *l, const char *path, const struct conn_ops *ops, void *ctx,
@@ -77,17 +75,17 @@ int conn_dial_unix(struct loop *l, const char *path, const struct conn_ops *ops,
 /* One end of a socketpair, which is then the connection's. */
 int conn_adopt(struct loop *l, int fd, const struct conn_ops *ops, void *ctx, struct conn **ret);
 
-/* The answers to hello().  The reason of a refusal goes to the log, and to the peer as an error
- * frame. */
+/* The answers to hello().  The reason of a refusal goes to the log, and to the peer as an error. */
 void conn_authenticated(struct conn *c, uid_t uid, gid_t gid, const uint8_t psk[32]);
 void conn_refuse(struct conn *c, const char *why);
 
-/* Queues a frame; written when the loop gets there.  A peer that lets CONN_OUT_MAX pile up is
- * closed. */
+/* Queues a frame, written when the loop gets there.  A peer that lets CONN_OUT_MAX pile up is
+ * closed, and so is one for whom a body over FRAME_BODY_MAX was made. */
 void conn_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request, const void *body,
                size_t len);
 void conn_flush(struct conn *c); /* tries to write now */
-void conn_close(struct conn *c); /* after what is queued was written; closed() comes from the loop */
+/* After what is queued was written; closed() comes from the loop. */
+void conn_close(struct conn *c);
 void conn_disown(struct conn *c); /* closes too, and its owner hears nothing more of it */
 
 uint64_t conn_id(const struct conn *c);              /* unique for the life of the process */

@@ -10,20 +10,23 @@
 #include "net/conn.h"
 #include "net/tls.h"
 
-#define DEADLINE_MS 10000 /* from the first byte to a usable connection; also for the last words */
+/* From the first byte to a usable connection; also for the last words. */
+#define DEADLINE_MS 10000
 
 /* The life of a connection; never backwards.
  *
- * dialled TCP    CONNECTING -> SHAKING -> OPEN        accepted TCP   GREETING -> HELD -> SHAKING
- * -> OPEN any unix       OPEN                                 then, always   [LEAVING ->] GONE */
+ *   TCP, dialled     CONNECTING -> SHAKING -> OPEN
+ *   TCP, accepted    GREETING -> HELD -> SHAKING -> OPEN
+ *   unix             OPEN
+ *   then, always     [LEAVING ->] GONE */
 enum conn_state {
     CONN_CONNECTING, /* connect() is under way */
-    CONN_GREETING,   /* reads exactly the hello: what follows it belongs to TLS and stays in the kernel */
+    CONN_GREETING,   /* reads exactly the hello: what follows is TLS's and stays in the kernel */
     CONN_HELD,       /* the owner is finding out who this is; nothing is read */
     CONN_SHAKING,    /* TLS handshake; a dialled one sends its hello first */
     CONN_OPEN,
-    CONN_LEAVING,    /* what is queued goes out, nothing is read */
-    CONN_GONE,       /* the owner is told, and the memory freed, at the next flush */
+    CONN_LEAVING, /* what is queued goes out, nothing is read */
+    CONN_GONE,    /* the owner is told, and the memory freed, at the next flush */
 };
 
 struct conn {
@@ -43,22 +46,25 @@ struct conn {
     bool was_open;   /* what is in `out` may be written */
     bool is_paused;  /* stopped reading because the peer does not: see is_over() */
     bool is_refused; /* our last words are in `plain` */
+    bool is_counted; /* in by_uid of the table */
     struct tls *tls;
-    unsigned tls_wants; /* LOOP_READ or LOOP_WRITE, while shaking */
-    uint8_t psk[TLS_PSK_LEN];     /* dialled: until the handshake begins */
-    struct addrinfo *addresses;   /* dialled: what the look-up found, and the next to try */
+    unsigned tls_wants;         /* LOOP_READ or LOOP_WRITE, while shaking */
+    uint8_t psk[TLS_PSK_LEN];   /* dialled: until the handshake begins */
+    struct addrinfo *addresses; /* dialled: what the look-up found, and the next to try */
     const struct addrinfo *next_address;
-    struct buf plain;             /* before TLS: our hello, or a refusal */
-    struct buf in;                /* bytes from in_at on are not yet delivered */
-    struct buf out;               /* bytes from out_at on are not yet written */
+    struct buf plain; /* before TLS: our hello, or a refusal */
+    struct buf in;    /* bytes from in_at on are not yet delivered */
+    struct buf out;   /* bytes from out_at on are not yet written */
     size_t in_at, out_at;
     struct list dirty, hungry, unknown; /* membership in the lists of the table; alone when not */
-    char why[160];                /* of the end; "" after an orderly one */
+    char why[160];                      /* of the end; "" after an orderly one */
 };
 
 struct conns {
     struct loop *loop;
     struct map by_id;
+    uid_t own_uid;     /* when the table was made */
+    struct map by_uid; /* uid to the number of open connections that came from it */
     uint64_t last_id;
     struct list dirty;   /* have something to write, to tell or to free */
     struct list hungry;  /* stopped reading in the middle, so that others get their turn */
@@ -77,12 +83,12 @@ struct conn *conn_new(struct conns *all, int fd, enum conn_state state, const st
                       void *ctx);
 void conn_set_fd(struct conn *c, int fd); /* closes the one before */
 void conn_set_state(struct conn *c, enum conn_state state);
-void conn_fail(struct conn *c, const char *why); /* GONE at once; `why` NULL when it is in order */
-void conn_is_open(struct conn *c);               /* OPEN; ready() will be called from the flush */
-void conn_watch(struct conn *c);                 /* asks the loop for what the state needs */
-int conns_tls(struct conns *all, struct err *e); /* makes the TLS context if there is none */
+void conn_fail(struct conn *c, const char *why);  /* GONE at once; `why` NULL when it is in order */
+void conn_is_open(struct conn *c);                /* OPEN; ready() will be called from the flush */
+void conn_watch(struct conn *c);                  /* asks the loop for what the state needs */
+int conns_tls(struct conns *all, struct err *e);  /* makes the TLS context if there is none */
 void conn_await(struct conn *c, bool is_unknown); /* starts the deadline, counts it as unknown */
-void conn_peer_credentials(struct conn *c);      /* unix: asks the kernel who is there */
+void conn_peer_credentials(struct conn *c);       /* unix: asks the kernel who is there */
 
 /* dial.c: connect() finished, or failed: on to the next address. */
 void dial_step(struct conn *c);

@@ -59,12 +59,13 @@ static void on_stop(void *ctx, int signo);
 
 int daemon_run(int argc, char **argv, const struct daemon *d)
 {
-    struct err e = {0};
+    struct err e = { 0 };
 
     CLEANUP(freep) void *own = d->ctx ? NULL : xcalloc(1, d->ctx_size ? d->ctx_size : 1);
     void *ctx = d->ctx ? d->ctx : own;
     struct run r = {
-        .d = d, .ctx = ctx, .args = {.argc = argc, .argv = argv}, .starter = -1, .pid_file = -1};
+        .d = d, .ctx = ctx, .args = { .argc = argc, .argv = argv }, .starter = -1, .pid_file = -1
+    };
     r.place.log_level = LOG_INFO;
 
     log_init(d->name, LOG_ERROR);
@@ -109,7 +110,7 @@ static void letters_join(const char *own, char *ret, size_t size)
 
 static int parse(struct run *r)
 {
-    static const struct option none[] = {{0}};
+    static const struct option none[] = { { 0 } };
     const struct option *longs = r->d->long_options ? r->d->long_options : none;
     char letters[128];
     int letter;
@@ -132,7 +133,7 @@ static bool is_own(const struct daemon *d, int letter)
 static int letter_seen(struct run *r, int letter)
 {
     const char *usage = r->d->usage ? r->d->usage : "";
-    struct err e = {0};
+    struct err e = { 0 };
 
     if (letter != '?' && is_own(r->d, letter)) {
         if (!r->d->option || r->d->option(r->ctx, letter, optarg, &e) == 0)
@@ -284,7 +285,7 @@ static void started(struct run *r, int status)
 static void limits_set(const struct daemon *d)
 {
     struct rlimit files;
-    const struct rlimit none = {0, 0};
+    const struct rlimit none = { 0, 0 };
 
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;
@@ -383,7 +384,7 @@ static int drop_user(const char *name, struct err *e)
 static void notify(const char *text)
 {
     const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
     size_t len = path ? strlen(path) : 0;
 
     if (len < 2 || len >= sizeof to.sun_path || (path[0] != '/' && path[0] != '@'))

@@ -45,7 +45,7 @@ int conn_dial_tcp(struct loop *l, const struct tcp_dial *d, const struct conn_op
     if (r < 0)
         return r;
 
-    struct frame f = {.opcode = OP_hello, .len = d->hello_len};
+    struct frame f = { .opcode = OP_hello, .len = d->hello_len };
     uint8_t header[FRAME_HEADER];
     frame_header(&f, header);
 
@@ -70,7 +70,8 @@ static bool connect_next(struct conn *c, int *ret_errno)
     for (; c->next_address; *ret_errno = errno) {
         const struct addrinfo *a = c->next_address;
         c->next_address = a->ai_next;
-        CLEANUP(closep) int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        CLEANUP(closep)
+        int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)
             continue;
         if (connect(fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS)

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #define BACKLOG 4096
-#define ACCEPTS 64u       /* in one batch */
-#define BREATH_MS 100     /* pause when there is no descriptor left */
+#define ACCEPTS 64u   /* in one batch */
+#define BREATH_MS 100 /* pause when there is no descriptor left */
 
 struct listener {
     struct conns *all;
@@ -49,8 +49,8 @@ static struct listener *listener_new(struct loop *l, int fd, const struct conn_o
     return s;
 }
 
-int listener_tcp(struct loop *l, const struct tcp_address *at, const struct conn_ops *ops, void *ctx,
-                 struct listener **ret, struct err *e)
+int listener_tcp(struct loop *l, const struct tcp_address *at, const struct conn_ops *ops,
+                 void *ctx, struct listener **ret, struct err *e)
 {
     struct addrinfo *found;
 
@@ -135,7 +135,7 @@ static int remove_stale(const char *path, const struct sockaddr_un *sa, socklen_
 
 uint16_t listener_port(const struct listener *s)
 {
-    struct sockaddr_in6 sa = {0}; /* the port of IPv4 is in the same place */
+    struct sockaddr_in6 sa = { 0 }; /* the port of IPv4 is in the same place */
     socklen_t len = sizeof sa;
 
     getsockname(s->fd, (struct sockaddr *)&sa, &len);

@@ -75,7 +75,7 @@ struct loop {
 static void run_batch(struct loop *l, const struct epoll_event *events, int n);
 static void run_steady(struct loop *l);
 static void run_timers(struct loop *l);
-static void flush(struct loop *l);
+static bool flush(struct loop *l);
 static void bury(struct list *sources);
 static int wait_ms(const struct loop *l, int64_t max_ms);
 static void child_exited(void *ctx, int fd, unsigned events);
@@ -125,8 +125,8 @@ void loop_once(struct loop *l, int64_t max_ms)
 {
     struct epoll_event events[BATCH];
 
-    flush(l);
-    int n = epoll_wait(l->epoll, events, BATCH, wait_ms(l, max_ms));
+    bool told = flush(l);
+    int n = epoll_wait(l->epoll, events, BATCH, told ? 0 : wait_ms(l, max_ms));
     if (n < 0 && errno != EINTR)
         die("epoll_wait: %s", "the set is broken");
     run_batch(l, events, n);
@@ -171,10 +171,9 @@ static void bury(struct list *sources)
     }
 }
 
-static void flush(struct loop *l)
+static bool flush(struct loop *l)
 {
-    if (l->ext.flush)
-        l->ext.flush(l->ext.ctx);
+    return l->ext.flush && l->ext.flush(l->ext.ctx);
 }
 
 /* How long epoll may sleep: rounded up, since waking early would only spin. */
@@ -210,7 +209,7 @@ static unsigned from_epoll(uint32_t events)
 struct loop_fd *loop_add_fd(struct loop *l, int fd, unsigned events, loop_fd_fn *fn, void *ctx)
 {
     struct loop_fd *s = source_new(l, sizeof *s);
-    struct epoll_event ev = {.events = to_epoll(events), .data.ptr = s};
+    struct epoll_event ev = { .events = to_epoll(events), .data.ptr = s };
 
     s->fd = fd;
     s->events = events;
@@ -229,7 +228,7 @@ struct loop_fd *loop_add_fd(struct loop *l, int fd, unsigned events, loop_fd_fn 
 void loop_set_events(struct loop_fd *s, unsigned events)
 {
     struct loop *l = s->source.loop;
-    struct epoll_event ev = {.events = to_epoll(events), .data.ptr = s};
+    struct epoll_event ev = { .events = to_epoll(events), .data.ptr = s };
 
     if (s->source.dead || s->events == events)
         return;
@@ -373,7 +372,7 @@ static void child_exited(void *ctx, int fd, unsigned events)
 void loop_add_signal(struct loop *l, int signo, loop_signal_fn *fn, void *ctx)
 {
     sigaddset(&l->mask, signo);
-    l->handlers[signo] = (struct handler){fn, ctx};
+    l->handlers[signo] = (struct handler){ fn, ctx };
     sigprocmask(SIG_BLOCK, &l->mask, NULL);
 
     int fd = signalfd(l->signals, &l->mask, SFD_NONBLOCK | SFD_CLOEXEC);

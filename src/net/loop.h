@@ -45,19 +45,20 @@ struct loop_child *loop_add_child(struct loop *l, pid_t pid, loop_child_fn *fn, 
 int loop_kill_child(struct loop_child *c, int signo);
 void loop_remove_child(struct loop_child *c); /* accepts NULL; stops watching, does not reap */
 
-void loop_add_signal(struct loop *l, int signo, loop_signal_fn *fn, void *ctx); /* blocks it, signalfd */
+void loop_add_signal(struct loop *l, int signo, loop_signal_fn *fn,
+                     void *ctx); /* blocks it, signalfd */
 
 /* Waits for events (at most until the next timer, or max_ms when >= 0), runs their callbacks,
  * returns. The caller's turn function follows each call: that is the commit point of the
  * controller. */
 void loop_once(struct loop *l, int64_t max_ms);
-void loop_stop(struct loop *l);            /* makes loop_stopped true and wakes the loop */
+void loop_stop(struct loop *l); /* makes loop_stopped true and wakes the loop */
 bool loop_stopped(const struct loop *l);
 
 /* Where conn.c hangs its table of connections: flush runs before each wait and after each batch. */
 struct loop_ext {
     void *ctx;
-    void (*flush)(void *ctx);
+    bool (*flush)(void *ctx); /* whether it called anybody: then there is a turn to take first */
     void (*free)(void *ctx);
 };
 struct loop_ext *loop_ext(struct loop *l);

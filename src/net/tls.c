@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 
 static const unsigned char identity[] = "sluice";
-static const unsigned char suite[] = {0x13, 0x01}; /* TLS_AES_128_GCM_SHA256 */
+static const unsigned char suite[] = { 0x13, 0x01 }; /* TLS_AES_128_GCM_SHA256 */
 
 struct tls_ctx {
     SSL_CTX *ssl;

@@ -27,9 +27,11 @@ void tls_ctx_free(struct tls_ctx *c); /* accepts NULL */
 struct tls *tls_new(struct tls_ctx *c, int fd, int is_server, const uint8_t psk[TLS_PSK_LEN]);
 void tls_free(struct tls *t); /* accepts NULL; sends a good-bye when the connection is up */
 
-int tls_handshake(struct tls *t);                      /* 0 when it is complete, or one of the above */
-long tls_read(struct tls *t, void *p, size_t len);     /* > 0, 0 at the orderly end, or one of the above */
+/* 0 when it is complete, or one of the above. */
+int tls_handshake(struct tls *t);
+/* > 0, 0 at the orderly end (reading), or one of the above. */
+long tls_read(struct tls *t, void *p, size_t len);
 long tls_write(struct tls *t, const void *p, size_t len);
-const char *tls_why(const struct tls *t);              /* after TLS_BROKEN */
+const char *tls_why(const struct tls *t); /* after TLS_BROKEN */
 
 #endif

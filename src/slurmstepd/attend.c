@@ -1,7 +1,8 @@
 /* Attending to a running step: its processes end, slurmd tells us to signal or to end it.
  *
- * The end of a step, whoever asked for it: SIGCONT and SIGTERM to all, KillWait, then SIGKILL in sweeps until wait()
- * says that no child is left.  The end of the batch script by itself starts at the sweeps. */
+ * The end of a step, whoever asked for it: SIGCONT and SIGTERM to all, KillWait, then SIGKILL in
+ * sweeps until wait() says that no child is left.  The end of the batch script by itself starts at
+ * the sweeps. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "node/procs.h"
@@ -56,7 +57,7 @@ void step_attend(struct step *s)
             procs_signal_tree(getpid(), 0, SIGKILL);
             sweep_ms = sweep_ms * 2 > SWEEP_MAX_MS ? SWEEP_MAX_MS : sweep_ms * 2;
         }
-        struct pollfd fd = {.fd = s->signals, .events = POLLIN};
+        struct pollfd fd = { .fd = s->signals, .events = POLLIN };
         if (poll(&fd, 1, pause_ms(s, sweep_ms)) > 0)
             told(s);
     }
@@ -107,7 +108,8 @@ static void told(struct step *s)
 
 static void signal_one(pid_t child, int signo)
 {
-    CLEANUP(closep) int fd = child > 0 ? pidfd_open(child, 0) : -1; /* ours and not yet reaped: cannot be reused */
+    CLEANUP(closep)
+    int fd = child > 0 ? pidfd_open(child, 0) : -1; /* ours and not yet reaped: cannot be reused */
 
     if (fd >= 0)
         pidfd_send_signal(fd, signo, NULL, 0);
@@ -125,19 +127,20 @@ static void signal_deliver(struct step *s, int value)
 
 /* ---- the end */
 
-/* The file `end` may be missing when a person sent the SIGTERM: then the step ends as if cancelled, in 30 s. */
+/* The file `end` may be missing when a person sent the SIGTERM: then the step ends as if cancelled,
+ * in 30 s. */
 static void end_read(struct arena *a, struct job_terminate *ret)
 {
-    CLEANUP(buf_fini) struct buf body = {0};
+    CLEANUP(buf_fini) struct buf body = { 0 };
 
     if (spool_get(STEPD_FD_DIR, "end", &body) == 0 &&
         wire_unpack(&desc_job_terminate, body.data, body.len, a, ret, NULL) == 0)
         return;
-    *ret = (struct job_terminate){.kill_wait_s = 30, .why = ""};
+    *ret = (struct job_terminate){ .kill_wait_s = 30, .why = "" };
 }
 
-/* "slurmstepd: error: *** JOB 12 ON node1 CANCELLED AT 2026-11-23T05:47:00 DUE TO TIME LIMIT ***"; the controller's
- * words hold the part from CANCELLED on, with %s where the time goes. */
+/* "slurmstepd: error: *** JOB 12 ON node1 CANCELLED AT 2026-11-23T05:47:00 DUE TO TIME LIMIT ***";
+ * the controller's words hold the part from CANCELLED on, with %s where the time goes. */
 static void say_why(struct step *s, const char *why)
 {
     char when[32], words[256], line[512];
@@ -156,7 +159,7 @@ static void say_why(struct step *s, const char *why)
 
     pid_t pid = task_say(&s->start, line);
     CLEANUP(closep) int fd = pid > 0 ? pidfd_open(pid, 0) : -1;
-    struct pollfd gone = {.fd = fd, .events = POLLIN};
+    struct pollfd gone = { .fd = fd, .events = POLLIN };
     poll(&gone, 1, SAY_MS);
 }
 

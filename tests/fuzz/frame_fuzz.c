@@ -1,4 +1,5 @@
-/* Whatever bytes a peer sends: parsing walks frames that lie inside the buffer, ends, and agrees with itself. */
+/* Whatever bytes a peer sends: parsing walks frames that lie inside the buffer, ends, and agrees
+ * with itself. */
 #include "base/limits.h"
 #include "net/frame.h"
 

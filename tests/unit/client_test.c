@@ -1,4 +1,5 @@
-/* Calls against a server in a child process, over its abstract socket: answers, refusals, silence, restarts. */
+/* Calls against a server in a child process, over its abstract socket: answers, refusals, silence,
+ * restarts. */
 #include "base/log.h"
 #include "client/client.h"
 #include "net/conn.h"
@@ -30,10 +31,10 @@ struct server {
     uint32_t requests, first_id;
 };
 
-static void send_packed(struct conn *c, const struct frame *f, uint16_t flags,
-                        const struct desc *d, const void *msg)
+static void send_packed(struct conn *c, const struct frame *f, uint16_t flags, const struct desc *d,
+                        const void *msg)
 {
-    struct buf body = {0};
+    struct buf body = { 0 };
 
     wire_pack(d, msg, &body);
     conn_send(c, f->opcode, flags, f->request, body.data, body.len);
@@ -43,13 +44,15 @@ static void send_packed(struct conn *c, const struct frame *f, uint16_t flags,
 static void on_request(void *ctx, struct conn *c, const struct frame *f)
 {
     struct server *s = ctx;
-    const char *hints[] = {"the limit is 3"};
-    const struct error_info error = {.code = 2000, .text = "no such partition", .hints = {hints, 1}};
+    const char *hints[] = { "the limit is 3" };
+    const struct error_info error = { .code = 2000,
+                                      .text = "no such partition",
+                                      .hints = { hints, 1 } };
     struct frame other = *f;
 
     if (s->requests++ == 0)
         s->first_id = f->request;
-    const struct ping_info info = {.host = "here", .epoch = f->request == s->first_id, .pid = 7};
+    const struct ping_info info = { .host = "here", .epoch = f->request == s->first_id, .pid = 7 };
     other.request++;
     switch (s->manner) {
     case HANGS_UP_FIRST:
@@ -75,14 +78,14 @@ static void on_request(void *ctx, struct conn *c, const struct frame *f)
 
 static void serve(enum manner manner, int listens)
 {
-    static const struct conn_ops ops = {.frame = on_request};
-    struct server s = {.manner = manner};
+    static const struct conn_ops ops = { .frame = on_request };
+    struct server s = { .manner = manner };
     struct listener *listener;
     char path[TARGET_PATH_MAX];
 
     target_unix_path("slurmctld", port, path);
-    if (loop_new(&s.loop, NULL) < 0 ||
-        listener_unix(s.loop, path, &ops, &s, &listener, NULL) < 0 || write(listens, "", 1) != 1)
+    if (loop_new(&s.loop, NULL) < 0 || listener_unix(s.loop, path, &ops, &s, &listener, NULL) < 0 ||
+        write(listens, "", 1) != 1)
         _exit(1);
     for (;;)
         loop_once(s.loop, -1);
@@ -112,13 +115,16 @@ static void server_stop(pid_t pid)
     waitpid(pid, NULL, 0);
 }
 
-static const struct target_host here[] = {{"localhost", "127.0.0.1"}};
+static const struct target_host here[] = { { "localhost", "127.0.0.1" } };
 
 static struct client *client_made(int timeout_ms, uid_t server_uid)
 {
     const struct client_target t = {
-        .to = {.service = "slurmctld", .hosts = here, .host_count = 1, .port = port,
-               .server_uid = server_uid},
+        .to = { .service = "slurmctld",
+                .hosts = here,
+                .host_count = 1,
+                .port = port,
+                .server_uid = server_uid },
         .munge_socket = "/nonexistent/munge.socket",
         .timeout_ms = timeout_ms,
     };
@@ -131,14 +137,14 @@ static struct client *client_made(int timeout_ms, uid_t server_uid)
 /* One ping; *ret is a copy of the numbers in the answer. */
 static int ping(struct client *c, struct ping_info *ret, struct err *e)
 {
-    struct arena a = {0};
+    struct arena a = { 0 };
     void *reply;
 
     int r = client_call(c, OP_ping, &(struct empty){}, &a, &reply, e);
     if (r == 0) {
         const struct ping_info *info = reply;
         assert_string_equal(info->host, "here");
-        *ret = (struct ping_info){.epoch = info->epoch, .pid = info->pid};
+        *ret = (struct ping_info){ .epoch = info->epoch, .pid = info->pid };
     }
     arena_fini(&a);
     return r;

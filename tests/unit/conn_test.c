@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ struct side {
     unsigned hellos, readies, frames, closes;
     uint32_t last_request;
     size_t last_len, bytes;
-    unsigned sum;      /* of the bytes of the last frame */
+    unsigned sum; /* of the bytes of the last frame */
     char why[160];
     const uint8_t *psk; /* hello(): answer with this key; NULL: refuse */
     bool echoes, closes_at_frame, holds_hello;
@@ -90,13 +91,13 @@ static void on_closed(void *ctx, struct conn *c, const char *why)
     snprintf(s->why, sizeof s->why, "%s", why ? why : "");
 }
 
-static const struct conn_ops ops = {on_hello, on_frame, on_ready, on_closed};
+static const struct conn_ops ops = { on_hello, on_frame, on_ready, on_closed };
 
-#define RUN_UNTIL(loop, condition)                                        \
-    do {                                                                  \
+#define RUN_UNTIL(loop, condition)                                           \
+    do {                                                                     \
         for (unsigned turn_ = 0; turn_ < TURNS_MAX && !(condition); turn_++) \
-            loop_once(loop, 1000);                                        \
-        assert_true(condition);                                           \
+            loop_once(loop, 1000);                                           \
+        assert_true(condition);                                              \
     } while (0)
 
 static struct loop *loop_made(void)
@@ -110,7 +111,7 @@ static struct loop *loop_made(void)
 
 static void socketpair_carries_frames_both_ways(void **state)
 {
-    struct side a = {.loop = loop_made()}, b = {.echoes = true};
+    struct side a = { .loop = loop_made() }, b = { .echoes = true };
     struct conn *ca, *cb;
     int fd[2];
 
@@ -135,7 +136,7 @@ static void socketpair_carries_frames_both_ways(void **state)
 
 static void a_large_body_arrives_whole(void **state)
 {
-    struct side a = {.loop = loop_made()}, b = {0};
+    struct side a = { .loop = loop_made() }, b = { 0 };
     struct conn *ca, *cb;
     int fd[2];
     size_t len = 20u << 20;
@@ -169,19 +170,21 @@ struct raw_case {
 static void bad_bytes_end_the_connection(void **state)
 {
     static const struct raw_case cases[] = {
-        {RAW(""), 0, ""},
-        {RAW(PING), 1, ""},
-        {RAW(PING PING), 2, ""},
-        {RAW("SLU1\x03"), 0, "closed in the middle of a frame"},
-        {RAW(PING "SLU1\x03\xe9\0\0\0\0\0\x01\0\0\0\x05" "abc"), 1, "closed in the middle of a frame"},
-        {RAW("GET / HTTP/1.0\r\n\r\n"), 0, "what it sent is not a frame"},
-        {RAW("XXXX"), 0, "what it sent is not a frame"},
-        {RAW("SLU1\x03\xe9\0\0\0\0\0\x01\x04\0\0\x01"), 0, "a frame is too long"},
-        {RAW(PING "SLU1\x03\xe9\0\0\0\0\0\x01\xff\xff\xff\xff"), 1, "a frame is too long"},
+        { RAW(""), 0, "" },
+        { RAW(PING), 1, "" },
+        { RAW(PING PING), 2, "" },
+        { RAW("SLU1\x03"), 0, "closed in the middle of a frame" },
+        { RAW(PING "SLU1\x03\xe9\0\0\0\0\0\x01\0\0\0\x05"
+                   "abc"),
+          1, "closed in the middle of a frame" },
+        { RAW("GET / HTTP/1.0\r\n\r\n"), 0, "what it sent is not a frame" },
+        { RAW("XXXX"), 0, "what it sent is not a frame" },
+        { RAW("SLU1\x03\xe9\0\0\0\0\0\x01\x04\0\0\x01"), 0, "a frame is too long" },
+        { RAW(PING "SLU1\x03\xe9\0\0\0\0\0\x01\xff\xff\xff\xff"), 1, "a frame is too long" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct side s = {.loop = loop_made()};
+        struct side s = { .loop = loop_made() };
         struct conn *c;
         int fd[2];
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
@@ -199,7 +202,7 @@ static void bad_bytes_end_the_connection(void **state)
 /* The owner closes at the first frame: the second, already read, is not delivered. */
 static void nothing_is_delivered_after_close(void **state)
 {
-    struct side s = {.loop = loop_made(), .closes_at_frame = true};
+    struct side s = { .loop = loop_made(), .closes_at_frame = true };
     struct conn *c;
     int fd[2];
 
@@ -215,7 +218,7 @@ static void nothing_is_delivered_after_close(void **state)
 /* A talkative peer gets a ration for each batch; the quiet one is served in the same batch. */
 static void one_peer_cannot_starve_another(void **state)
 {
-    struct side loud = {.loop = loop_made()}, quiet = {0};
+    struct side loud = { .loop = loop_made() }, quiet = { 0 };
     struct conn *c;
     uint8_t many[2000 * FRAME_HEADER];
     int a[2], b[2];
@@ -242,12 +245,12 @@ static void one_peer_cannot_starve_another(void **state)
  * much is dropped. */
 static void a_peer_that_does_not_read_is_bounded(void **state)
 {
-    struct side s = {.loop = loop_made(), .echoes = true};
+    struct side s = { .loop = loop_made(), .echoes = true };
     struct conn *c;
     int fd[2];
     size_t body = 1u << 20, sent = 0;
     uint8_t *frame = calloc(1, FRAME_HEADER + body);
-    const struct frame f = {.opcode = OP_ping, .len = (uint32_t)body};
+    const struct frame f = { .opcode = OP_ping, .len = (uint32_t)body };
 
     frame_header(&f, frame);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
@@ -273,7 +276,7 @@ static void a_peer_that_does_not_read_is_bounded(void **state)
 static void unix_sockets_tell_who_is_there(void **state)
 {
     char dir[] = "/tmp/conn_test.XXXXXX", path[64];
-    struct side server = {.loop = loop_made(), .echoes = true}, client = {0};
+    struct side server = { .loop = loop_made(), .echoes = true }, client = { 0 };
     struct listener *ls, *second;
     struct conn *c;
 
@@ -292,6 +295,34 @@ static void unix_sockets_tell_who_is_there(void **state)
     rmdir(dir);
 }
 
+/* One user's connections are bounded, and the bound is his alone. */
+static void a_user_cannot_take_all_connections(void **state)
+{
+    struct side s = { .loop = loop_made() }, refused = { 0 }, root = { 0 };
+    struct rlimit files = { CONN_UID_MAX * 2 + 100, CONN_UID_MAX * 2 + 100 };
+    struct listener *ls;
+    struct conn *c;
+    unsigned n = 0;
+
+    if (getuid() != 0 || setrlimit(RLIMIT_NOFILE, &files) < 0)
+        skip();
+    assert_int_equal(listener_unix(s.loop, "@conn_test/uid", &ops, &s, &ls, NULL), 0);
+    assert_int_equal(seteuid(65534), 0);
+    int r = 0;
+    for (; n < CONN_UID_MAX + 1 && r == 0; n++) {
+        r = conn_dial_unix(s.loop, "@conn_test/uid", &ops, &refused, &c, NULL);
+        loop_once(s.loop, 0);
+    }
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(r, 0);
+    RUN_UNTIL(s.loop, refused.closes == 1);
+    assert_int_equal(s.readies, CONN_UID_MAX);
+    assert_int_equal(conn_dial_unix(s.loop, "@conn_test/uid", &ops, &root, &c, NULL), 0);
+    RUN_UNTIL(s.loop, s.readies == CONN_UID_MAX + 1);
+    listener_free(ls);
+    loop_free(s.loop);
+}
+
 /* ---- TCP and TLS */
 
 struct tcp {
@@ -304,15 +335,15 @@ static void tcp_start(struct tcp *t, const uint8_t *server_psk)
 {
     t->server.loop = loop_made();
     t->server.psk = server_psk;
-    const struct tcp_address at = {"127.0.0.1", 0};
-    assert_int_equal(
-        listener_tcp(t->server.loop, &at, &ops, &t->server, &t->listener, NULL), 0);
+    const struct tcp_address at = { "127.0.0.1", 0 };
+    assert_int_equal(listener_tcp(t->server.loop, &at, &ops, &t->server, &t->listener, NULL), 0);
 }
 
 static void tcp_dial(struct tcp *t, const uint8_t *psk)
 {
     const struct tcp_dial d = {
-        .to = {"127.0.0.1", listener_port(t->listener)}, .hello = "hi", .hello_len = 2, .psk = psk};
+        .to = { "127.0.0.1", listener_port(t->listener) }, .hello = "hi", .hello_len = 2, .psk = psk
+    };
     assert_int_equal(conn_dial_tcp(t->server.loop, &d, &ops, &t->client, &t->dialled, NULL), 0);
 }
 
@@ -325,9 +356,9 @@ static void tcp_stop(struct tcp *t)
 static int raw_connect(const struct tcp *t)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in sa = {.sin_family = AF_INET,
-                             .sin_port = htons(listener_port(t->listener)),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in sa = { .sin_family = AF_INET,
+                              .sin_port = htons(listener_port(t->listener)),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
     assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
     return fd;
@@ -335,7 +366,7 @@ static int raw_connect(const struct tcp *t)
 
 static void tls_carries_frames_when_both_know_the_secret(void **state)
 {
-    struct tcp t = {.server.echoes = true};
+    struct tcp t = { .server.echoes = true };
     size_t big = 3u << 20;
     uint8_t *body = malloc(big);
 
@@ -360,7 +391,7 @@ static void tls_carries_frames_when_both_know_the_secret(void **state)
 
 static void another_secret_gets_nowhere(void **state)
 {
-    struct tcp t = {0};
+    struct tcp t = { 0 };
 
     tcp_start(&t, other_secret);
     tcp_dial(&t, secret);
@@ -373,7 +404,7 @@ static void another_secret_gets_nowhere(void **state)
 
 static void a_refusal_tells_why(void **state)
 {
-    struct tcp t = {0};
+    struct tcp t = { 0 };
 
     tcp_start(&t, NULL);
     tcp_dial(&t, secret);
@@ -386,7 +417,7 @@ static void a_refusal_tells_why(void **state)
 /* The answer about the credential may come after the peer is gone: the id then finds nothing. */
 static void a_peer_may_leave_while_it_is_held(void **state)
 {
-    struct tcp t = {.server.holds_hello = true};
+    struct tcp t = { .server.holds_hello = true };
 
     tcp_start(&t, secret);
     tcp_dial(&t, secret);
@@ -402,12 +433,12 @@ static void a_peer_may_leave_while_it_is_held(void **state)
 static void what_is_not_a_hello_is_dropped(void **state)
 {
     static const struct raw_case cases[] = {
-        {RAW("GET / HTTP/1.0\r\n\r\n"), 0, ""},
-        {RAW(PING), 0, ""},                                    /* a frame, but no hello */
-        {RAW("SLU1\0\x01\0\0\0\0\0\0\0\x01\0\x01"), 0, ""},    /* over FRAME_UNAUTH_MAX */
-        {RAW("\x16\x03\x01\0\x05\x01\0\0\x01\x01"), 0, ""},    /* TLS at once */
+        { RAW("GET / HTTP/1.0\r\n\r\n"), 0, "" },
+        { RAW(PING), 0, "" },                                 /* a frame, but no hello */
+        { RAW("SLU1\0\x01\0\0\0\0\0\0\0\x01\0\x01"), 0, "" }, /* over FRAME_UNAUTH_MAX */
+        { RAW("\x16\x03\x01\0\x05\x01\0\0\x01\x01"), 0, "" }, /* TLS at once */
     };
-    struct tcp t = {0};
+    struct tcp t = { 0 };
     char byte;
 
     tcp_start(&t, secret);
@@ -430,7 +461,7 @@ static void what_is_not_a_hello_is_dropped(void **state)
 /* CONN_UNAUTH_MAX silent peers: the next one drops the oldest, and an honest one is served. */
 static void silent_peers_make_room(void **state)
 {
-    struct tcp t = {.server.echoes = true};
+    struct tcp t = { .server.echoes = true };
     int *fds = calloc(CONN_UNAUTH_MAX, sizeof *fds);
     char byte;
 
@@ -453,10 +484,10 @@ static void silent_peers_make_room(void **state)
 
 static void nobody_listens(void **state)
 {
-    struct tcp t = {0};
+    struct tcp t = { 0 };
 
     tcp_start(&t, secret);
-    const struct tcp_dial d = {.to = {"127.0.0.1", listener_port(t.listener)}, .psk = secret};
+    const struct tcp_dial d = { .to = { "127.0.0.1", listener_port(t.listener) }, .psk = secret };
     listener_free(t.listener);
     assert_int_equal(conn_dial_tcp(t.server.loop, &d, &ops, &t.client, &t.dialled, NULL), 0);
     RUN_UNTIL(t.server.loop, t.client.closes == 1);
@@ -474,6 +505,7 @@ int main(void)
         cmocka_unit_test(one_peer_cannot_starve_another),
         cmocka_unit_test(a_peer_that_does_not_read_is_bounded),
         cmocka_unit_test(unix_sockets_tell_who_is_there),
+        cmocka_unit_test(a_user_cannot_take_all_connections),
         cmocka_unit_test(tls_carries_frames_when_both_know_the_secret),
         cmocka_unit_test(another_secret_gets_nowhere),
         cmocka_unit_test(a_refusal_tells_why),

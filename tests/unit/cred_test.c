@@ -1,5 +1,5 @@
-/* The credential against vectors made by Debian's MUNGE (tests/golden/munge_vectors.json), every mutation of one,
- * and the rules of who may read it and when. */
+/* The credential against vectors made by Debian's MUNGE (tests/golden/munge_vectors.json), every
+ * mutation of one, and the rules of who may read it and when. */
 #include "auth/cred.h"
 
 #include <jansson.h>
@@ -53,9 +53,9 @@ static int teardown(void **state)
 
 static int decode(struct world *w, const char *text, struct cred *ret, struct err *e)
 {
-    struct cred_key *keys[] = {&w->key};
+    struct cred_key *keys[] = { &w->key };
 
-    return cred_decode(&w->codec, keys, 1, text, strlen(text), ret, e);
+    return cred_decode(&w->codec, (struct cred_keys){ keys, 1 }, text, strlen(text), ret, e);
 }
 
 static void same_bytes(json_t *expect, const char *field, const void *got, size_t len)
@@ -82,12 +82,14 @@ static void fields_are_as_expected(const struct cred *c, json_t *expect)
         const char *name;
         uint32_t got;
     } numbers[] = {
-        {"cipher", c->cipher}, {"mac", c->mac}, {"zip", c->zip}, {"time0", c->time0}, {"ttl", c->ttl_s},
-        {"uid", c->uid}, {"gid", c->gid}, {"auth_uid", c->auth_uid}, {"auth_gid", c->auth_gid},
+        { "cipher", c->cipher }, { "mac", c->mac },           { "zip", c->zip },
+        { "time0", c->time0 },   { "ttl", c->ttl_s },         { "uid", c->uid },
+        { "gid", c->gid },       { "auth_uid", c->auth_uid }, { "auth_gid", c->auth_gid },
     };
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        assert_int_equal(numbers[i].got, json_integer_value(json_object_get(expect, numbers[i].name)));
+        assert_int_equal(numbers[i].got,
+                         json_integer_value(json_object_get(expect, numbers[i].name)));
     same_bytes(expect, "realm", c->realm, c->realm_len);
     same_bytes(expect, "iv", c->iv, munge_ciphers[c->cipher].block);
     same_bytes(expect, "tag", c->tag, munge_macs[c->mac].len);
@@ -96,12 +98,13 @@ static void fields_are_as_expected(const struct cred *c, json_t *expect)
     same_bytes(expect, "payload", c->data, c->data_len);
 }
 
-/* Decodes, compares every field, and encodes the fields again: the text must be the same to the byte. */
+/* Decodes, compares every field, and encodes the fields again: the text must be the same to the
+ * byte. */
 static void a_good_vector(struct world *w, const char *text, json_t *expect)
 {
     uint8_t realm[256], data[2048];
-    struct buf again = {0};
-    struct err e = {0};
+    struct buf again = { 0 };
+    struct err e = { 0 };
     struct cred c;
 
     assert_int_equal(decode(w, text, &c, &e), 0);
@@ -142,17 +145,30 @@ static void every_vector_agrees(void **state)
 /* ---- mutations */
 
 static const struct cred sample = {
-    .cipher = CIPHER_AES128, .mac = MAC_SHA256, .realm = (const uint8_t *)"r", .realm_len = 2,
-    .addr_len = 4, .addr = {10, 0, 0, 1}, .time0 = 1000, .ttl_s = 300, .uid = 1, .gid = 2,
-    .auth_uid = MUNGE_ANY, .auth_gid = MUNGE_ANY, .data = (const uint8_t *)"two hundred and fifty-six bytes of "
-    "credential are what this payload is for: it has to be long enough that each of the first 256 bytes of the "
-    "raw credential is there to be flipped, and a little more than that besides", .data_len = 200,
+    .cipher = CIPHER_AES128,
+    .mac = MAC_SHA256,
+    .realm = (const uint8_t *)"r",
+    .realm_len = 2,
+    .addr_len = 4,
+    .addr = { 10, 0, 0, 1 },
+    .time0 = 1000,
+    .ttl_s = 300,
+    .uid = 1,
+    .gid = 2,
+    .auth_uid = MUNGE_ANY,
+    .auth_gid = MUNGE_ANY,
+    .data = (const uint8_t
+                 *)"two hundred and fifty-six bytes of "
+                   "credential are what this payload is for: it has to be long enough that each of "
+                   "the first 256 bytes of the "
+                   "raw credential is there to be flipped, and a little more than that besides",
+    .data_len = 200,
 };
 
 static char *sample_text(struct world *w, int cipher, int mac, int zip)
 {
     struct cred c = sample;
-    struct buf out = {0};
+    struct buf out = { 0 };
 
     c.cipher = (uint8_t)cipher;
     c.mac = (uint8_t)mac;
@@ -164,8 +180,8 @@ static char *sample_text(struct world *w, int cipher, int mac, int zip)
     return text;
 }
 
-/* The contract's answer when one bit of raw byte `at` is flipped in the default sample: OUTER by its checks in order,
- * everything behind it by the MAC. */
+/* The contract's answer when one bit of raw byte `at` is flipped in the default sample: OUTER by
+ * its checks in order, everything behind it by the MAC. */
 static int answer_for_flip(size_t at, uint8_t value)
 {
     switch (at) {
@@ -195,7 +211,8 @@ static int decode_raw(struct world *w, const uint8_t *raw, size_t len)
     int n = snprintf(text, sizeof text, "MUNGE:");
     static const char abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < len; i += 3) {
-        uint32_t v = (uint32_t)raw[i] << 16 | (i + 1 < len ? raw[i + 1] << 8 : 0) | (i + 2 < len ? raw[i + 2] : 0);
+        uint32_t v = (uint32_t)raw[i] << 16 | (i + 1 < len ? raw[i + 1] << 8 : 0) |
+                     (i + 2 < len ? raw[i + 2] : 0);
         text[n++] = abc[v >> 18];
         text[n++] = abc[v >> 12 & 63];
         text[n++] = i + 1 < len ? abc[v >> 6 & 63] : '=';
@@ -245,11 +262,12 @@ static void every_truncation_is_refused(void **state)
     const size_t outer_and_tag = 5 + 2 + 16 + 32;
 
     for (size_t cut = 0; cut < len; cut++)
-        assert_int_equal(decode_raw(w, raw, cut), cut < outer_and_tag ? MUNGE_BAD_CRED : MUNGE_INVALID);
+        assert_int_equal(decode_raw(w, raw, cut),
+                         cut < outer_and_tag ? MUNGE_BAD_CRED : MUNGE_INVALID);
 }
 
-/* Cut anywhere, the text has no suffix; even a flipped bit in the text must not pass, unless it hits bits that
- * base64 does not carry. */
+/* Cut anywhere, the text has no suffix; even a flipped bit in the text must not pass, unless it
+ * hits bits that base64 does not carry. */
 static void every_text_truncation_is_refused(void **state)
 {
     struct world *w = *state;
@@ -307,14 +325,17 @@ static void base64_is_read_as_munge_reads_it(void **state)
 static void an_older_key_still_decodes(void **state)
 {
     struct world *w = *state;
-    struct cred_key other, *keys[] = {&other, &w->key};
+    struct cred_key other, *keys[] = { &other, &w->key };
     char *text = sample_text(w, CIPHER_AES128, MAC_SHA256, ZIP_ZLIB);
     struct cred c;
 
     assert_int_equal(cred_key_init(&other, "another key, thirty-two or more bytes", 37, NULL), 0);
-    assert_int_equal(cred_decode(&w->codec, keys, 2, text, strlen(text), &c, NULL), 0);
+    assert_int_equal(
+        cred_decode(&w->codec, (struct cred_keys){ keys, 2 }, text, strlen(text), &c, NULL), 0);
     assert_int_equal(c.key_at, 1);
-    assert_int_equal(cred_decode(&w->codec, keys, 1, text, strlen(text), &c, NULL), -MUNGE_INVALID);
+    assert_int_equal(
+        cred_decode(&w->codec, (struct cred_keys){ keys, 1 }, text, strlen(text), &c, NULL),
+        -MUNGE_INVALID);
     cred_key_fini(&other);
     free(text);
 }
@@ -323,7 +344,7 @@ static void a_payload_at_the_limit_goes_round(void **state)
 {
     struct world *w = *state;
     struct cred c = sample, back;
-    struct buf out = {0};
+    struct buf out = { 0 };
     uint8_t *data = calloc(1, MUNGE_PAYLOAD_MAX + 1);
 
     c.data = data;
@@ -346,8 +367,10 @@ static void a_payload_at_the_limit_goes_round(void **state)
 
 static int judge(uint32_t auth_uid, uint32_t auth_gid, uint32_t now, bool is_member)
 {
-    struct cred c = {.auth_uid = auth_uid, .auth_gid = auth_gid, .time0 = 10000, .ttl_s = 300};
-    const struct cred_asker who = {.uid = 0, .gid = 0, .now = now, .max_ttl_s = 3600, .is_member = is_member};
+    struct cred c = { .auth_uid = auth_uid, .auth_gid = auth_gid, .time0 = 10000, .ttl_s = 300 };
+    const struct cred_asker who = {
+        .uid = 0, .gid = 0, .now = now, .max_ttl_s = 3600, .is_member = is_member
+    };
 
     return -cred_judge(&c, &who, NULL);
 }
@@ -368,14 +391,17 @@ static void root_is_no_exception_and_groups_count_by_list(void **state)
     assert_int_equal(judge(MUNGE_ANY, 5, 10000, true), MUNGE_OK);
     assert_int_equal(judge(MUNGE_ANY, 0, 10000, false), MUNGE_OK);
     assert_int_equal(judge(1000, 0, 10000, false), MUNGE_UNAUTHORIZED);
-    assert_int_equal(judge(1000, MUNGE_ANY, 99999, false), MUNGE_UNAUTHORIZED); /* before the time */
+    assert_int_equal(judge(1000, MUNGE_ANY, 99999, false),
+                     MUNGE_UNAUTHORIZED); /* before the time */
 }
 
 static void lifetime_is_clamped_and_time_is_unsigned(void **state)
 {
-    struct cred c = {.auth_uid = MUNGE_ANY, .auth_gid = MUNGE_ANY, .time0 = 4294967000u, .ttl_s = 99999};
-    const struct cred_asker who = {.now = 4294967290u, .max_ttl_s = 3600};
-    struct err e = {0};
+    struct cred c = {
+        .auth_uid = MUNGE_ANY, .auth_gid = MUNGE_ANY, .time0 = 4294967000u, .ttl_s = 99999
+    };
+    const struct cred_asker who = { .now = 4294967290u, .max_ttl_s = 3600 };
+    struct err e = { 0 };
 
     assert_int_equal(cred_judge(&c, &who, NULL), 0);
     assert_int_equal(c.ttl_s, 3600);

@@ -73,19 +73,25 @@ static int toy_open(void *ctx, struct loop *l, struct err *e)
     return 0;
 }
 
-static const struct option longs[] = {{"own", no_argument, NULL, 256}, {0}};
+static const struct option longs[] = { { "own", no_argument, NULL, 256 }, { 0 } };
 
 /* 'f' is the frame's, but this daemon takes it for itself, without an argument. */
 static const struct daemon toy = {
-    .name = "toyd", .options = "w:f", .long_options = longs, .usage = "usage\n",
-    .ctx_size = sizeof(struct toy), .holds_keys = true,
-    .option = toy_option, .configure = toy_configure, .open = toy_open,
+    .name = "toyd",
+    .options = "w:f",
+    .long_options = longs,
+    .usage = "usage\n",
+    .ctx_size = sizeof(struct toy),
+    .holds_keys = true,
+    .option = toy_option,
+    .configure = toy_configure,
+    .open = toy_open,
 };
 
 /* Exit status of `toyd ARGS` (NULL at the end), quiet; background starts included. */
 static int run(const char *const *args)
 {
-    char *argv[ARGS_MAX + 1] = {(char *)"toyd"};
+    char *argv[ARGS_MAX + 1] = { (char *)"toyd" };
     int argc = 1, status;
 
     for (; args[argc - 1]; argc++)
@@ -101,7 +107,7 @@ static int run(const char *const *args)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+#define RUN(...) run((const char *const[]){ __VA_ARGS__, NULL })
 
 static unsigned number_in(const char *path)
 {
@@ -121,7 +127,7 @@ static bool ended(pid_t pid)
     for (unsigned i = 0; i < 1000; i++) {
         if (kill(pid, 0) < 0)
             return true;
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
     }
     return false;
 }

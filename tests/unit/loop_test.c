@@ -48,9 +48,9 @@ static void run_until(struct seen *s, unsigned n)
 
 static void timers_fire_in_order_of_time_then_of_arming(void **state)
 {
-    struct seen s = {0};
+    struct seen s = { 0 };
     assert_int_equal(loop_new(&s.loop, NULL), 0);
-    struct mark m[] = {{&s, 'c'}, {&s, 'a'}, {&s, 'b'}, {&s, 'x'}, {&s, 'y'}};
+    struct mark m[] = { { &s, 'c' }, { &s, 'a' }, { &s, 'b' }, { &s, 'x' }, { &s, 'y' } };
 
     loop_add_timer(s.loop, 20, timer_marks, &m[0]);
     loop_add_timer(s.loop, 0, timer_marks, &m[1]);
@@ -84,7 +84,7 @@ static void a_timer_for_now_fires_once_a_batch(void **state)
 {
     struct loop *l;
     assert_int_equal(loop_new(&l, NULL), 0);
-    struct rearm r = {0};
+    struct rearm r = { 0 };
 
     r.timer = loop_add_timer(l, 0, timer_rearms, &r);
     for (unsigned i = 1; i <= 3; i++) {
@@ -113,8 +113,8 @@ static void removes_the_other(void *ctx, int fd, unsigned events)
 /* Both are readable in the same batch and a timer is due: the first callback removes all of it. */
 static void what_a_callback_removed_is_not_called(void **state)
 {
-    struct seen s = {0};
-    struct pair p[2] = {{.seen = &s}, {.seen = &s}};
+    struct seen s = { 0 };
+    struct pair p[2] = { { .seen = &s }, { .seen = &s } };
     int a[2], b[2];
 
     assert_int_equal(loop_new(&s.loop, NULL), 0);
@@ -122,7 +122,7 @@ static void what_a_callback_removed_is_not_called(void **state)
     assert_int_equal(pipe(b), 0);
     p[1].other = loop_add_fd(s.loop, a[0], LOOP_READ, removes_the_other, &p[0]);
     p[0].other = loop_add_fd(s.loop, b[0], LOOP_READ, removes_the_other, &p[1]);
-    p[0].timer = p[1].timer = loop_add_timer(s.loop, 0, timer_marks, &(struct mark){&s, 'x'});
+    p[0].timer = p[1].timer = loop_add_timer(s.loop, 0, timer_marks, &(struct mark){ &s, 'x' });
     assert_int_equal(write(a[1], "x", 1), 1);
     assert_int_equal(write(b[1], "x", 1), 1);
     loop_once(s.loop, 1000);
@@ -143,7 +143,7 @@ static void child_seen(void *ctx, pid_t pid, int status)
 
 static void an_exit_is_reaped_and_told_once(void **state)
 {
-    struct seen s = {0};
+    struct seen s = { 0 };
     assert_int_equal(loop_new(&s.loop, NULL), 0);
 
     pid_t pid = fork();
@@ -161,7 +161,7 @@ static void an_exit_is_reaped_and_told_once(void **state)
 
 static void a_child_is_killed_through_its_handle(void **state)
 {
-    struct seen s = {0};
+    struct seen s = { 0 };
     assert_int_equal(loop_new(&s.loop, NULL), 0);
 
     pid_t pid = fork();
@@ -184,7 +184,7 @@ static void signal_seen(void *ctx, int signo)
 
 static void signals_arrive_as_events(void **state)
 {
-    struct seen s = {0};
+    struct seen s = { 0 };
     assert_int_equal(loop_new(&s.loop, NULL), 0);
 
     loop_add_signal(s.loop, SIGUSR1, signal_seen, &s);
@@ -213,8 +213,8 @@ static void file_read(void *ctx, int fd, unsigned events)
 /* `srun < /dev/null`: epoll refuses it, the loop does not. */
 static void a_plain_file_is_always_ready(void **state)
 {
-    struct seen s = {0};
-    struct file_reader r = {.seen = &s};
+    struct seen s = { 0 };
+    struct file_reader r = { .seen = &s };
     int fd = open("/dev/null", O_RDONLY);
 
     assert_int_equal(loop_new(&s.loop, NULL), 0);

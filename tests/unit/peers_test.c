@@ -1,5 +1,5 @@
-/* Who is who over TCP, end to end with our munged: a command's call, a daemon's kept connection, and every
- * credential that must not do.  MUNGED is the path of the built daemon. */
+/* Who is who over TCP, end to end with our munged: a command's call, a daemon's kept connection,
+ * and every credential that must not do.  MUNGED is the path of the built daemon. */
 #include "auth/roles.h"
 #include "auth/server.h"
 #include "auth/uplink.h"
@@ -73,7 +73,7 @@ static int munged_stopped(void **state)
 
     kill(munged, SIGTERM);
     waitpid(munged, NULL, 0);
-    static const char *const names[] = {"key", "socket", "socket.lock", "pid", "seed"};
+    static const char *const names[] = { "key", "socket", "socket.lock", "pid", "seed" };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         path_of(names[i], rm);
         unlink(rm);
@@ -103,8 +103,8 @@ static void on_hello(void *ctx, struct conn *c, const struct frame *f)
 static void on_frame(void *ctx, struct conn *c, const struct frame *f)
 {
     struct side *s = ctx;
-    const struct ping_info info = {.host = "here", .pid = (uint32_t)conn_peer(c)->uid};
-    struct buf body = {0};
+    const struct ping_info info = { .host = "here", .pid = (uint32_t)conn_peer(c)->uid };
+    struct buf body = { 0 };
 
     s->frames++;
     if (f->flags & FRAME_REPLY)
@@ -130,11 +130,11 @@ static void on_closed(void *ctx, struct conn *c, const char *why)
     snprintf(s->why, sizeof s->why, "%s", why ? why : "");
 }
 
-static const struct conn_ops ops = {on_hello, on_frame, on_ready, on_closed};
+static const struct conn_ops ops = { on_hello, on_frame, on_ready, on_closed };
 
 static void serve_start(struct side *s, uid_t own_uid)
 {
-    const struct tcp_address at = {"127.0.0.1", 0};
+    const struct tcp_address at = { "127.0.0.1", 0 };
 
     assert_int_equal(loop_new(&s->loop, NULL), 0);
     s->munge = munge_async_new(s->loop, munge_socket);
@@ -157,26 +157,32 @@ static void serve_stop(struct side *s)
         assert_true(condition);                                              \
     } while (0)
 
-static const struct target_host elsewhere[] = {{"not-this-machine", "127.0.0.1"}};
+static const struct target_host elsewhere[] = { { "not-this-machine", "127.0.0.1" } };
 
 static struct target target_of(const struct side *s, uid_t server_uid)
 {
-    return (struct target){.service = "slurmctld", .hosts = elsewhere, .host_count = 1,
-                           .port = listener_port(s->listener), .server_uid = server_uid};
+    return (struct target){ .service = "slurmctld",
+                            .hosts = elsewhere,
+                            .host_count = 1,
+                            .port = listener_port(s->listener),
+                            .server_uid = server_uid };
 }
 
-/* One call by another process; its exit status is the negated result, 0 when the answer names its uid. */
+/* One call by another process; its exit status is the negated result, 0 when the answer names its
+ * uid. */
 static pid_t call_in_child(const struct target *t, const char *socket_path)
 {
     pid_t pid = fork();
     if (pid != 0)
         return pid;
 
-    const struct client_target target = {.to = *t, .munge_socket = socket_path, .timeout_ms = 3000};
+    const struct client_target target = { .to = *t,
+                                          .munge_socket = socket_path,
+                                          .timeout_ms = 3000 };
     struct client *c;
-    struct arena a = {0};
+    struct arena a = { 0 };
     struct ping_info *info;
-    struct err e = {0};
+    struct err e = { 0 };
     client_open(&target, &c);
     int r = 0;
     for (unsigned i = 0; i < 3 && r == 0; i++) {
@@ -202,7 +208,7 @@ static int exit_of(struct loop *l, pid_t pid)
 
 static void a_call_from_elsewhere_is_known_by_its_credential(void **state)
 {
-    struct side s = {0};
+    struct side s = { 0 };
 
     serve_start(&s, getuid());
     const struct target t = target_of(&s, getuid());
@@ -213,10 +219,11 @@ static void a_call_from_elsewhere_is_known_by_its_credential(void **state)
     serve_stop(&s);
 }
 
-/* Our munged cannot open what is for another uid: the client hears why and does not try for ever. */
+/* Our munged cannot open what is for another uid: the client hears why and does not try for ever.
+ */
 static void a_credential_for_somebody_else_is_refused(void **state)
 {
-    struct side s = {0};
+    struct side s = { 0 };
 
     serve_start(&s, getuid());
     const struct target t = target_of(&s, getuid() + 1);
@@ -227,7 +234,7 @@ static void a_credential_for_somebody_else_is_refused(void **state)
 
 static void a_credential_that_all_may_open_is_refused(void **state)
 {
-    struct side s = {0};
+    struct side s = { 0 };
 
     serve_start(&s, getuid());
     const struct target t = target_of(&s, MUNGE_ANY);
@@ -238,7 +245,7 @@ static void a_credential_that_all_may_open_is_refused(void **state)
 
 static void a_kept_connection_comes_back(void **state)
 {
-    struct side s = {0}, u = {0};
+    struct side s = { 0 }, u = { 0 };
 
     serve_start(&s, getuid());
     const struct target t = target_of(&s, getuid());
@@ -262,13 +269,15 @@ static void a_kept_connection_comes_back(void **state)
 /* Twenty wrong ones, then a right one from the same address: slowed down, yet served. */
 static void failures_slow_an_address_down_but_lock_nobody_out(void **state)
 {
-    struct side s = {0}, dialled = {0};
-    const uint8_t psk[32] = {0};
+    struct side s = { 0 }, dialled = { 0 };
+    const uint8_t psk[32] = { 0 };
     struct conn *c;
 
     serve_start(&s, getuid());
-    const struct tcp_dial d = {.to = {"127.0.0.1", listener_port(s.listener)}, .hello = "\xff",
-                               .hello_len = 1, .psk = psk};
+    const struct tcp_dial d = { .to = { "127.0.0.1", listener_port(s.listener) },
+                                .hello = "\xff",
+                                .hello_len = 1,
+                                .psk = psk };
     for (unsigned i = 0; i < 40; i++)
         assert_int_equal(conn_dial_tcp(s.loop, &d, &ops, &dialled, &c, NULL), 0);
     RUN_UNTIL(s.loop, dialled.closes == 40);

@@ -1,0 +1,114 @@
+/* Snapshots: the state as facts, in an order that depends on the state alone; and its hash, which is that of the facts. */
+#include "core/state.h"
+
+#include "base/xalloc.h"
+#include "core/msgs.h"
+#include "core/report.h"
+
+#include <stdlib.h>
+
+struct dump {
+    const struct core *c;
+    void (*emit)(void *ctx, const struct fact *f);
+    void *ctx;
+};
+
+static void emit(const struct dump *d, enum fact_kind kind, const void *body)
+{
+    struct fact f = { .kind = (uint16_t)kind, .body = body };
+
+    d->emit(d->ctx, &f);
+}
+
+static void dump_counters(const struct dump *d)
+{
+    const struct core *c = d->c;
+    struct fact_counters f = { .next_id = c->next_id, .ids_end = c->ids_end, .prio_next = c->prio_next,
+                               .acct_seq = c->acct_seq, .db_next = c->db_next, .now = c->now };
+
+    f.nodes.v = xcalloc(c->node_count + 1, sizeof *f.nodes.v);
+    f.nodes.n = c->node_count;
+    for (uint32_t i = 0; i < c->node_count; i++)
+        f.nodes.v[i] = c->nodes[i]->conf->name;
+    emit(d, FACT_snap_counters, &f);
+    free(f.nodes.v);
+}
+
+static void dump_nodes(const struct dump *d)
+{
+    for (uint32_t i = 0; i < d->c->node_count; i++) {
+        struct node *n = d->c->nodes[i];
+        struct node_record rec = node_record_of(n);
+        rec.conf = n->is_gone ? n->conf : NULL;
+        struct fact_node f = { .now = d->c->now, .node = &rec, .event = "" };
+        emit(d, FACT_node_set, &f);
+    }
+}
+
+static void dump_parts(const struct dump *d)
+{
+    for (uint32_t i = 0; i < d->c->conf->parts.n; i++) {
+        struct part *p = part_find(d->c, d->c->conf->parts.v[i].name);
+        struct fact_part f = { .now = d->c->now, .part = p->info };
+        emit(d, FACT_part_set, &f);
+    }
+}
+
+static void dump_array(const struct dump *d, const struct array *a)
+{
+    struct fact_array f = { .array_id = a->id, .min = a->min, .max = a->max, .step = a->step, .count = a->count,
+                            .limit = a->limit, .done = a->done, .failed = a->failed };
+
+    f.ok = (struct bytes){ .p = a->ok, .len = a->ok ? a->max / 8 + 1 : 0 };
+    f.bad = (struct bytes){ .p = a->bad, .len = a->bad ? a->max / 8 + 1 : 0 };
+    emit(d, FACT_snap_array, &f);
+}
+
+/* Arrays come with their first job in the order of ids, so the order repeats exactly. */
+static void dump_job(const struct dump *d, const struct job *job)
+{
+    struct arena a = { 0 };
+    const struct array *arr = job->array_id ? array_find(d->c, job->array_id) : NULL;
+    struct job_record rec = job_to_record(job, &a);
+
+    for (uint32_t i = 0; arr && i < arr->jobs.n; i++)
+        if (arr->jobs.v[i] < job->id)
+            arr = NULL;
+    if (arr)
+        dump_array(d, arr);
+    emit(d, FACT_snap_job, &rec);
+    arena_fini(&a);
+}
+
+void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f), void *ctx)
+{
+    struct dump d = { .c = c, .emit = fn, .ctx = ctx };
+
+    dump_counters(&d);
+    if (!c->conf)
+        return;
+    emit(&d, FACT_configured, &(struct fact_configured){ .conf = c->conf, .now = c->now });
+    dump_nodes(&d);
+    dump_parts(&d);
+    QUEUE_FOREACH(it, &c->jobs)
+        dump_job(&d, it->job);
+    for (uint32_t i = 0; i < c->keys_n; i++) {
+        struct fact_key f = { .key = c->keys[i].key, .job_id = c->keys[i].job_id, .time = c->keys[i].time };
+        emit(&d, FACT_snap_key, &f);
+    }
+}
+
+static void add_hash(void *ctx, const struct fact *f)
+{
+    uint64_t *h = ctx;
+
+    *h = msg_hash(fact_desc(f->kind), f->body, *h + f->kind);
+}
+
+uint64_t core_hash(const struct core *c)
+{
+    uint64_t h = 1;
+
+    core_dump(c, add_hash, &h);
+    return h;
+}

@@ -1,0 +1,155 @@
+/* How jobs end: results from wait statuses, requeue or not, and which facts say so. */
+#include "core/state.h"
+
+#include "core/finish.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define ERRNO_MAX 1000 /* numbers below are the node's own trouble, not the user's mistake */
+
+static bool can_requeue(const struct core *c, const struct job *job)
+{
+    return job->flags & JOB_CAN_REQUEUE && job->flags & JOB_BATCH;
+}
+
+static uint32_t most_requeues(const struct core *c)
+{
+    return c->conf->max_batch_requeue ? c->conf->max_batch_requeue : 5;
+}
+
+/* Whether the exit code is in a list such as "1-5,17". */
+static bool code_listed(const char *list, int code)
+{
+    while (list && *list) {
+        char *end;
+        long first = strtol(list, &end, 10), last = first;
+        if (*end == '-')
+            last = strtol(end + 1, &end, 10);
+        if (code >= first && code <= last)
+            return true;
+        list = *end == ',' ? end + 1 : "";
+    }
+    return false;
+}
+
+/* A script that ended: what its wait status, the kernel's memory killer or a failed launch make of the job. */
+struct fact_job_end end_from_step(const struct core *c, const struct job *job, const struct step_done *done)
+{
+    struct fact_job_end end = { .exit_code = done->wait_status, .step = (struct step_done *)(uintptr_t)done };
+    int code = WIFEXITED(done->wait_status) ? WEXITSTATUS(done->wait_status) : -1;
+
+    if (done->error && *done->error) {
+        end.result = RESULT_FAILED;
+        end.reason = REASON_JobLaunchFailure;
+        end.exit_code = done->wait_status ? done->wait_status : 1 << 8;
+        if (done->error_code > 0 && done->error_code < ERRNO_MAX && can_requeue(c, job))
+            end_requeue(c, job, &end);
+    } else if (done->oom) {
+        end.result = RESULT_OUT_OF_MEMORY;
+        end.reason = REASON_OutOfMemory;
+    } else if (done->wait_status == 0) {
+        end.result = RESULT_COMPLETED;
+    } else {
+        end.result = RESULT_FAILED;
+        end.reason = code >= 0 ? REASON_NonZeroExitCode : REASON_RaisedSignal;
+    }
+    if (code > 0 && code_listed(c->conf->requeue_exit, code)) {
+        end_requeue(c, job, &end);
+    } else if (code > 0 && code_listed(c->conf->requeue_exit_hold, code)) {
+        end_requeue(c, job, &end);
+        end.flags |= JOB_HOLD_AFTER | JOB_SPECIAL_EXIT;
+    }
+    return end;
+}
+
+/* Requeued once too often it is held, so that a broken node or script does not go round for ever. */
+void end_requeue(const struct core *c, const struct job *job, struct fact_job_end *end)
+{
+    end->requeue = true;
+    if (job->restarts + 1u > most_requeues(c)) {
+        end->reason = REASON_JobHoldMaxRequeue;
+        end->flags |= JOB_HOLD_AFTER;
+    }
+}
+
+void end_pending(struct turn *t, const struct job *job, struct fact_job_end end)
+{
+    assert(job->phase == PHASE_PENDING);
+    end.job_id = job->id;
+    end.now = t->in->now;
+    turn_fact(t, FACT_job_cancel, &end);
+}
+
+static bool is_last_part(const struct job *job, uint32_t node)
+{
+    for (uint32_t i = 0; i < job->alloc->nodes.n; i++)
+        if (!job->alloc->nodes.v[i].is_clean && job->alloc->nodes.v[i].node != node)
+            return false;
+    return true;
+}
+
+void end_running(struct turn *t, const struct job *job, struct fact_job_end end)
+{
+    assert(job->phase == PHASE_RUNNING);
+    end.job_id = job->id;
+    end.now = t->in->now;
+    turn_fact(t, FACT_job_finish, &end);
+}
+
+/* Nothing is left of it anywhere: one fact says it all, unless the job goes back to the queue. */
+static void end_at_once(struct turn *t, const struct job *job, struct fact_job_end end, uint32_t node)
+{
+    end.job_id = job->id;
+    end.now = t->in->now;
+    if (!end.requeue) {
+        turn_fact(t, FACT_job_end, &end);
+        return;
+    }
+    turn_fact(t, FACT_job_clean, &(struct fact_job_clean){ .job_id = job->id, .now = t->in->now, .node = node });
+    turn_fact(t, FACT_job_finish, &end);
+    turn_fact(t, FACT_job_requeue, &(struct fact_job){ .job_id = job->id, .now = t->in->now });
+}
+
+/* The job ends now, and this node has nothing left of it. */
+void end_with_clean_node(struct turn *t, const struct job *job, struct fact_job_end end, uint32_t node)
+{
+    assert(job->phase == PHASE_RUNNING);
+    if (is_last_part(job, node)) {
+        end_at_once(t, job, end, node);
+        return;
+    }
+    turn_fact(t, FACT_job_clean, &(struct fact_job_clean){ .job_id = job->id, .now = t->in->now, .node = node });
+    end_running(t, job, end);
+}
+
+/* A node of an ending job has nothing left; the last one ends the job or sends it back to the queue. */
+void clean_node(struct turn *t, const struct job *job, uint32_t node, const struct step_done *step)
+{
+    struct fact_job_clean clean = { .job_id = job->id, .now = t->in->now, .node = node };
+
+    assert(job->phase == PHASE_ENDING);
+    turn_fact(t, FACT_job_clean, &clean);
+    if (!is_last_part(job, node))
+        return;
+    turn_fact(t, job->flags & JOB_WILL_REQUEUE ? FACT_job_requeue : FACT_job_done,
+              &(struct fact_job){ .job_id = job->id, .now = t->in->now });
+}
+
+/* The node is lost to the job: nothing of it can be expected from there any more. */
+void end_for_node(struct turn *t, const struct job *job, const struct node *n, const char *why)
+{
+    struct fact_job_end end = { .result = RESULT_NODE_FAIL, .reason = REASON_NodeDown,
+                                .failed_node = n->conf->name, .why = why,
+                                .kill_wait_s = t->c->conf->kill_wait_s };
+
+    if (job->phase == PHASE_ENDING) {
+        clean_node(t, job, n->index, NULL);
+        return;
+    }
+    if (can_requeue(t->c, job))
+        end_requeue(t->c, job, &end);
+    end_with_clean_node(t, job, end, n->index);
+}

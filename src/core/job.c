@@ -1,0 +1,427 @@
+/* The life of jobs: the table of moves, and what each fact does to one job. */
+#include "core/state.h"
+
+#include "base/hostlist.h"
+#include "base/xalloc.h"
+#include "core/msgs.h"
+#include "schema/states.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST FACT_job_eligible
+#define LAST FACT_job_forget
+
+static const struct move moves[PHASE_COUNT][LAST - FIRST + 1] = {
+#define ON(from, fact, next, effects) [PHASE_##from][FACT_job_##fact - FIRST] = { true, PHASE_##next, effects },
+#define VIEW(phase, result, state, flags)
+#include "schema/job_state.def"
+#undef VIEW
+#undef ON
+};
+
+struct view {
+    uint8_t phase, result;
+    uint32_t state, flags;
+};
+
+static const struct view views[] = {
+#define ON(from, fact, next, effects)
+#define VIEW(phase, result, state, flags) { PHASE_##phase, RESULT_##result, STATE_##state, flags },
+#include "schema/job_state.def"
+#undef VIEW
+#undef ON
+};
+
+#define REASON(name, text) [REASON_##name] = { #name, text },
+static const struct {
+    const char *name, *text;
+} reasons[] = {
+#include "schema/reasons.def"
+};
+#undef REASON
+
+const struct move *job_move(unsigned phase, unsigned fact)
+{
+    static const struct move none;
+
+    return phase < PHASE_COUNT && fact >= FIRST && fact <= LAST ? &moves[phase][fact - FIRST] : &none;
+}
+
+const char *reason_name(unsigned reason)
+{
+    return reason < REASON_COUNT ? reasons[reason].name : "None";
+}
+
+const char *reason_text(unsigned reason)
+{
+    return reason < REASON_COUNT ? reasons[reason].text : "";
+}
+
+static uint32_t hold_flags(const struct job *job)
+{
+    if (job->phase != PHASE_PENDING || !job->hold)
+        return 0;
+    if (job->flags & JOB_SPECIAL_EXIT)
+        return STATE_FLAG_SPECIAL_EXIT;
+    return job->flags & JOB_REQUEUED_HOLD ? STATE_FLAG_REQUEUE_HOLD : 0;
+}
+
+void job_view(const struct job *job, uint32_t *ret_state, uint32_t *ret_flags)
+{
+    *ret_state = STATE_PENDING;
+    *ret_flags = hold_flags(job);
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
+        if (views[i].phase == job->phase && views[i].result == job->result) {
+            *ret_state = views[i].state;
+            *ret_flags |= views[i].flags;
+            return;
+        }
+}
+
+struct job *job_find(const struct core *c, uint32_t id)
+{
+    return map_get(&c->job_ids, id);
+}
+
+const struct job *core_job(const struct core *c, uint32_t job_id)
+{
+    return job_find(c, job_id);
+}
+
+uint32_t job_priority(const struct job *job)
+{
+    int64_t p = (int64_t)job->base - job->nice;
+
+    if (job->hold || job->base == 0)
+        return 0;
+    return p < 1 ? 1 : p > UINT32_MAX - 1 ? UINT32_MAX - 1 : (uint32_t)p;
+}
+
+/* Held, early and dependent jobs are in no queue, so nobody looks at them until a fact wakes them. */
+static bool is_eligible(const struct core *c, const struct job *job)
+{
+    return job->phase == PHASE_PENDING && job_priority(job) > 0 && (job->flags & JOB_BEGUN) && deps_are_met(c, job);
+}
+
+bool job_is_ready(const struct core *c, const struct job *job)
+{
+    return is_eligible(c, job) && array_has_room(c, job);
+}
+
+int64_t job_timer_due(const struct core *c, const struct job *job)
+{
+    switch (job->phase) {
+    case PHASE_PENDING:
+        return job->flags & JOB_BEGUN ? deps_due(c, job) : job->begin;
+    case PHASE_RUNNING:
+        if (job->limit_min == NO_LIMIT || c->conf->over_time_limit_min >= UINT16_MAX)
+            return INT64_MAX;
+        return job->start + 60 * ((int64_t)job->limit_min + c->conf->over_time_limit_min);
+    case PHASE_DONE:
+        return job->ended_at + c->conf->min_job_age_s;
+    default:
+        return INT64_MAX;
+    }
+}
+
+static struct queue_key key_in(const struct job *job, const struct part *p)
+{
+    return (struct queue_key){ .rank = ~((uint64_t)p->info->priority_tier << 32 | job_priority(job)), .id = job->id };
+}
+
+void job_unqueue(struct core *c, struct job *job)
+{
+    const char *list = job->wish->ask->partitions;
+
+    if (!job->is_queued)
+        return;
+    for (struct part *p; (p = part_next(c, &list));) {
+        queue_remove(&p->queue, key_in(job, p));
+        if (p->blocked.id == job->id)
+            part_touch(c, p, p->blocked);
+    }
+    job->is_queued = false;
+}
+
+/* A job behind the first blocked one of its partition changes nothing for the scheduler. */
+static void enqueue(struct core *c, struct job *job)
+{
+    const char *list = job->wish->ask->partitions;
+
+    for (struct part *p; (p = part_next(c, &list));) {
+        struct queue_key key = key_in(job, p);
+        queue_add(&p->queue, key, job);
+        if (p->blocked.id == 0 || queue_compare(key, p->blocked) < 0)
+            part_touch(c, p, key);
+    }
+    job->is_queued = true;
+}
+
+void job_settle(struct core *c, struct job *job)
+{
+    bool is_ready = job_is_ready(c, job);
+    int64_t due = job_timer_due(c, job);
+
+    if (job->eligible == 0 && is_eligible(c, job))
+        job->eligible = c->now;
+    if (job->is_queued && !is_ready)
+        job_unqueue(c, job);
+    else if (is_ready && !job->is_queued)
+        enqueue(c, job);
+    heap_remove(&c->timers, job->timer_at);
+    if (due != INT64_MAX)
+        heap_push(&c->timers, due << 26 | job->id, job, &job->timer_at);
+}
+
+uint32_t alloc_cpus(const struct alloc_node *part)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < part->cpus.len; i++)
+        n += (uint32_t)__builtin_popcount(part->cpus.p[i]);
+    return n;
+}
+
+/* Enters (or, in a snapshot, re-enters) what the job holds on a node. */
+static void occupy_node(struct core *c, struct job *job, const struct alloc_node *part)
+{
+    struct node *n = node_at(c, part->node);
+
+    for (uint32_t i = 0; i < part->cpus.len * 8 && i < n->used.n; i++)
+        if (part->cpus.p[i / 8] >> i % 8 & 1)
+            bits_set(&n->used, i);
+    n->cpus_used += alloc_cpus(part);
+    n->mem_used += part->mem_mb;
+    n->ending += job->phase == PHASE_ENDING;
+    ids_add(&n->jobs, job->id);
+}
+
+void job_occupy(struct core *c, struct job *job)
+{
+    for (uint32_t i = 0; i < job->alloc->nodes.n; i++)
+        if (!job->alloc->nodes.v[i].is_clean)
+            occupy_node(c, job, &job->alloc->nodes.v[i]);
+}
+
+void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
+{
+    struct node *n = node_at(c, part->node);
+
+    assert(!part->is_clean);
+    for (uint32_t i = 0; i < part->cpus.len * 8 && i < n->used.n; i++)
+        if (part->cpus.p[i / 8] >> i % 8 & 1)
+            bits_clear(&n->used, i);
+    assert(n->cpus_used >= alloc_cpus(part) && n->mem_used >= part->mem_mb);
+    n->cpus_used -= alloc_cpus(part);
+    n->mem_used -= part->mem_mb;
+    n->ending -= job->phase == PHASE_ENDING;
+    n->rec->last_busy = c->now;
+    ids_remove(&n->jobs, job->id);
+    part->is_clean = true;
+    part_mark_dirty(c, n);
+}
+
+static struct last_run *last_new(struct core *c, const char *text, const char *partition)
+{
+    struct last_run *last = xcalloc(1, sizeof *last + strlen(text) + 1);
+
+    memcpy(last->text, text, strlen(text) + 1);
+    last->partition = pool_text(&c->texts, partition);
+    return last;
+}
+
+static void last_free(struct core *c, struct job *job)
+{
+    if (job->last)
+        pool_text_drop(&c->texts, job->last->partition);
+    free(job->last);
+    job->last = NULL;
+}
+
+static char *alloc_text(const struct core *c, const struct fact_job_alloc *alloc, struct arena *a)
+{
+    const char **names = arena_calloc(a, alloc->nodes.n + 1, sizeof *names);
+
+    for (uint32_t i = 0; i < alloc->nodes.n; i++)
+        names[i] = core_node_name(c, alloc->nodes.v[i].node);
+    return hostlist_compress(a, names, alloc->nodes.n);
+}
+
+void job_keep_last(struct core *c, struct job *job)
+{
+    struct arena a = { 0 };
+
+    last_free(c, job);
+    job->last = last_new(c, alloc_text(c, job->alloc, &a), job->alloc->partition);
+    job->last->nodes = job->alloc->nodes.n;
+    for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
+        job->last->cpus += alloc_cpus(&job->alloc->nodes.v[i]);
+        job->last->mem_mb += job->alloc->nodes.v[i].mem_mb;
+    }
+    arena_fini(&a);
+    free(job->alloc);
+    job->alloc = NULL;
+}
+
+/* Who waits for singletons: jobs of one user and name that are not done. */
+static uint64_t single_key(const struct job *job)
+{
+    return hash_bytes(job->name, strlen(job->name), job->uid + 1);
+}
+
+static void single_enter(struct core *c, struct job *job)
+{
+    struct ids *ids = map_get(&c->singles, single_key(job));
+
+    if (!ids) {
+        ids = xcalloc(1, sizeof *ids);
+        map_put(&c->singles, single_key(job), ids);
+    }
+    ids_add(ids, job->id);
+}
+
+void single_leave(struct core *c, struct job *job)
+{
+    struct ids *ids = map_get(&c->singles, single_key(job));
+
+    if (!ids || !ids_remove(ids, job->id) || ids->n > 0)
+        return;
+    ids_fini(ids);
+    free(map_del(&c->singles, single_key(job)));
+}
+
+static void load_texts(struct core *c, struct job *job, const struct job_record *rec)
+{
+    job->name = pool_text(&c->texts, rec->name);
+    job->user = pool_text(&c->texts, rec->user);
+    job->account = pool_text(&c->texts, rec->account);
+    job->qos = pool_text(&c->texts, rec->qos);
+    job->wckey = pool_text(&c->texts, rec->wckey);
+    job->comment = pool_text(&c->texts, rec->comment);
+    job->admin_comment = pool_text(&c->texts, rec->admin_comment);
+    job->failed_node = pool_text(&c->texts, rec->failed_node);
+    job->cold = pool_bytes(&c->texts, rec->cold);
+}
+
+static void load_alloc(struct core *c, struct job *job, const struct job_record *rec)
+{
+    struct fact_job_alloc alloc = { .job_id = rec->job_id, .now = rec->start, .partition = rec->partition,
+                                    .limit_min = rec->limit_min };
+
+    if (rec->start_alloc && *rec->start_alloc) {
+        job->last = last_new(c, rec->start_alloc, rec->partition);
+        job->last->cpus = rec->alloc_cpus;
+        job->last->nodes = rec->alloc_nodes;
+        job->last->mem_mb = rec->alloc_mem_mb;
+    }
+    if (rec->alloc.n == 0)
+        return;
+    alloc.nodes.v = rec->alloc.v;
+    alloc.nodes.n = rec->alloc.n;
+    job->alloc = msg_clone(&desc_fact_job_alloc, &alloc);
+    job_occupy(c, job);
+}
+
+struct job *job_new(struct core *c, const struct job_record *rec)
+{
+    struct slab_ref ref;
+    struct job *job = slab_new(&c->job_slab, &ref);
+
+    *job = (struct job){
+        .id = rec->job_id, .array_id = rec->array_id, .task = rec->task.set ? rec->task.v : NO_TASK,
+        .phase = (uint8_t)rec->phase, .result = (uint8_t)rec->result, .hold = (uint8_t)rec->hold,
+        .reason = (uint8_t)rec->reason, .flags = (uint16_t)rec->flags, .restarts = (uint16_t)rec->restarts,
+        .uid = rec->uid, .gid = rec->gid, .base = rec->base, .nice = (int32_t)rec->nice,
+        .limit_min = rec->limit_min, .min_limit_min = rec->min_limit_min, .exit_code = rec->exit_code,
+        .killed_by = rec->killed_by, .submit = rec->submit, .begin = rec->begin, .eligible = rec->eligible,
+        .start = rec->start, .end = rec->end, .ended_at = rec->ended_at, .deadline = rec->deadline,
+        .db_id = rec->db_id, .script = rec->script, .environment = rec->environment, .self = ref,
+    };
+    load_texts(c, job, rec);
+    job->wish = wish_take(&c->wishes, rec->wish);
+    map_put(&c->job_ids, job->id, job);
+    queue_add(&c->jobs, (struct queue_key){ 0, job->id }, job);
+    c->phase_count[job->phase]++;
+    load_alloc(c, job, rec);
+    if (rec->rest && *rec->rest) {
+        struct runs r = { 0 };
+        uint32_t limit;
+        int bad = runs_parse(rec->rest, NO_TASK, &r, &limit, NULL);
+        assert(bad == 0);
+        job->rest = runs_clone(&r);
+        runs_fini(&r);
+    }
+    if (job->array_id)
+        array_join(c, job);
+    if (job->phase != PHASE_DONE)
+        single_enter(c, job);
+    job->dep_count = rec->deps.n;
+    if (rec->deps.n)
+        job->deps = xmemdup(rec->deps.v, rec->deps.n * sizeof *job->deps);
+    deps_attach(c, job);
+    return job;
+}
+
+static void drop_texts(struct core *c, struct job *job)
+{
+    const char *all[] = { job->name, job->user, job->account, job->qos, job->wckey, job->comment, job->admin_comment,
+                          job->failed_node };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        pool_text_drop(&c->texts, all[i]);
+    pool_bytes_drop(&c->texts, job->cold);
+}
+
+void job_free(struct core *c, struct job *job)
+{
+    job_unqueue(c, job);
+    heap_remove(&c->timers, job->timer_at);
+    deps_detach(c, job);
+    free(job->deps);
+    single_leave(c, job);
+    if (job->array_id)
+        array_leave(c, job);
+    runs_free(job->rest);
+    last_free(c, job);
+    free(job->alloc);
+    c->phase_count[job->phase]--;
+    map_del(&c->job_ids, job->id);
+    queue_remove(&c->jobs, (struct queue_key){ 0, job->id });
+    wish_drop(&c->wishes, job->wish);
+    drop_texts(c, job);
+    slab_free(&c->job_slab, job->self);
+}
+
+struct job_record job_to_record(const struct job *job, struct arena *a)
+{
+    struct job_record rec = {
+        .job_id = job->id, .array_id = job->array_id, .task = { job->task != NO_TASK, job->task },
+        .phase = job->phase, .result = job->result, .hold = job->hold, .reason = job->reason, .flags = job->flags,
+        .restarts = job->restarts, .uid = job->uid, .gid = job->gid, .base = job->base, .nice = job->nice,
+        .limit_min = job->limit_min, .min_limit_min = job->min_limit_min, .exit_code = job->exit_code,
+        .killed_by = job->killed_by, .submit = job->submit, .begin = job->begin, .eligible = job->eligible,
+        .start = job->start, .end = job->end, .ended_at = job->ended_at, .deadline = job->deadline,
+        .db_id = job->db_id, .script = job->script, .environment = job->environment, .name = job->name,
+        .user = job->user, .account = job->account, .qos = job->qos, .wckey = job->wckey, .comment = job->comment,
+        .admin_comment = job->admin_comment, .failed_node = job->failed_node, .wish = job->wish->ask,
+        .cold = job->cold, .rest = job->rest ? runs_text(job->rest, a) : "",
+    };
+
+    rec.deps.v = job->deps;
+    rec.deps.n = job->dep_count;
+    if (job->alloc) {
+        rec.partition = job->alloc->partition;
+        rec.alloc.v = job->alloc->nodes.v;
+        rec.alloc.n = job->alloc->nodes.n;
+    }
+    if (job->last) {
+        rec.partition = job->alloc ? rec.partition : job->last->partition;
+        rec.start_alloc = job->last->text;
+        rec.alloc_cpus = job->last->cpus;
+        rec.alloc_nodes = job->last->nodes;
+        rec.alloc_mem_mb = job->last->mem_mb;
+    }
+    return rec;
+}

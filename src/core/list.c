@@ -1,0 +1,367 @@
+/* Answers about jobs.  Nothing here changes anything. */
+#include "core/list.h"
+
+#include "base/buf.h"
+#include "base/hostlist.h"
+#include "core/place.h"
+#include "core/sched.h"
+#include "core/state.h"
+#include "schema/states.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define PAGE_JOBS 10000u
+
+static char *tres_text(struct arena *a, uint32_t cpus, uint64_t mem_mb, uint32_t nodes)
+{
+    if (mem_mb == 0)
+        return arena_printf(a, "cpu=%u,node=%u,billing=%u", cpus, nodes, cpus);
+    return arena_printf(a, "cpu=%u,mem=%lluM,node=%u,billing=%u", cpus, (unsigned long long)mem_mb, nodes, cpus);
+}
+
+static void asked_size(const struct core *c, const struct job *job, struct job_size *s)
+{
+    const struct job_wish *w = job->wish->ask;
+    const char *list = w->partitions;
+    const struct part *p = part_next(c, &list);
+    uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
+
+    s->req_cpus = w->overcommit ? w->min_nodes : w->ntasks * each;
+    if (w->min_cpus_node.set && s->req_cpus < w->min_cpus_node.v * w->min_nodes)
+        s->req_cpus = w->min_cpus_node.v * w->min_nodes;
+    if (p) {
+        struct mem_need need = place_memory(c, p, w);
+        s->req_mem_mb = need.is_per_cpu ? need.mb * s->req_cpus : need.mb * w->min_nodes;
+    }
+}
+
+static char *alloc_names(const struct core *c, const struct fact_job_alloc *alloc, struct arena *a)
+{
+    const char **names = arena_calloc(a, alloc->nodes.n + 1, sizeof *names);
+
+    for (uint32_t i = 0; i < alloc->nodes.n; i++)
+        names[i] = core_node_name(c, alloc->nodes.v[i].node);
+    return hostlist_compress(a, names, alloc->nodes.n);
+}
+
+struct job_size job_size(const struct core *c, const struct job *job, struct arena *a)
+{
+    struct job_size s = { .partition = job->wish->ask->partitions, .nodes = "", .tres_alloc = "",
+                          .node_count = job->wish->ask->min_nodes };
+    bool has_last = job->last && job->phase == PHASE_DONE;
+
+    asked_size(c, job, &s);
+    s.cpus = s.req_cpus;
+    s.tres_req = tres_text(a, s.req_cpus, s.req_mem_mb, s.node_count);
+    if (job->alloc) {
+        s.partition = job->alloc->partition;
+        s.nodes = alloc_names(c, job->alloc, a);
+        s.node_count = job->alloc->nodes.n;
+        s.cpus = 0;
+        for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
+            s.cpus += alloc_cpus(&job->alloc->nodes.v[i]);
+            s.mem_mb += job->alloc->nodes.v[i].mem_mb;
+        }
+    } else if (has_last) {
+        s.partition = job->last->partition;
+        s.nodes = job->last->text;
+        s.node_count = job->last->nodes;
+        s.cpus = job->last->cpus;
+        s.mem_mb = job->last->mem_mb;
+    }
+    if (job->alloc || has_last)
+        s.tres_alloc = tres_text(a, s.cpus, s.mem_mb, s.node_count);
+    return s;
+}
+
+char *counts_text(const uint32_t *v, uint32_t n, struct arena *a)
+{
+    struct buf b = { 0 };
+
+    for (uint32_t i = 0, run; i < n; i += run) {
+        for (run = 1; i + run < n && v[i + run] == v[i]; run++)
+            ;
+        buf_printf(&b, "%s%u", i ? "," : "", v[i]);
+        if (run > 1)
+            buf_printf(&b, "(x%u)", run);
+    }
+    char *text = arena_strdup(a, buf_str(&b));
+    buf_fini(&b);
+    return text;
+}
+
+static enum reason part_reason(const struct core *c, const struct job *job)
+{
+    const char *list = job->wish->ask->partitions;
+    enum reason why = REASON_None;
+
+    for (const struct part *p; (p = part_next(c, &list));) {
+        enum reason here = sched_part_reason(job, p);
+        if (here == REASON_None && p->blocked.id == job->id)
+            return REASON_Resources;
+        if (here == REASON_None && !why)
+            why = REASON_Priority;
+        if (here == REASON_None && p->blocked.id == 0 && !p->is_dirty)
+            why = REASON_ReqNodeNotAvail;
+        if (here != REASON_None && !why)
+            why = here;
+    }
+    return why;
+}
+
+enum reason sched_reason(const struct core *c, const struct job *job)
+{
+    static const uint8_t holds[] = { 0, REASON_JobHeldUser, REASON_JobHeldAdmin, REASON_JobHoldMaxRequeue };
+
+    if (job->phase != PHASE_PENDING)
+        return (enum reason)job->reason;
+    if (job->hold)
+        return (enum reason)holds[job->hold];
+    if (job->base == 0)
+        return REASON_JobHeldUser;
+    if (deps_are_hopeless(job))
+        return REASON_DependencyNeverSatisfied;
+    if (!deps_are_met(c, job))
+        return REASON_Dependency;
+    if (!(job->flags & JOB_BEGUN))
+        return REASON_BeginTime;
+    if (!array_has_room(c, job))
+        return REASON_JobArrayTaskLimit;
+    return part_reason(c, job);
+}
+
+static void describe_array(const struct core *c, const struct job *job, struct arena *a, struct job_info *ret)
+{
+    const struct array *arr = job->array_id ? array_find(c, job->array_id) : NULL;
+
+    if (!arr)
+        return;
+    ret->array_job_id = job->array_id;
+    ret->array_max_tasks = arr->limit;
+    if (job->task != NO_TASK)
+        ret->array_task_id = (struct opt_u32){ true, job->task };
+    if (!job->rest)
+        return;
+    char *text = runs_text(job->rest, a);
+    ret->array_tasks = arr->limit ? arena_printf(a, "%s%%%u", text, arr->limit) : text;
+}
+
+/* Per node: CPUs, memory and the numbers of the CPUs. */
+static void describe_alloc(const struct core *c, const struct job *job, struct arena *a, struct job_info *ret)
+{
+    uint32_t n = job->alloc->nodes.n;
+    uint32_t *cpus = arena_calloc(a, n, sizeof *cpus);
+
+    ret->batch_host = core_node_name(c, job->alloc->nodes.v[0].node);
+    for (uint32_t i = 0; i < n; i++) {
+        cpus[i] = alloc_cpus(&job->alloc->nodes.v[i]);
+        if (job->alloc->nodes.v[i].mem_mb > ret->mem_per_node_mb)
+            ret->mem_per_node_mb = job->alloc->nodes.v[i].mem_mb;
+    }
+    ret->cpus_per_node = counts_text(cpus, n, a);
+}
+
+char *cpu_ids_text(struct bytes bits, struct arena *a)
+{
+    struct buf b = { 0 };
+    uint32_t end = bits.len * 8;
+
+    for (uint32_t i = 0; i < end; i++) {
+        uint32_t last = i;
+        if (!(bits.p[i / 8] >> i % 8 & 1))
+            continue;
+        while (last + 1 < end && bits.p[(last + 1) / 8] >> (last + 1) % 8 & 1)
+            last++;
+        buf_printf(&b, "%s%u", b.len ? "," : "", i);
+        if (last > i)
+            buf_printf(&b, "-%u", last);
+        i = last;
+    }
+    char *text = arena_strdup(a, buf_str(&b));
+    buf_fini(&b);
+    return text;
+}
+
+static void describe_nodes(const struct core *c, const struct job *job, struct arena *a, struct job_info *ret)
+{
+    ret->node_cpus.v = arena_calloc(a, job->alloc->nodes.n, sizeof *ret->node_cpus.v);
+    for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
+        const struct alloc_node *part = &job->alloc->nodes.v[i];
+        ret->node_cpus.v[ret->node_cpus.n++] =
+            arena_printf(a, "Nodes=%s CPU_IDs=%s Mem=%llu GRES=", core_node_name(c, part->node),
+                         cpu_ids_text(part->cpus, a), (unsigned long long)part->mem_mb);
+    }
+}
+
+static int64_t end_of(const struct job *job)
+{
+    if (job->phase == PHASE_RUNNING && job->limit_min != NO_LIMIT)
+        return job->start + 60 * (int64_t)job->limit_min;
+    return job->end;
+}
+
+static void describe(const struct core *c, const struct job *job, struct arena *a, struct job_info *ret)
+{
+    const struct job_wish *w = job->wish->ask;
+    struct job_size size = job_size(c, job, a);
+    enum reason reason = sched_reason(c, job);
+
+    *ret = (struct job_info){
+        .job_id = job->id, .name = job->name, .user_id = job->uid, .group_id = job->gid, .user_name = job->user,
+        .account = job->account, .qos = job->qos, .partition = size.partition, .reason = reason_name(reason),
+        .reason_text = reason_text(reason), .priority = job_priority(job), .nice = job->nice,
+        .submit_time = job->submit, .eligible_time = job->eligible, .accrue_time = job->eligible,
+        .start_time = job->phase == PHASE_PENDING && job->begin > job->submit ? job->begin : job->start,
+        .end_time = end_of(job), .time_limit_min = job->limit_min, .time_min_min = job->min_limit_min,
+        .nodes = size.nodes, .num_nodes = size.node_count, .num_cpus = size.cpus, .num_tasks = w->ntasks,
+        .tres = *size.tres_alloc ? size.tres_alloc : size.tres_req, .exit_code = job->exit_code,
+        .restarts = job->restarts, .requeue = job->flags & JOB_CAN_REQUEUE, .batch = job->flags & JOB_BATCH,
+        .dependency = job->phase == PHASE_PENDING ? deps_text(job, a) : "", .deadline = job->deadline,
+        .oversubscribe = w->is_exclusive ? "NO" : w->oversubscribe ? "YES" : "OK",
+        .min_nodes_max = w->max_nodes != UINT32_MAX && w->max_nodes != w->min_nodes
+                             ? arena_printf(a, "%u-%u", w->min_nodes, w->max_nodes)
+                             : arena_printf(a, "%u", w->min_nodes),
+        .record = job->id, .failed_node = job->failed_node, .comment = job->comment, .features = w->features,
+        .cancelled_by = job->killed_by, .mem_per_node_mb = size.req_mem_mb / (w->min_nodes ? w->min_nodes : 1),
+        .cpus_per_node = "", .array_tasks = "", .batch_host = "", .sched_nodes = "",
+    };
+    job_view(job, &ret->state, &ret->state_flags);
+    describe_array(c, job, a, ret);
+    if (job->alloc)
+        describe_alloc(c, job, a, ret);
+}
+
+struct filter {
+    const struct core *c;
+    const struct job_query *q;
+    const struct who *who;
+    struct arena *a;
+};
+
+static bool in_strs(const struct strs *set, const char *word)
+{
+    for (uint32_t i = 0; i < set->n; i++)
+        if (strcasecmp(set->v[i], word) == 0)
+            return true;
+    return set->n == 0;
+}
+
+static bool user_matches(const struct strs *users, const struct job *job, struct arena *a)
+{
+    return users->n == 0 || in_strs(users, job->user) || in_strs(users, arena_printf(a, "%u", job->uid));
+}
+
+static bool part_matches(const struct strs *parts, const struct job *job)
+{
+    const char *list = job->alloc ? job->alloc->partition : job->wish->ask->partitions;
+
+    if (parts->n == 0)
+        return true;
+    while (*list) {
+        size_t len = strcspn(list, ",");
+        for (uint32_t i = 0; i < parts->n; i++)
+            if (strlen(parts->v[i]) == len && strncmp(parts->v[i], list, len) == 0)
+                return true;
+        list += len + (list[len] == ',');
+    }
+    return false;
+}
+
+/* Without a wish for states, what squeue shows: everything that is not over. */
+static bool state_matches(const struct strs *states, const struct job *job)
+{
+    uint32_t state, flags, base, flag;
+
+    if (states->n == 0)
+        return job->phase != PHASE_DONE;
+    job_view(job, &state, &flags);
+    for (uint32_t i = 0; i < states->n; i++) {
+        if (strcasecmp(states->v[i], "all") == 0)
+            return true;
+        if (state_parse(states->v[i], &base, &flag) && (flag ? (flags & flag) != 0 : base == state))
+            return true;
+    }
+    return false;
+}
+
+static bool is_private(const struct core *c, const struct who *who, const struct job *job)
+{
+    return c->conf->private_data && strcasestr(c->conf->private_data, "jobs") && who && who->uid != job->uid &&
+           who->role < ROLE_OPERATOR;
+}
+
+/* Named jobs are shown in any state: "123" is the job or all of the array, "123_4" the task. */
+static bool is_named(const struct core *c, const struct strs *names, const struct job *job)
+{
+    for (uint32_t i = 0; i < names->n; i++) {
+        char *end;
+        uint32_t id = (uint32_t)strtoul(names->v[i], &end, 10);
+        if (*end != '_' && (id == job->id || (id == job->array_id && id)))
+            return true;
+        if (*end != '_' || id != job->array_id)
+            continue;
+        struct runs tasks;
+        uint32_t limit;
+        if (runs_parse(end + 1, NO_TASK, &tasks, &limit, NULL) < 0)
+            continue;
+        bool is_hit = job->task != NO_TASK && runs_has(&tasks, job->task);
+        for (uint32_t t = job->rest ? runs_first(&tasks) : NO_TASK; t != NO_TASK && !is_hit; t = runs_next(&tasks, t))
+            is_hit = runs_has(job->rest, t);
+        runs_fini(&tasks);
+        if (is_hit)
+            return true;
+    }
+    return false;
+}
+
+static bool matches(const struct filter *f, const struct job *job)
+{
+    const struct job_query *q = f->q;
+
+    if (is_private(f->c, f->who, job))
+        return false;
+    if (q->jobs.n && !is_named(f->c, &q->jobs, job))
+        return false;
+    if (!(q->jobs.n && q->states.n == 0) && !state_matches(&q->states, job))
+        return false;
+    return user_matches(&q->users, job, f->a) && part_matches(&q->partitions, job);
+}
+
+void core_list_jobs(const struct core *c, const struct job_query *q, const struct who *who, int64_t now,
+                    struct arena *a, struct job_infos *ret)
+{
+    struct filter f = { .c = c, .q = q, .who = who, .a = a };
+    struct queue_key from = { 0, q->after_job ? q->after_job + 1 : 0 };
+    uint32_t cap = c->jobs.count < PAGE_JOBS ? c->jobs.count : PAGE_JOBS;
+
+    *ret = (struct job_infos){ .now = now };
+    ret->jobs.v = arena_calloc(a, cap + 1, sizeof *ret->jobs.v);
+    for (const struct queue_entry *it; (it = queue_from(&c->jobs, from));) {
+        from.id = it->key.id + 1;
+        if (!matches(&f, it->job))
+            continue;
+        if (ret->jobs.n == cap) {
+            ret->more = true;
+            return;
+        }
+        struct job_info *info = &ret->jobs.v[ret->jobs.n++];
+        describe(c, it->job, a, info);
+        if (q->detail && it->job->alloc)
+            describe_nodes(c, it->job, a, info);
+    }
+}
+
+bool core_job_cold(const struct core *c, uint32_t job_id, struct bytes *ret_cold, uint64_t *ret_script,
+                   uint64_t *ret_environment)
+{
+    const struct job *job = job_find(c, job_id);
+
+    if (!job)
+        return false;
+    *ret_cold = job->cold;
+    *ret_script = job->script;
+    *ret_environment = job->environment;
+    return true;
+}

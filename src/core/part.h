@@ -1,0 +1,40 @@
+/* Partitions: their limits, their nodes, and the queue of jobs that may run in them. */
+#ifndef CORE_PART_H
+#define CORE_PART_H
+
+#include "base/bits.h"
+#include "core/queue.h"
+#include "schema/messages.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct core;
+struct node;
+
+struct part {
+    uint32_t index;
+    struct part_info *info;  /* one block */
+    struct bits nodes;       /* of the size core.node_count */
+    uint32_t *order;         /* indices of its nodes, by weight, then index */
+    uint32_t order_n;
+    struct queue queue;      /* ready jobs, best first */
+    bool is_gone;            /* no longer configured */
+
+    /* The scheduler's memory of the last pass; not part of the state. */
+    bool is_dirty;           /* something changed that could let a job start */
+    struct queue_key blocked; /* the first job that had to wait; id 0: none */
+};
+
+bool part_is(const struct part *p, const char *state); /* UP, DOWN, DRAIN, INACTIVE */
+bool part_starts_jobs(const struct part *p);           /* UP or DRAIN */
+struct part *part_find(const struct core *c, const char *name);
+struct part *part_ensure(struct core *c, const char *name);
+void part_set(struct core *c, struct part *p, const struct part_info *info);
+void part_free(struct part *p);
+/* The partitions of a wish, in its order: calls of part_next walk the comma list. */
+struct part *part_next(const struct core *c, const char **list);
+/* Something from this key on may be able to start. */
+void part_touch(struct core *c, struct part *p, struct queue_key key);
+void part_mark_dirty(struct core *c, const struct node *n); /* every partition of the node */
+
+#endif

@@ -1,0 +1,339 @@
+/* Placement: first every node says what it could give (a spot), then the best spots are taken. */
+#include "core/place.h"
+
+#include "base/hostlist.h"
+#include "core/state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct spot {
+    const struct node *node;
+    uint32_t tasks; /* that fit */
+    uint32_t cpus;  /* that may be used */
+    bool is_required;
+};
+
+struct search {
+    const struct place *p;
+    const struct job_wish *w;
+    struct place_why *why;
+    struct mem_need mem;
+    struct bits required, excluded;
+    uint32_t required_n;
+    uint32_t task_cpus;
+    uint32_t min_nodes, max_nodes;
+    bool is_whole;
+    struct spot *spots;
+    uint32_t n;
+};
+
+static bool has_word(const char *text, const char *word)
+{
+    return text && strcasestr(text, word) != NULL;
+}
+
+struct mem_need place_memory(const struct core *c, const struct part *p, const struct job_wish *w)
+{
+    const struct part_info *pi = p->info;
+    struct mem_need need = { .is_counted = has_word(c->conf->select_params, "memory") };
+
+    if (w->mem_per_node_mb.set)
+        need.mb = w->mem_per_node_mb.v;
+    else if ((need.is_per_cpu = w->mem_per_cpu_mb.set))
+        need.mb = w->mem_per_cpu_mb.v;
+    else if (pi->def_mem_per_node_mb.set)
+        need.mb = pi->def_mem_per_node_mb.v;
+    else if ((need.is_per_cpu = pi->def_mem_per_cpu_mb.set))
+        need.mb = pi->def_mem_per_cpu_mb.v;
+    else if (c->conf->def_mem_per_node_mb.set)
+        need.mb = c->conf->def_mem_per_node_mb.v;
+    else if ((need.is_per_cpu = c->conf->def_mem_per_cpu_mb.set))
+        need.mb = c->conf->def_mem_per_cpu_mb.v;
+    need.is_whole = need.mb == 0 && need.is_counted;
+    return need;
+}
+
+bool place_is_whole(const struct core *c, const struct part *p, const struct job_wish *w)
+{
+    return w->is_exclusive || has_word(c->conf->select_type, "linear") ||
+           has_word(p->info->oversubscribe, "exclusive");
+}
+
+static void name_set(const struct core *c, const char *list, struct bits *ret, uint32_t *ret_n)
+{
+    struct arena a = { 0 };
+    struct hostlist names = { 0 };
+
+    bits_init(ret, c->node_count);
+    if (list && *list && hostlist_expand(&a, list, &names, NULL) == 0)
+        for (uint32_t i = 0; i < names.n; i++) {
+            const struct node *n = node_find(c, names.v[i]);
+            if (n)
+                bits_set(ret, n->index);
+        }
+    arena_fini(&a);
+    if (ret_n)
+        *ret_n = bits_count(ret);
+}
+
+/* CPUs of whole free units.  An empty node needs no counting. */
+static uint32_t free_cpus(const struct node *n)
+{
+    uint32_t cpus = n->conf->cpus, count = 0;
+
+    if (n->cpus_used == 0)
+        return cpus - cpus % n->unit;
+    if (n->unit == 1)
+        return cpus > n->cpus_used ? cpus - n->cpus_used : 0;
+    for (uint32_t i = 0; i + n->unit <= cpus; i += n->unit) {
+        bool is_free = true;
+        for (uint32_t k = 0; k < n->unit; k++)
+            is_free = is_free && !bits_test(&n->used, i + k);
+        count += is_free ? n->unit : 0;
+    }
+    return count;
+}
+
+static bool is_there(const struct search *s, const struct node *n)
+{
+    switch (s->p->when) {
+    case PLACE_NOW:
+        return node_is_usable(n) && !(s->is_whole && n->jobs.n > 0);
+    case PLACE_UP:
+        return node_is_up(n);
+    default:
+        return !n->is_gone && !(n->rec->state & NODE_FUTURE);
+    }
+}
+
+static bool hardware_fits(const struct job_wish *w, const struct conf_node *conf)
+{
+    return w->sockets <= conf->sockets && w->cores <= conf->cores && w->threads <= conf->threads &&
+           w->tmp_disk_mb <= conf->tmp_disk_mb;
+}
+
+/* How many CPUs the free memory of the node can feed; 0: none. */
+static uint32_t fed_cpus(const struct search *s, const struct node *n, uint32_t cpus)
+{
+    uint64_t all = node_memory(n);
+    uint64_t left = s->p->when == PLACE_NOW && s->mem.is_counted ? all - (n->mem_used < all ? n->mem_used : all) : all;
+
+    if (s->mem.is_whole)
+        return s->p->when == PLACE_NOW && n->mem_used > 0 ? 0 : cpus;
+    if (s->mem.mb == 0)
+        return cpus;
+    if (!s->mem.is_per_cpu)
+        return left >= s->mem.mb ? cpus : 0;
+    uint64_t fed = left / s->mem.mb;
+    return fed < cpus ? (uint32_t)fed - (uint32_t)fed % n->unit : cpus;
+}
+
+static uint32_t tasks_in(const struct search *s, const struct node *n, uint32_t cpus)
+{
+    uint32_t each = s->task_cpus;
+    uint32_t tasks;
+
+    if (s->w->ntasks_per_core.set && s->w->ntasks_per_core.v == 1 && each < n->unit)
+        each = n->unit;
+    tasks = s->w->overcommit ? s->w->ntasks : cpus / each;
+    if (s->w->ntasks_per_node.set && s->w->ntasks_per_node.v && tasks > s->w->ntasks_per_node.v)
+        tasks = s->w->ntasks_per_node.v;
+    return tasks;
+}
+
+static void note(uint32_t *counter)
+{
+    ++*counter;
+}
+
+/* What the node could give; false when it is no use for this job. */
+static bool look_at(struct search *s, const struct node *n, struct spot *ret)
+{
+    struct place_why *why = s->why;
+    const struct part_info *pi = s->p->part->info;
+
+    note(&why->nodes);
+    if (!is_there(s, n))
+        return note(&why->unusable), false;
+    if (bits_test(&s->excluded, n->index))
+        return note(&why->excluded), false;
+    if (!features_match(s->w->features, node_features(n)))
+        return note(&why->features), false;
+    if (!hardware_fits(s->w, n->conf))
+        return note(&why->hardware), false;
+    uint32_t cpus = s->p->when == PLACE_NOW ? free_cpus(n) : n->conf->cpus - n->conf->cpus % n->unit;
+    if (pi->max_cpus_per_node.set && cpus > pi->max_cpus_per_node.v)
+        cpus = pi->max_cpus_per_node.v;
+    why->most_cpus = cpus > why->most_cpus ? cpus : why->most_cpus;
+    why->most_mem_mb = node_memory(n) > why->most_mem_mb ? node_memory(n) : why->most_mem_mb;
+    uint32_t fed = fed_cpus(s, n, cpus);
+    if (fed == 0 && cpus > 0)
+        return note(&why->memory), false;
+    why->sum_cpus += fed;
+    *ret = (struct spot){ .node = n, .tasks = tasks_in(s, n, fed), .cpus = fed,
+                          .is_required = bits_test(&s->required, n->index) };
+    if (ret->tasks == 0 || (s->w->min_cpus_node.set && fed < s->w->min_cpus_node.v))
+        return note(&why->cpus), false;
+    return true;
+}
+
+static int better(const void *a, const void *b)
+{
+    const struct spot *x = a, *y = b;
+    uint32_t wx = node_weight(x->node), wy = node_weight(y->node);
+
+    if (x->is_required != y->is_required)
+        return x->is_required ? -1 : 1;
+    if (wx != wy)
+        return wx < wy ? -1 : 1;
+    if (x->tasks != y->tasks)
+        return x->tasks > y->tasks ? -1 : 1;
+    return x->node->index < y->node->index ? -1 : 1;
+}
+
+static int by_index(const void *a, const void *b)
+{
+    const struct spot *x = a, *y = b;
+
+    return x->node->index < y->node->index ? -1 : 1;
+}
+
+/* One node is enough for most jobs: the first that holds all of it, in order of weight. */
+static bool gather(struct search *s)
+{
+    const struct part *part = s->p->part;
+    bool wants_one = s->min_nodes <= 1 && s->required_n <= 1;
+
+    s->spots = arena_calloc(s->p->a, part->order_n + 1, sizeof *s->spots);
+    for (uint32_t i = 0; i < part->order_n; i++) {
+        struct spot spot;
+        if (!look_at(s, s->p->c->nodes[part->order[i]], &spot))
+            continue;
+        if (wants_one && spot.tasks >= s->w->ntasks && (s->required_n == 0 || spot.is_required)) {
+            s->spots[0] = spot;
+            s->n = 1;
+            return true;
+        }
+        s->spots[s->n++] = spot;
+    }
+    return false;
+}
+
+/* The fewest of the best spots that hold all tasks. */
+static bool choose(struct search *s)
+{
+    uint32_t taken = 0, tasks = 0, required = 0;
+
+    qsort(s->spots, s->n, sizeof *s->spots, better);
+    while (taken < s->n && (taken < s->min_nodes || tasks < s->w->ntasks || taken < s->required_n)) {
+        required += s->spots[taken].is_required;
+        tasks += s->spots[taken++].tasks;
+    }
+    s->n = taken;
+    return taken >= s->min_nodes && taken <= s->max_nodes && tasks >= s->w->ntasks && required == s->required_n;
+}
+
+/* Each node gets a task first.  The others go round when a number of nodes was asked, else they fill node by node. */
+static void deal_tasks(const struct search *s, uint32_t *tasks)
+{
+    uint32_t left = s->w->ntasks > s->n ? s->w->ntasks - s->n : 0;
+    bool is_round = s->w->min_nodes > 1;
+
+    for (uint32_t i = 0; i < s->n; i++)
+        tasks[i] = 1;
+    while (left > 0)
+        for (uint32_t i = 0; i < s->n && left > 0; i++) {
+            uint32_t room = s->spots[i].tasks - tasks[i];
+            uint32_t take = is_round && room > 1 ? 1 : room;
+            take = take < left ? take : left;
+            tasks[i] += take;
+            left -= take;
+        }
+}
+
+static uint32_t cpus_for(const struct search *s, const struct spot *spot, uint32_t tasks)
+{
+    uint32_t unit = spot->node->unit, each = s->task_cpus;
+    uint32_t cpus;
+
+    if (s->is_whole)
+        return spot->node->conf->cpus;
+    if (s->w->ntasks_per_core.set && s->w->ntasks_per_core.v == 1 && each < unit)
+        each = unit;
+    cpus = s->w->overcommit ? 1 : tasks * each;
+    if (s->w->min_cpus_node.set && cpus < s->w->min_cpus_node.v)
+        cpus = s->w->min_cpus_node.v;
+    cpus = (cpus + unit - 1) / unit * unit;
+    return cpus < spot->cpus ? cpus : spot->cpus;
+}
+
+/* The lowest free units. */
+static struct bytes pick_cpus(const struct search *s, const struct node *n, uint32_t want)
+{
+    uint32_t len = n->conf->cpus / 8 + 1;
+    uint8_t *bits = arena_calloc(s->p->a, len, 1);
+    uint32_t got = 0;
+
+    for (uint32_t i = 0; i + n->unit <= n->conf->cpus && got < want; i += n->unit) {
+        bool is_free = true;
+        for (uint32_t k = 0; k < n->unit; k++)
+            is_free = is_free && !bits_test(&n->used, i + k);
+        for (uint32_t k = 0; is_free && k < n->unit; k++)
+            bits[(i + k) / 8] |= (uint8_t)(1u << (i + k) % 8);
+        got += is_free ? n->unit : 0;
+    }
+    while (len > 1 && bits[len - 1] == 0)
+        len--;
+    return (struct bytes){ .p = bits, .len = len };
+}
+
+static uint64_t memory_for(const struct search *s, const struct node *n, uint32_t cpus)
+{
+    if (!s->mem.is_counted)
+        return 0;
+    if (s->mem.is_whole)
+        return node_memory(n);
+    return s->mem.is_per_cpu ? s->mem.mb * cpus : s->mem.mb;
+}
+
+static void build(const struct search *s, struct placement *ret)
+{
+    uint32_t *tasks = arena_calloc(s->p->a, s->n, sizeof *tasks);
+
+    qsort(s->spots, s->n, sizeof *s->spots, by_index);
+    deal_tasks(s, tasks);
+    ret->n = s->n;
+    ret->v = arena_calloc(s->p->a, s->n, sizeof *ret->v);
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct node *n = s->spots[i].node;
+        uint32_t cpus = cpus_for(s, &s->spots[i], tasks[i]);
+        ret->v[i] = (struct alloc_node){ .node = n->index, .ntasks = tasks[i], .mem_mb = memory_for(s, n, cpus) };
+        if (s->p->when == PLACE_NOW)
+            ret->v[i].cpus = pick_cpus(s, n, cpus);
+    }
+}
+
+bool place_job(const struct place *p, struct placement *ret, struct place_why *why)
+{
+    struct place_why unused = { 0 };
+    struct search s = {
+        .p = p, .w = p->wish, .why = why ? why : &unused, .mem = place_memory(p->c, p->part, p->wish),
+        .task_cpus = p->wish->cpus_per_task.set && p->wish->cpus_per_task.v ? p->wish->cpus_per_task.v : 1,
+        .min_nodes = p->wish->min_nodes, .is_whole = place_is_whole(p->c, p->part, p->wish),
+    };
+    uint32_t most = p->part->info->max_nodes ? p->part->info->max_nodes : UINT32_MAX;
+
+    assert(p->wish->ntasks > 0 && p->wish->min_nodes > 0);
+    s.max_nodes = p->wish->max_nodes < most ? p->wish->max_nodes : most;
+    name_set(p->c, p->wish->req_nodes, &s.required, &s.required_n);
+    name_set(p->c, p->wish->exc_nodes, &s.excluded, NULL);
+    bool fits = gather(&s) || choose(&s);
+    if (fits)
+        build(&s, ret);
+    bits_fini(&s.required);
+    bits_fini(&s.excluded);
+    return fits;
+}

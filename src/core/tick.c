@@ -1,0 +1,109 @@
+/* What time brings: begin times, time limits, the end of memory, nodes that stay silent; and configuration. */
+#include "core/report.h"
+#include "core/state.h"
+
+#include "core/msgs.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* More than this many due timers wait for the next tick, so that no turn becomes long. */
+#define TICK_MAX 4096u
+
+static void job_due(struct turn *t, const struct job *job)
+{
+    struct fact_job f = { .job_id = job->id, .now = t->in->now };
+
+    switch (job->phase) {
+    case PHASE_PENDING:
+        turn_fact(t, FACT_job_eligible, &f);
+        break;
+    case PHASE_RUNNING:
+        end_running(t, job, (struct fact_job_end){ .result = RESULT_TIMEOUT, .reason = REASON_TimeLimit,
+                                                   .why = "CANCELLED AT %s DUE TO TIME LIMIT",
+                                                   .kill_wait_s = t->c->conf->kill_wait_s });
+        break;
+    default:
+        assert(job->phase == PHASE_DONE);
+        turn_fact(t, FACT_job_forget, &f);
+    }
+}
+
+static void node_due(struct turn *t, const struct node *n)
+{
+    struct node_record rec = node_record_of(n);
+
+    rec.state = (rec.state | NODE_DOWN | NODE_SILENT) & (uint32_t)~NODE_UNKNOWN;
+    rec.reason = rec.reason && *rec.reason && rec.state & NODE_DRAIN ? rec.reason : "Not responding";
+    rec.reason_uid = t->c->conf->slurm_uid;
+    rec.reason_time = t->in->now;
+    put_node(t, &rec, "DOWN");
+    for (uint32_t i = 0; i < n->jobs.n; i++)
+        end_for_node(t, job_find(t->c, n->jobs.v[i]), n, "DUE TO NODE FAILURE");
+}
+
+/* The due entries of a heap without taking them out: children are looked at only below a due parent. */
+static uint32_t due_entries(const struct heap *h, int64_t now, uint32_t at, uint32_t *out, uint32_t n)
+{
+    if (at >= h->n || h->v[at].key >> 26 > now || n >= TICK_MAX)
+        return n;
+    out[n++] = at;
+    n = due_entries(h, now, 2 * at + 1, out, n);
+    return due_entries(h, now, 2 * at + 2, out, n);
+}
+
+struct due {
+    int64_t key;
+    void *value;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct due *x = a, *y = b;
+
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* In order of time, then id, whatever the heap looks like inside. */
+static struct due *collect(struct turn *t, const struct heap *h, uint32_t *ret_n)
+{
+    uint32_t *at = arena_calloc(t->a, TICK_MAX, sizeof *at);
+    uint32_t n = due_entries(h, t->in->now, 0, at, 0);
+    struct due *due = arena_calloc(t->a, n + 1, sizeof *due);
+
+    for (uint32_t i = 0; i < n; i++)
+        due[i] = (struct due){ .key = h->v[at[i]].key, .value = h->v[at[i]].value };
+    qsort(due, n, sizeof *due, by_key);
+    *ret_n = n;
+    return due;
+}
+
+/* A node that goes down ends its jobs; a job that is due at the same moment must not end twice, so nodes come first and
+ * jobs wait for the next tick. */
+void decide_tick(struct turn *t)
+{
+    uint32_t n;
+    struct due *nodes = collect(t, &t->c->node_timers, &n);
+
+    if (n > 0) {
+        node_due(t, nodes[0].value);
+        return;
+    }
+    struct due *jobs = collect(t, &t->c->timers, &n);
+    for (uint32_t i = 0; i < n; i++)
+        job_due(t, jobs[i].value);
+}
+
+/* The same configuration again is no news.  After a restart every node that was connected must show itself again. */
+void decide_configure(struct turn *t, const struct core_conf *conf)
+{
+    const struct core *c = t->c;
+    struct fact_configured f = { .conf = (struct core_conf *)(uintptr_t)conf, .now = t->in->now };
+
+    if (!c->conf || !msg_equal(&desc_core_conf, c->conf, conf))
+        turn_fact(t, FACT_configured, &f);
+    for (uint32_t i = 0; c->ids_stale && i < c->node_count; i++)
+        if (!c->nodes[i]->is_gone)
+            turn_fact(t, FACT_node_lost, &(struct fact_node_lost){ .node = i, .now = t->in->now });
+    turn_reply(t, &desc_empty, &(struct empty){});
+}
