@@ -48,7 +48,7 @@ static int results_call(struct scontrol *s, unsigned opcode, const void *request
 
     if (r == 0)
         return results_print(s, results, e);
-    if (!s->quiet && (jobs->n == 0 || r == -CLIENT_UNREACHABLE || r == -CLIENT_TIMED_OUT))
+    if (!s->quiet && (jobs->n == 0 || r == -SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR || r == -SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT))
         fprintf(stderr, "%s\n", e->text);
     else
         for (uint32_t i = 0; i < jobs->n && !s->quiet; i++)
@@ -91,15 +91,15 @@ int scontrol_job_verb(struct scontrol *s, unsigned opcode, int count, char **wor
 
 /* ---- update */
 
-enum target { TARGET_NONE, TARGET_job, TARGET_node, TARGET_part };
+enum subject { SUBJECT_NONE, SUBJECT_job, SUBJECT_node, SUBJECT_part };
 
 static const struct update_key {
-    enum target target;
+    enum subject subject;
     const char *name;
     bool is_alias; /* of the last row that is none */
 } update_keys[] = {
-#define UPD(target, name) { TARGET_##target, name, false },
-#define ALSO(target, name) { TARGET_##target, name, true },
+#define UPD(subject, name) { SUBJECT_##subject, name, false },
+#define ALSO(subject, name) { SUBJECT_##subject, name, true },
 #include "schema/update_keys.def"
 #undef UPD
 #undef ALSO
@@ -108,38 +108,38 @@ static const struct update_key {
 /* Which word names what is to be updated. */
 static const struct {
     const char *word;
-    enum target target;
-} target_words[] = {
-    { "JobId", TARGET_job },   { "Job", TARGET_job },           { "NodeName", TARGET_node },
-    { "Node", TARGET_node },   { "PartitionName", TARGET_part }, { "Partition", TARGET_part },
+    enum subject subject;
+} subject_words[] = {
+    { "JobId", SUBJECT_job },   { "Job", SUBJECT_job },           { "NodeName", SUBJECT_node },
+    { "Node", SUBJECT_node },   { "PartitionName", SUBJECT_part }, { "Partition", SUBJECT_part },
 };
 
-static const char *canonical(enum target target, const char *key)
+static const char *canonical(enum subject subject, const char *key)
 {
     const char *name = NULL;
 
     for (size_t i = 0; i < sizeof update_keys / sizeof update_keys[0]; i++) {
         if (!update_keys[i].is_alias)
             name = update_keys[i].name;
-        if (update_keys[i].target == target && strcasecmp(update_keys[i].name, key) == 0)
+        if (update_keys[i].subject == subject && strcasecmp(update_keys[i].name, key) == 0)
             return name;
     }
     return NULL;
 }
 
-/* The target that is first in the table wins: "partition=x jobid=12" changes a job. */
-static enum target find_target(int count, char **words, int *ret_at)
+/* The subject that is first in the table wins: "partition=x jobid=12" changes a job. */
+static enum subject find_subject(int count, char **words, int *ret_at)
 {
-    for (size_t k = 0; k < sizeof target_words / sizeof target_words[0]; k++)
+    for (size_t k = 0; k < sizeof subject_words / sizeof subject_words[0]; k++)
         for (int i = 0; i < count; i++) {
-            size_t len = strlen(target_words[k].word);
+            size_t len = strlen(subject_words[k].word);
 
-            if (strncasecmp(words[i], target_words[k].word, len) == 0 && words[i][len] == '=') {
+            if (strncasecmp(words[i], subject_words[k].word, len) == 0 && words[i][len] == '=') {
                 *ret_at = i;
-                return target_words[k].target;
+                return subject_words[k].subject;
             }
         }
-    return TARGET_NONE;
+    return SUBJECT_NONE;
 }
 
 struct settings {
@@ -147,7 +147,7 @@ struct settings {
     uint32_t n;
 };
 
-static int settings_parse(struct scontrol *s, enum target target, int count, char **words, int skip,
+static int settings_parse(struct scontrol *s, enum subject subject, int count, char **words, int skip,
                           struct settings *ret)
 {
     ret->v = arena_calloc(&s->arena, (size_t)count + 1, sizeof *ret->v);
@@ -158,7 +158,7 @@ static int settings_parse(struct scontrol *s, enum target target, int count, cha
             continue;
 
         bool is_pair = text_key_value(words[i], &s->arena, kv) == 0;
-        const char *name = canonical(target, is_pair ? kv->key : words[i]);
+        const char *name = canonical(subject, is_pair ? kv->key : words[i]);
 
         if (!name || (!is_pair && strcmp(name, "ResetAccrueTime") != 0)) {
             fprintf(stderr, "Update of this parameter is not supported: %s\nRequest aborted\n", words[i]);
@@ -236,22 +236,22 @@ int scontrol_update(struct scontrol *s, int count, char **words)
 {
     struct settings set = { 0 };
     int at = 0;
-    enum target target = find_target(count, words, &at);
+    enum subject subject = find_subject(count, words, &at);
 
-    if (target == TARGET_NONE) {
+    if (subject == SUBJECT_NONE) {
         fprintf(stderr, "No valid entity in update command\n"
                         "Input line must include \"NodeName\", \"PartitionName\", \"Reservation\", \"JobId\", "
                         "or \"SlurmctldDebug\"\n");
         return 1;
     }
-    if (settings_parse(s, target, count, words, at, &set) < 0)
+    if (settings_parse(s, subject, count, words, at, &set) < 0)
         return 1;
 
     const char *which = strchr(words[at], '=') + 1;
 
-    if (target == TARGET_job)
+    if (subject == SUBJECT_job)
         return update_job(s, which, &set);
-    if (target == TARGET_part)
+    if (subject == SUBJECT_part)
         return update_plain(s, OP_part_modify,
                             &(struct part_update){ .name = which, .set = { set.v, set.n } });
     if (node_state_check(&set) < 0)
