@@ -32,7 +32,7 @@ struct outcome {
     int wait_status;
     bool is_clean;
     uint64_t max_rss_kb;
-    char error[256];
+    char error[256], words[256];
 };
 
 struct ctl {
@@ -86,6 +86,14 @@ static void on_ended(struct ctl *t, const struct step_done *d)
     snprintf(o->error, sizeof o->error, "%s", d->error);
 }
 
+static void on_cleaned(struct ctl *t, const struct job_clean *c)
+{
+    struct outcome *o = &t->jobs[c->job_id % JOBS_MAX];
+
+    o->cleaned++;
+    snprintf(o->words, sizeof o->words, "%s", c->error);
+}
+
 static void on_request(struct ctl *t, struct conn *c, const struct frame *f)
 {
     const struct rpc *rpc = rpc_find(f->opcode);
@@ -107,7 +115,7 @@ static void on_request(struct ctl *t, struct conn *c, const struct frame *f)
     if (f->opcode == OP_step_ended)
         on_ended(t, msg);
     if (f->opcode == OP_job_cleaned)
-        t->jobs[((struct job_clean *)msg)->job_id % JOBS_MAX].cleaned++;
+        on_cleaned(t, msg);
     if (!t->is_deaf)
         rpc_send(c, f->opcode, FRAME_REPLY, f->request, &desc_empty, &none);
 }
@@ -660,27 +668,67 @@ static void steps_survive_a_slurmd_that_is_killed(void **state)
     ctl_close(&t);
 }
 
+static char *hook_write(struct ctl *t, const char *name, int code)
+{
+    char *path = arena_printf(&t->arena, "%s/%s", t->dir, name);
+
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f, "#!/bin/sh\nenv > %s/work/%s.env\nsleep 0.2\nexit %d\n", t->dir, name, code);
+    fclose(f);
+    chmod(path, 0755);
+    return path;
+}
+
 static void prolog_and_epilog_see_only_their_own_environment(void **state)
 {
     struct ctl t;
 
     ctl_open(&t, "");
     slurmd_kill(&t, SIGTERM);
-    char *path = arena_printf(&t.arena, "%s/epilog", t.dir);
-    FILE *f = fopen(path, "w");
-    fprintf(f, "#!/bin/sh\nenv > %s/work/epilog.env\nexit 0\n", t.dir);
-    fclose(f);
-    chmod(path, 0755);
-    write_conf(&t, arena_printf(&t.arena, "Epilog=%s\n", path));
+    write_conf(&t, arena_printf(&t.arena, "Prolog=%s\nEpilog=%s\n", hook_write(&t, "prolog", 0),
+                                hook_write(&t, "epilog", 0)));
     slurmd_start(&t);
     WAIT_FOR(&t, t.node);
-    assert_int_equal(launch(&t, 1, "#!/bin/sh\n"), 0);
+    assert_int_equal(launch(&t, 1, "#!/bin/sh\nls\n"), 0);
     WAIT_FOR(&t, t.jobs[1].ended);
     assert_true(t.jobs[1].is_clean);
+    assert_string_equal(text_of(&t, "slurm-1.out"), "prolog.env\nslurm-1.out\n");
     const char *env = text_of(&t, "epilog.env");
     assert_contains(env, "SLURM_JOB_ID=1\n");
     assert_contains(env, "SLURM_SCRIPT_CONTEXT=epilog_slurmd\n");
     assert_null(strstr(env, "MINE="));
+
+    assert_int_equal(launch(&t, 2, "#!/bin/sh\necho never\n"), 0);
+    assert_int_equal(end(&t, 2, 0, ""), 0); /* ended while its Prolog runs */
+    WAIT_FOR(&t, t.jobs[2].cleaned);
+    assert_int_equal(t.jobs[2].ended, 0);
+    assert_string_equal(text_of(&t, "slurm-2.out"), "");
+    ctl_close(&t);
+}
+
+static void a_failed_hook_is_reported(void **state)
+{
+    struct ctl t;
+
+    ctl_open(&t, "");
+    slurmd_kill(&t, SIGTERM);
+    write_conf(&t, arena_printf(&t.arena, "Epilog=%s\n", hook_write(&t, "epilog", 3)));
+    slurmd_start(&t);
+    WAIT_FOR(&t, t.node);
+    assert_int_equal(launch(&t, 1, "#!/bin/sh\n"), 0);
+    WAIT_FOR(&t, t.jobs[1].ended && t.jobs[1].cleaned);
+    assert_false(t.jobs[1].is_clean);
+    assert_string_equal(t.jobs[1].words, "Epilog error: job 1, exit code 3");
+
+    slurmd_kill(&t, SIGTERM);
+    write_conf(&t, arena_printf(&t.arena, "Prolog=%s\n", hook_write(&t, "prolog", 4)));
+    slurmd_start(&t);
+    WAIT_FOR(&t, t.node);
+    assert_int_equal(launch(&t, 2, "#!/bin/sh\necho never\n"), 0);
+    WAIT_FOR(&t, t.jobs[2].ended);
+    assert_contains(t.jobs[2].error, "Prolog error: job 2");
+    assert_string_equal(text_of(&t, "slurm-2.out"), "");
     ctl_close(&t);
 }
 
@@ -740,5 +788,5 @@ int main(int argc, char **argv)
                T(nothing_outlives_the_script), T(a_cancelled_job_is_told_and_then_killed),
                T(signals_reach_whom_they_are_meant_for), T(reports_wait_for_their_acknowledgement),
                T(a_killed_slurmstepd_leaves_no_orphan), T(steps_survive_a_slurmd_that_is_killed),
-               T(prolog_and_epilog_see_only_their_own_environment));
+               T(prolog_and_epilog_see_only_their_own_environment), T(a_failed_hook_is_reported));
 }
