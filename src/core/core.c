@@ -43,12 +43,12 @@ void core_free(struct core *c)
     queue_fini(&c->jobs);
     free_arrays(c);
     deps_index_fini(c);
+    heap_fini(&c->timers);
+    heap_fini(&c->node_timers);
     for (uint32_t i = 0; i < c->node_count; i++)
         node_free(c->nodes[i]);
     for (uint32_t i = 0; i < c->part_count; i++)
         part_free(c->parts[i]);
-    heap_fini(&c->timers);
-    heap_fini(&c->node_timers);
     free(c->nodes);
     free(c->parts);
     free(c->keys);
