@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 #define MUNGE_SOCKET "/run/munge/munge.socket.2"
-#define MUNGE_VERSION "munge-0.5.18 (Sluice 0.1.0)" /* the MUNGE release whose behaviour this is \
-                                                     */
+#define MUNGE_VERSION                                                          \
+    "munge-0.5.18 (Sluice 0.1.0)" /* the MUNGE release whose behaviour this is \
+                                   */
 #define MUNGE_MAGIC 0x00606D4Bu
 #define MUNGE_MSG_VERSION 4
 #define MUNGE_HEADER 11u /* bytes before the body of a message */
