@@ -20,6 +20,15 @@
 
 /* ---- hold, release, requeue, suspend ... */
 
+/* The sentence, " for job 12", then the hints on lines of their own. */
+static void refusal_print(const struct scontrol *s, const char *text, const char *job)
+{
+    int sentence = (int)strcspn(text, "\n");
+
+    if (!s->quiet)
+        fprintf(stderr, "%.*s for job %s%s\n", sentence, text, job, text + sentence);
+}
+
 /* One line for each job that refused; 1 when any did. */
 static int results_print(const struct scontrol *s, const struct job_results *results, struct err *ret_last)
 {
@@ -33,8 +42,7 @@ static int results_print(const struct scontrol *s, const struct job_results *res
             continue;
         rc = 1;
         err_set(ret_last, (int)one->code, "%s", text);
-        if (!s->quiet)
-            fprintf(stderr, "%s for job %s\n", text, one->job);
+        refusal_print(s, text, one->job);
     }
     return rc;
 }
@@ -51,8 +59,8 @@ static int results_call(struct scontrol *s, unsigned opcode, const void *request
     if (!s->quiet && (jobs->n == 0 || r == -SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR || r == -SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT))
         fprintf(stderr, "%s\n", e->text);
     else
-        for (uint32_t i = 0; i < jobs->n && !s->quiet; i++)
-            fprintf(stderr, "%s for job %s\n", e->text, jobs->v[i]);
+        for (uint32_t i = 0; i < jobs->n; i++)
+            refusal_print(s, e->text, jobs->v[i]);
     return 1;
 }
 
@@ -85,7 +93,7 @@ int scontrol_job_verb(struct scontrol *s, unsigned opcode, int count, char **wor
     int rc = results_call(s, opcode, &op, &op.jobs, &e);
 
     if (rc && holds && !s->quiet) /* Slurm's own odd name for it, kept for those who look for it */
-        fprintf(stderr, "slurm_suspend error: %s\n", e.text);
+        fprintf(stderr, "slurm_suspend error: %.*s\n", (int)strcspn(e.text, "\n"), e.text);
     return rc;
 }
 

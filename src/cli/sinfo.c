@@ -72,11 +72,11 @@ struct sinfo {
 static const char *default_letters(const struct options *o)
 {
     if (o->summarize)
-        return "%#P %.5a %.10l %.16F  %N";
+        return "%#P %.5a %.10l %.16F %N";
     if (o->reasons)
         return o->is_long ? "%20E %12U %19H %6t %N" : "%20E %9u %19H %N";
     if (o->each_node)
-        return o->is_long ? "%#N %.6D %#P %.11T %.4c %.8z %.6m %.8d %.6w %.8f %20E" : "%#N %.6D %#P %6t";
+        return o->is_long ? "%#N %.6D %#.P %.11T %4c %.8z %.6m %.8d %.6w %.8f %20E" : "%#N %.6D %#.P %6t";
     return o->is_long ? "%#P %.5a %.10l %.10s %.4r %.8h %.10g %.6D %.11T %N"
                       : "%#P %.5a %.10l %.6D %.6t %N";
 }
