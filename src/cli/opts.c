@@ -154,9 +154,8 @@ int opts_environment(struct opts *o, struct err *e)
         const char *value = environment_value(o, &table[i], &name, &scratch);
         if (value)
             r = apply(o, &table[i], table[i].arg || *value ? value : NULL, e);
-        if (r < 0 && e)
-            err_set(e, e->code, "%.300s\nthe value comes from the environment: %s=%.80s", e->text,
-                    name, value);
+        if (r < 0)
+            opts_hint(e, "the value comes from the environment: %s=%.80s", name, value);
     }
     buf_fini(&scratch);
     return r;
@@ -194,6 +193,19 @@ static const char *environment_value(const struct opts *o, const struct opt *row
         }
     }
     return NULL;
+}
+
+void opts_hint(struct err *e, const char *fmt, ...)
+{
+    size_t len = e ? strlen(e->text) : 0;
+    va_list ap;
+
+    if (len == 0 || len + 2 > sizeof e->text)
+        return;
+    e->text[len++] = '\n';
+    va_start(ap, fmt);
+    vsnprintf(e->text + len, sizeof e->text - len, fmt, ap);
+    va_end(ap);
 }
 
 static uint8_t source_of(const struct opts *o, const char *name)
@@ -235,7 +247,7 @@ int opts_finish(struct opts *o, struct err *e)
     o->exit_code = 1;
     if (with_best > 1)
         return err_set(e, 22,
-                       "--mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.\n"
+                       "fatal: --mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.\n"
                        "keep the one that says what you mean and remove the others");
     return 0;
 }

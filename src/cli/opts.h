@@ -53,6 +53,8 @@ int opts_environment(struct opts *o, struct err *e);
 /* After the last pass: what contradicts each other. */
 int opts_finish(struct opts *o, struct err *e);
 
+/* Adds a line for the human to an error that has words already. */
+void opts_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool opts_is_set(const struct opts *o, const char *long_name);
 /* Calls say for each option in use that is stored but not acted on yet. */
 void opts_warn_later(const struct opts *o, void (*say)(const char *tool, const char *text));

@@ -352,7 +352,7 @@ READ(signal)
     if (strspn(arg, "RBrb") < flags || flags > 2)
         return bad_spec(opt, e, good);
     const char *at = strchr(name, '@');
-    if (at && number(at + 1, 0, 65535, &before) < 0)
+    if (at && at[1] && number(at + 1, 0, 65535, &before) < 0)
         return bad_spec(opt, e, good);
     snprintf(text, sizeof text, "%.*s", (int)strcspn(name, "@"), name);
     int n = signal_number(text);
@@ -367,6 +367,7 @@ READ(signal)
     return 0;
 }
 
+/* Slurm passes over words it does not know as long as it knows one. */
 READ(mail_type)
 {
     static const char *const types[] = {
@@ -375,12 +376,21 @@ READ(mail_type)
         "TIME_LIMIT_80", "TIME_LIMIT_50",  "ARRAY_TASKS",
     };
 
-    if (all_in_list(arg, types, COUNT(types)) < 0)
+    struct buf known = { 0 };
+
+    for (const char *w = arg; *w; w += strcspn(w, ","), w += *w == ',') {
+        size_t len = strcspn(w, ",");
+        if (in_list(types, COUNT(types), w, len))
+            buf_printf(&known, "%s%.*s", known.len ? "," : "", (int)len, w);
+    }
+    const char *list = arena_strdup(o->arena, buf_str(&known));
+    buf_fini(&known);
+    if (!*list)
         return bad_spec(opt, e,
                         "good values: NONE, BEGIN, END, FAIL, REQUEUE, ALL, INVALID_DEPEND,"
                         " TIME_LIMIT, TIME_LIMIT_90, TIME_LIMIT_80, TIME_LIMIT_50,"
                         " ARRAY_TASKS, or several parted by commas");
-    return opts_parse_text(o, opt, arg, e);
+    return opts_parse_text(o, opt, list, e);
 }
 
 READ(exclusive)
@@ -396,10 +406,11 @@ READ(exclusive)
 
 READ(open_mode)
 {
-    if (strcasecmp(arg, "a") == 0 || strcasecmp(arg, "append") == 0)
-        return opts_parse_text(o, opt, "append", e);
-    if (strcasecmp(arg, "t") == 0 || strcasecmp(arg, "truncate") == 0)
-        return opts_parse_text(o, opt, "truncate", e);
+    static const char *const modes[] = { "append", "truncate" };
+
+    for (int i = 0; i < 2 && *arg; i++)
+        if (strncasecmp(modes[i], arg, strlen(arg)) == 0)
+            return opts_parse_text(o, opt, modes[i], e);
     return bad_spec(opt, e, "give append or truncate");
 }
 
@@ -541,7 +552,7 @@ READ(switches)
     const char *at = strchr(arg, '@');
 
     snprintf(text, sizeof text, "%.*s", (int)strcspn(arg, "@"), arg);
-    if (number(text, 0, INT32_MAX, &n) < 0)
+    if (number(text, 1, INT32_MAX, &n) < 0)
         return bad_number(o, "--switches", text, e);
     if (at && times_parse_seconds(at + 1, &wait, NULL) < 0)
         return bad_spec(opt, e, "good values: 1, 2@30:00");
@@ -596,6 +607,10 @@ READ(distribution)
         size_t len = strcspn(w, ":,=");
         if (!in_list(words, COUNT(words), w, len))
             return bad_spec(opt, e, "good values: block, cyclic, block:cyclic, plane=4, arbitrary");
+        bool sized = w[len] == '=' && isdigit((unsigned char)w[len + 1]);
+        if (len == 5 && strncasecmp(w, "plane", 5) == 0 && !sized)
+            return err_set(e, EINVAL,
+                           "Invalid plane size or size not specified\ngood value: plane=4");
         w += len;
         if (*w == '=')
             w += 1 + strspn(w + 1, "0123456789");
@@ -635,8 +650,11 @@ READ(profile)
 READ(propagate)
 {
     static const char *const words[] = {
-        "ALL",   "NONE",    "AS",     "CORE",  "CPU", "DATA",
-        "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK",
+        "ALL",           "NONE",         "AS",           "CORE",         "CPU",
+        "DATA",          "FSIZE",        "MEMLOCK",      "NOFILE",       "NPROC",
+        "RSS",           "STACK",        "RLIMIT_AS",    "RLIMIT_CORE",  "RLIMIT_CPU",
+        "RLIMIT_DATA",   "RLIMIT_RSS",   "RLIMIT_STACK", "RLIMIT_FSIZE", "RLIMIT_MEMLOCK",
+        "RLIMIT_NOFILE", "RLIMIT_NPROC",
     };
 
     if (!arg || !*arg)

@@ -25,7 +25,9 @@ static void lines(const char *tool, const char *text, const char *first, const c
 
 void say_error(const char *tool, const char *text)
 {
-    lines(tool, text, "error", say_hints() ? "hint" : NULL);
+    bool fatal = strncmp(text, "fatal: ", 7) == 0;
+
+    lines(tool, fatal ? text + 7 : text, fatal ? "fatal" : "error", say_hints() ? "hint" : NULL);
 }
 
 void say_error_lines(const char *tool, const char *text)

@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* The first line is the error; further lines are hints, left out with SLURM_HINTS=0. */
+/* The first line is the error; further lines are hints, left out with SLURM_HINTS=0.
+ * Text that begins with "fatal: " is said as that. */
 void say_error(const char *tool, const char *text);
 /* Every line is part of the error. */
 void say_error_lines(const char *tool, const char *text);

@@ -100,7 +100,8 @@ int script_check(const struct script *s, struct err *e)
     while (blank < len && isspace((unsigned char)text[blank]))
         blank++;
     if (blank == len)
-        return err_set(e, EINVAL, "Batch script is empty!");
+        return err_set(e, EINVAL,
+                       len ? "Batch script contains only whitespace!" : "Batch script is empty!");
     if (len < 2 || text[0] != '#' || text[1] != '!')
         return err_set(e, EINVAL,
                        "This does not look like a batch script.  The first\n"
@@ -148,8 +149,8 @@ static int directive(struct opts *o, const char *line, size_t kind, struct err *
         o->exit_code = 255;
         r = err_set(e, EINVAL, "Invalid directive found in batch script: %.200s", w.v[used]);
     }
-    if (r < 0 && e && e->text[0])
-        err_set(e, e->code, "%.350s\nin the script: %.100s", e->text, line);
+    if (r < 0)
+        opts_hint(e, "in the script: %.100s", line);
     return r;
 }
 

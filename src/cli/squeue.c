@@ -279,22 +279,17 @@ static bool names_tasks(const struct strs *ids)
 /* What is left after the filters, arrays taken apart where asked. */
 static struct job_infos choose(struct squeue *q)
 {
-    bool takes_apart = q->o.wants_array || q->o.array_unique || names_tasks(&q->o.jobs);
+    static const struct strs every = { 0 };
+    bool names = names_tasks(&q->o.jobs);
+    const struct strs *apart = names                                      ? &q->o.jobs
+                               : q->o.wants_array || q->o.array_unique ? &every
+                                                                          : NULL;
     struct job_infos chosen = { .now = q->jobs.now };
-    struct strs none = { 0 };
 
-    chosen.jobs.v = arena_calloc(&q->arena, q->jobs.jobs.n + 1u, sizeof *chosen.jobs.v);
     for (uint32_t i = 0; i < q->jobs.jobs.n; i++)
         if (job_wanted(&q->filter, &q->jobs.jobs.v[i], &q->arena))
-            chosen.jobs.v[chosen.jobs.n++] = q->jobs.jobs.v[i];
-    if (!takes_apart)
-        return chosen;
-
-    struct job_infos apart = { .now = chosen.now };
-
-    for (uint32_t i = 0; i < chosen.jobs.n; i++)
-        job_expand(&chosen.jobs.v[i], names_tasks(&q->o.jobs) ? &q->o.jobs : &none, &q->arena, &apart);
-    return apart;
+            job_expand(&q->jobs.jobs.v[i], apart, &q->arena, &chosen);
+    return chosen;
 }
 
 /* ---- printing */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define EXPORT_FILE_MAX (1u << 20)
+#define PREFIX 7 /* strlen("RLIMIT_"): --propagate takes names with and without it */
 
 static void add(struct opts *o, const char *entry)
 {
@@ -42,11 +43,11 @@ static void put(struct opts *o, const char *entry)
     add(o, entry);
 }
 
-static void put_named(struct opts *o, char **environ, const char *name)
+static void put_named(struct opts *o, char **from, const char *name)
 {
     size_t len = strlen(name);
 
-    for (char **v = environ; *v; v++)
+    for (char **v = from; *v; v++)
         if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
             put(o, *v);
 }
@@ -88,7 +89,7 @@ static int export_file(struct opts *o, struct err *e)
 }
 
 /* NONE and NIL leave SLURM* and SPANK* alone; a list without ALL adds to them what it names. */
-int submit_environment(struct opts *o, char **environ, struct err *e)
+int submit_environment(struct opts *o, char **from, struct err *e)
 {
     const char *export = o->job.export_env;
     bool all = !*export && !o->own.export_file;
@@ -97,7 +98,7 @@ int submit_environment(struct opts *o, char **environ, struct err *e)
     for (const char *list = export; *list;)
         if (strcasecmp(next_piece(o, &list), "ALL") == 0)
             all = true;
-    for (char **v = environ; *v; v++)
+    for (char **v = from; *v; v++)
         if (all || strncmp(*v, "SLURM", 5) == 0 || strncmp(*v, "SPANK", 5) == 0)
             add(o, *v);
     while (*export && !none) {
@@ -105,7 +106,7 @@ int submit_environment(struct opts *o, char **environ, struct err *e)
         if (strchr(piece, '='))
             put(o, piece);
         else if (strcasecmp(piece, "ALL") != 0)
-            put_named(o, environ, piece);
+            put_named(o, from, piece);
     }
     o->exit_code = 1;
     return o->own.export_file ? export_file(o, e) : 0;
@@ -155,10 +156,11 @@ void submit_rlimits(struct opts *o, const struct conf *c)
         const char *name;
         int resource;
     } limits[] = {
-        { "CPU", RLIMIT_CPU },     { "FSIZE", RLIMIT_FSIZE },   { "DATA", RLIMIT_DATA },
-        { "STACK", RLIMIT_STACK }, { "CORE", RLIMIT_CORE },     { "RSS", RLIMIT_RSS },
-        { "NPROC", RLIMIT_NPROC }, { "NOFILE", RLIMIT_NOFILE }, { "MEMLOCK", RLIMIT_MEMLOCK },
-        { "AS", RLIMIT_AS },
+        { "RLIMIT_CPU", RLIMIT_CPU },         { "RLIMIT_FSIZE", RLIMIT_FSIZE },
+        { "RLIMIT_DATA", RLIMIT_DATA },       { "RLIMIT_STACK", RLIMIT_STACK },
+        { "RLIMIT_CORE", RLIMIT_CORE },       { "RLIMIT_RSS", RLIMIT_RSS },
+        { "RLIMIT_NPROC", RLIMIT_NPROC },     { "RLIMIT_NOFILE", RLIMIT_NOFILE },
+        { "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK }, { "RLIMIT_AS", RLIMIT_AS },
     };
     const size_t count = sizeof limits / sizeof limits[0];
     bool except = !*o->job.propagate && conf_is_set(c, "PropagateResourceLimitsExcept");
@@ -169,10 +171,11 @@ void submit_rlimits(struct opts *o, const struct conf *c)
     o->job.rlimits.v = arena_calloc(o->arena, count, sizeof *o->job.rlimits.v);
     for (size_t i = 0; i < count; i++) {
         struct rlimit now;
-        bool named = has_word(list, limits[i].name) || has_word(list, "ALL");
+        bool named = has_word(list, limits[i].name) || has_word(list, limits[i].name + PREFIX) ||
+                     has_word(list, "ALL");
         if (named == except || getrlimit((__rlimit_resource_t)limits[i].resource, &now) < 0)
             continue;
         o->job.rlimits.v[o->job.rlimits.n++] =
-            (struct rlimit_row){ limits[i].name, now.rlim_cur, now.rlim_max };
+            (struct rlimit_row){ limits[i].name + PREFIX, now.rlim_cur, now.rlim_max };
     }
 }

@@ -6,7 +6,7 @@
 #include "conf/conf.h"
 
 /* Fills job.environment as --export and --export-file say. */
-int submit_environment(struct opts *o, char **environ, struct err *e);
+int submit_environment(struct opts *o, char **from, struct err *e);
 /* Working directory, host, session, umask, request key, command line. */
 void submit_origin(struct opts *o, int argc, char **argv);
 /* rlimits that travel: PropagateResourceLimits[Except] unless --propagate says otherwise. */

@@ -36,11 +36,13 @@ int wal_open(const struct wal_options *o, wal_fact_fn *fn, void *ctx, struct wal
     int r = place_init(&w->place, o->dir, o->disk, e);
     if (r == 0)
         r = lock_dir(w, e);
+    if (r == 0 && o->locked)
+        r = o->locked(ctx, e);
     if (r == 0)
         r = replay_all(&replay, e);
     arena_fini(&replay.arena);
     if (r == 0) {
-        w->epoch++;
+        w->epoch = (w->epoch > o->epoch_above ? w->epoch : o->epoch_above) + 1;
         take_ballast(w);
         r = wal_rotate(w, e);
     }

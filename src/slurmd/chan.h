@@ -22,8 +22,8 @@ enum chan_type {
     /* launcher to listener */
     CHAN_REPLY,  /* to the message with this token; code 0 or errno, body: words */
     CHAN_STEP,   /* key, epoch: a step that lives */
-    CHAN_DONE,   /* key, value: is_clean, code: errno when slurmstepd left no result; body: packed
-                    step_done */
+    CHAN_DONE,   /* key, value: is_clean; body: packed step_done, or with a code of errors.def words
+                  */
     CHAN_CLEAN,  /* key of the job; body: words when the epilog failed */
     CHAN_READY,  /* the spool was read: every step of it has been told */
     CHAN_HELLO,  /* body: 32 secret bytes, then the packed hello; code: errno, body: words */

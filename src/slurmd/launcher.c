@@ -9,6 +9,7 @@
 #include "slurmd/cred.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -48,11 +49,42 @@ static void on_gone(void *ctx)
     loop_stop(l->loop);
 }
 
+/* The kernel shall not pick us, nor slurmstepd, when memory is short; task.c takes it back for the
+ * task (F18). */
+static void protect(void)
+{
+    CLEANUP(closep) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0 && write(fd, "-1000", 5) < 0)
+        log_debug("not protected from the OOM killer: %s", strerror(errno)); /* needs root */
+}
+
+/* Nothing is shared with the other half but the channel: no lock of its pid file, no terminal of
+ * the administrator who started it, no epoll set.  The log is opened again, by root. */
+static void part_from(const struct launcher_conf *conf, int chan_fd)
+{
+    log_to_file(NULL, LOG_QUIET);
+    if (chan_fd > STDERR_FILENO + 1)
+        close_range(STDERR_FILENO + 1, (unsigned)chan_fd - 1, 0);
+    close_range((unsigned)chan_fd + 1, ~0u, 0);
+    if (conf->log_path && log_to_file(conf->log_path, conf->log_level) < 0)
+        log_error("cannot open %s", conf->log_path);
+    if (conf->is_foreground)
+        return;
+    log_set_stderr(LOG_QUIET);
+    CLEANUP(closep) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    setsid();
+}
+
 _Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
 {
     struct launcher l = { .conf = conf };
     struct err e = { 0 };
 
+    part_from(conf, chan_fd);
+    protect();
     prctl(PR_SET_NAME, "slurmd-launcher");
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* the orphans of a killed slurmstepd come to us */
     umask(022);

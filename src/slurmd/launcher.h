@@ -3,6 +3,7 @@
 #ifndef SLURMD_LAUNCHER_H
 #define SLURMD_LAUNCHER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -11,6 +12,10 @@ struct launcher_conf {
     const char *prolog, *epilog;   /* "" for none */
     uint32_t hook_timeout_s;       /* PrologEpilogTimeout; UINT32_MAX: for ever */
     uint32_t unkillable_timeout_s; /* UnkillableStepTimeout */
+    bool is_clean_start;           /* -c: what ended before this start is forgotten */
+    bool is_foreground;
+    const char *log_path; /* NULL: stderr only */
+    int log_level;
     const char *munge_socket;
     uid_t controller_uid; /* SlurmUser: who may read our credential */
 };

@@ -97,6 +97,10 @@ static int slurmd_configure(void *ctx, const struct daemon_args *args, struct da
     ret->log_path = log[0] ? log : NULL;
     ret->pid_path = pid[0] ? pid : NULL;
     ret->log_level = level >= LOG_QUIET && level <= LOG_DEBUG3 ? level : LOG_INFO;
+    d->launcher.log_path = ret->log_path;
+    d->launcher.log_level = ret->log_level + args->verbose;
+    d->launcher.is_foreground = args->foreground;
+    d->launcher.is_clean_start = args->clean_start;
     return 0;
 }
 
@@ -217,11 +221,8 @@ static int slurmd_open(void *ctx, struct loop *loop, struct err *e)
     pid_t pid = fork();
     if (pid < 0)
         return err_errno(e, "fork");
-    if (pid == 0) {
-        close(ends[0]);
-        loop_free(loop); /* the other half's; the launcher makes its own */
+    if (pid == 0)
         launcher_main(&d->launcher, ends[1]);
-    }
     close(ends[1]);
     int err = become_nobody(e);
     if (err < 0)

@@ -3,12 +3,14 @@
  * cleaned jobs. */
 #include "slurmd/listener.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "schema/errors.h"
 #include "schema/rpc.h"
 #include "wire/wire.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,11 +198,15 @@ static void on_done(struct node_link *k, const struct chan_head *h, const void *
 
     if (s)
         step_forget(s);
-    /* A step whose keeper was killed counts as killed: signal 9. */
+    /* Without a result of slurmstepd's: it was killed, or never started; that counts as signal 9.
+     */
     if (h->code != 0 || wire_unpack(&desc_step_done, body, len, &a, &done, NULL) < 0)
-        done = (struct step_done){ .wait_status = 9,
-                                   .error = "slurmstepd was killed",
-                                   .error_code = ESLURMD_SESSION_KILLED };
+        done = (struct step_done){
+            .wait_status = SIGKILL,
+            .error = len ? arena_strndup(&a, body, len) : "slurmstepd was killed",
+            .error_code = h->code ? (uint32_t)h->code : ESLURMD_SESSION_KILLED,
+            .end_time = clock_wall_s(),
+        };
     done.job_id = h->key.job_id;
     done.step_id = h->key.step_id;
     done.restart = h->key.restart;

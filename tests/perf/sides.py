@@ -75,7 +75,7 @@ class Side:
 
 class Ours(Side):
     def __init__(self):
-        super().__init__("Sluice", Cluster(build=BUILD, conf="MaxJobCount=300000\nMinJobAge=10\n", **NODE))
+        super().__init__("Sluice", Cluster(build=BUILD, conf="MaxJobCount=300000\nMinJobAge=10\nSlurmctldDebug=error\nSlurmdDebug=error\n", **NODE))
 
     def submitter(self):
         return "submit_bench", "-p", self.cluster.ctld_port, "-m", self.cluster.munge_socket
