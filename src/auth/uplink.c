@@ -100,10 +100,7 @@ static void try(void *ctx)
     u->host %= t->host_count;
     if (target_is_here(&t->hosts[u->host]) && try_unix(u, &t->hosts[u->host]))
         return;
-    munge_async_status(u->munge, status_told, u);
-    if (getrandom(u->psk, sizeof u->psk, 0) != sizeof u->psk)
-        later(u, "no random bytes");
-    else if (munge_async_encode(u->munge, t->server_uid, u->psk, sizeof u->psk, encoded, u) < 0)
+    if (munge_async_status(u->munge, status_told, u) < 0)
         later(u, "too many calls wait for munged");
 }
 
@@ -123,12 +120,17 @@ static bool try_unix(struct uplink *u, const struct target_host *h)
     return true;
 }
 
-/* A stock munged does not tell.  Nobody waits for the answer: it only words a refusal. */
+/* A stock munged does not tell, which is well: the fingerprint only words a refusal. */
 static void status_told(void *ctx, int code, const char *status)
 {
     struct uplink *u = ctx;
+    const struct target *t = u->target;
 
     munge_status_get(status, "fingerprint", u->fingerprint, sizeof u->fingerprint);
+    if (getrandom(u->psk, sizeof u->psk, 0) != sizeof u->psk)
+        later(u, "no random bytes");
+    else if (munge_async_encode(u->munge, t->server_uid, u->psk, sizeof u->psk, encoded, u) < 0)
+        later(u, "too many calls wait for munged");
 }
 
 static void encoded(void *ctx, int code, const char *cred, const char *text)

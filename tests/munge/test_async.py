@@ -57,13 +57,21 @@ def test_a_node_with_another_key_hears_both_fingerprints_and_joins_with_the_righ
         expected, own = (fingerprint(d) for d in (server, node))
         driver = subprocess.Popen([kit.BUILD / "munge_peers_driver", server.socket, node.socket],
                                   stdout=subprocess.PIPE)
-        words = f"authentication: key fingerprint {own}, expected {expected}\n".encode()
-        assert driver.stdout.readline() == words
-        node.write_key(right)
-        node.hangup()
-        said = driver.stdout.readlines()
-        assert said[-1] == b"joined\n" and set(said[:-1]) <= {words}, said
-        assert driver.wait(20) == 0
+        try:
+            check_joining(driver, node, right, own, expected)
+        finally:
+            driver.kill()
+            driver.wait()
+
+
+def check_joining(driver, node, right, own, expected):
+    words = f"authentication: key fingerprint {own}, expected {expected}\n".encode()
+    assert driver.stdout.readline() == words
+    node.write_key(right)
+    node.hangup()
+    said = driver.stdout.readlines()
+    assert said[-1] == b"joined\n" and set(said[:-1]) <= {words}, said
+    assert driver.wait(20) == 0
 
 
 def fingerprint(d):
