@@ -207,7 +207,7 @@ void job_expand(const struct job_info *job, const struct strs *ids, struct arena
 {
     struct job_info task = *job;
 
-    if (job->array_task_id.set || !*job->array_tasks) {
+    if (!ids || job->array_task_id.set || !*job->array_tasks) {
         append(into, job, a);
         return;
     }

@@ -251,9 +251,11 @@ static bool names_tasks(const struct strs *ids)
 /* What is left of a page after the filters, arrays taken apart where asked. */
 static void choose(struct squeue *q, const struct job_infos *page)
 {
-    static const struct strs none;
+    static const struct strs every;
     bool names = names_tasks(&q->o.jobs);
-    bool takes_apart = q->o.wants_array || q->o.array_unique || names;
+    const struct strs *apart = names                                   ? &q->o.jobs
+                               : q->o.wants_array || q->o.array_unique ? &every
+                                                                       : NULL;
 
     for (uint32_t i = 0; i < page->jobs.n; i++) {
         const struct job_info *job = &page->jobs.v[i];
@@ -261,11 +263,11 @@ static void choose(struct squeue *q, const struct job_infos *page)
 
         if (!job_wanted(&q->filter, job, &q->arena))
             continue;
-        if (!takes_apart) {
+        if (!apart) {
             rows_add(&q->jobs, job);
             continue;
         }
-        job_expand(job, names ? &q->o.jobs : &none, &q->arena, &tasks);
+        job_expand(job, apart, &q->arena, &tasks);
         for (uint32_t k = 0; k < tasks.jobs.n; k++)
             rows_add(&q->jobs, &tasks.jobs.v[k]);
     }

@@ -174,6 +174,7 @@ static int apply_created(struct core *c, const struct fact *f, struct effects *e
     if (rec->request_key)
         remember_key(c, rec->request_key, rec->job_id, rec->submit);
     struct job *job = job_new(c, rec);
+    deps_refresh(c, job, c->now);
     job->db_id = ++c->db_next;
     if (job->rest)
         array_begin(c, job, rec->array_limit);
@@ -189,7 +190,9 @@ static int apply_split(struct core *c, const struct fact *f, struct effects *eff
 
     if (!rest || !rest->rest || !runs_has(rest->rest, body->task))
         return err_set(e, ESTATE, "job %u has no task %u to split off", body->job_id, body->task);
-    if (body->new_id == body->job_id ? runs_count(rest->rest) != 1 : job_find(c, body->new_id) != NULL)
+    bool is_last = runs_count(rest->rest) == 1;
+    if (rest->phase != PHASE_PENDING || (body->new_id == body->job_id) != is_last ||
+        (!is_last && job_find(c, body->new_id)))
         return err_set(e, ESTATE, "job %u cannot take the id %u", body->job_id, body->new_id);
     c->now = body->now;
     if (body->new_id >= c->next_id && body->new_id <= c->ids_end)

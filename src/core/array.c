@@ -28,7 +28,7 @@ struct job *array_rest(const struct core *c, uint32_t array_id)
 {
     struct job *job = job_find(c, array_id);
 
-    return job && job->rest ? job : NULL;
+    return job && job->rest && job->phase == PHASE_PENDING ? job : NULL;
 }
 
 static bool is_active(const struct job *job)
@@ -158,6 +158,19 @@ enum array_outcome array_outcome(const struct array *a, uint32_t task)
     return is_marked(a->ok, task) ? OUTCOME_OK : OUTCOME_OPEN;
 }
 
+/* What held for some task of the rest need not hold for this one. */
+static void reopen_corr(struct job_record *rec, struct arena *a)
+{
+    struct job_dep *deps = arena_calloc(a, rec->deps.n + 1, sizeof *deps);
+
+    for (uint32_t i = 0; i < rec->deps.n; i++) {
+        deps[i] = rec->deps.v[i];
+        if ((deps[i].type & 0xff) == DEP_AFTERCORR)
+            deps[i].state = DEP_OPEN;
+    }
+    rec->deps.v = deps;
+}
+
 /* The last task keeps the record: its id was printed by sbatch and should go on to mean something. */
 static void become_task(struct core *c, struct job *rest, uint32_t task)
 {
@@ -166,6 +179,7 @@ static void become_task(struct core *c, struct job *rest, uint32_t task)
     rest->rest = NULL;
     rest->task = task;
     map_put(&c->tasks, task_key(rest->array_id, task), rest);
+    deps_refresh(c, rest, c->now);
     job_settle(c, rest);
 }
 
@@ -182,8 +196,11 @@ void array_split(struct core *c, struct job *rest, const struct fact_job_split *
     rec.task = (struct opt_u32){ true, f->task };
     rec.rest = "";
     rec.db_id = ++c->db_next;
+    reopen_corr(&rec, &a);
     runs_remove(rest->rest, f->task);
     struct job *job = job_new(c, &rec);
+    deps_refresh(c, job, c->now);
+    deps_refresh(c, rest, c->now);
     job_settle(c, job);
     job_settle(c, rest);
     arena_fini(&a);

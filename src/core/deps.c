@@ -166,6 +166,14 @@ static enum dep_state judge(const struct core *c, const struct job *job, const s
     }
 }
 
+static void note_doomed(struct core *c, struct job *job)
+{
+    bool is_doomed = job->phase == PHASE_PENDING && deps_are_hopeless(job) && job->flags & JOB_KILL_BAD_DEP;
+
+    if (is_doomed && !ids_has(&c->doomed, job->id))
+        ids_add(&c->doomed, job->id);
+}
+
 /* What was met or failed once stays so, except aftercorr of an array's rest, which is asked task by task, and
  * singleton, which a requeued job may close again. */
 void deps_refresh(struct core *c, struct job *job, int64_t now)
@@ -176,8 +184,7 @@ void deps_refresh(struct core *c, struct job *job, int64_t now)
         if (d->state == DEP_OPEN || may_change)
             d->state = judge(c, job, d);
     }
-    if (deps_are_hopeless(job) && job->flags & JOB_KILL_BAD_DEP && !ids_has(&c->doomed, job->id))
-        ids_add(&c->doomed, job->id);
+    note_doomed(c, job);
 }
 
 void deps_attach(struct core *c, struct job *job)
@@ -187,8 +194,7 @@ void deps_attach(struct core *c, struct job *job)
     for (uint32_t i = 0; i < job->dep_count; i++)
         if (job->deps[i].job_id)
             wait_for(c, job->deps[i].job_id, job->id);
-    if (job->dep_count)
-        deps_refresh(c, job, c->now);
+    note_doomed(c, job);
 }
 
 void deps_detach(struct core *c, struct job *job)

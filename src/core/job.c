@@ -271,7 +271,7 @@ static uint64_t single_key(const struct job *job)
     return hash_bytes(job->name, strlen(job->name), job->uid + 1);
 }
 
-static void single_enter(struct core *c, struct job *job)
+void single_enter(struct core *c, struct job *job)
 {
     struct ids *ids = map_get(&c->singles, single_key(job));
 

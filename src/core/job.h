@@ -115,6 +115,7 @@ uint32_t alloc_cpus(const struct alloc_node *part);
 void job_give_back(struct core *c, struct job *job, struct alloc_node *part);
 void job_occupy(struct core *c, struct job *job); /* what job->alloc says is not clean */
 void job_unqueue(struct core *c, struct job *job); /* before anything that its place in a queue depends on changes */
+void single_enter(struct core *c, struct job *job);
 void single_leave(struct core *c, struct job *job); /* it no longer holds up singletons */
 void job_keep_last(struct core *c, struct job *job); /* the allocation becomes a memory of it */
 

@@ -276,6 +276,8 @@ static void change_end(struct core *c, struct job *job, const void *body)
     job->failed_node = pool_text(&c->texts, end->failed_node);
     if (job->phase == PHASE_PENDING)
         job->start = end->now;
+    if (job->phase == PHASE_ENDING)
+        job->flags &= (uint16_t)~JOB_WILL_REQUEUE;
 }
 
 /* The next incarnation: a new identity for accounting, everything of the last run forgotten but its restart count. */

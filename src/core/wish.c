@@ -287,3 +287,19 @@ int wish_can_run(const struct core *c, const struct job_wish *w, struct arena *a
     }
     return err_set(e, first.code ? first.code : ESLURM_INVALID_PARTITION_NAME, "%s", first.text);
 }
+
+int wish_check(const struct core *c, struct job_wish *w, struct arena *a, struct err *e)
+{
+    uint32_t named = 0;
+    int r = check_nodes(c, w->req_nodes, "ReqNodeList", &named, e);
+
+    if (r == 0)
+        r = check_nodes(c, w->exc_nodes, "ExcNodeList", NULL, e);
+    if (r == 0)
+        r = check_features(c, w->features, e);
+    if (r == 0 && named > w->min_nodes)
+        w->min_nodes = named;
+    if (r == 0 && w->max_nodes < w->min_nodes)
+        r = err_set(e, ESLURM_INVALID_NODE_COUNT, "%s", errors_text(ESLURM_INVALID_NODE_COUNT));
+    return r == 0 ? wish_can_run(c, w, a, e) : r;
+}

@@ -166,14 +166,23 @@ void procs_describe_tree(pid_t root, struct buf *out)
 
 /* ---- by environment */
 
-static bool has_variable(pid_t pid, const char *variable, char *text)
+static bool holds(const char *environ, size_t len, const char *variable)
 {
-    ssize_t n = slurp(pid, "environ", text, ENVIRON_MAX);
-
-    for (const char *p = text; n > 0 && p < text + n; p += strlen(p) + 1)
+    for (const char *p = environ; p < environ + len; p += strlen(p) + 1)
         if (strcmp(p, variable) == 0)
             return true;
     return false;
+}
+
+static bool holds_all(pid_t pid, const char *const *variables, char *text)
+{
+    ssize_t n = slurp(pid, "environ", text, ENVIRON_MAX);
+
+    if (n <= 0)
+        return false;
+    while (*variables && holds(text, (size_t)n, *variables))
+        variables++;
+    return !*variables;
 }
 
 static bool is_of_user(pid_t pid, uid_t uid)
@@ -185,7 +194,7 @@ static bool is_of_user(pid_t pid, uid_t uid)
     return stat(path, &st) == 0 && st.st_uid == uid;
 }
 
-int procs_signal_env(uid_t uid, const char *variable, int signo)
+int procs_signal_env(uid_t uid, const char *const *variables, int signo)
 {
     CLEANUP(table_fini) struct table t = { 0 };
     CLEANUP(freep) char *text = xmalloc(ENVIRON_MAX);
@@ -195,7 +204,7 @@ int procs_signal_env(uid_t uid, const char *variable, int signo)
     for (size_t i = 0; i < t.n; i++) {
         pid_t pid = t.v[i].id.pid;
         if (pid != getpid() && t.v[i].state != 'Z' && is_of_user(pid, uid) &&
-            has_variable(pid, variable, text))
+            holds_all(pid, variables, text))
             hit += signal_one(&t.v[i].id, signo);
     }
     return hit;

@@ -28,9 +28,9 @@ int proc_open(const struct proc *p);             /* a pidfd of exactly this proc
  * Returns how many got it.  One sweep: whoever forks meanwhile is found by the next one. */
 int procs_signal_tree(pid_t root, pid_t spare, int signo);
 
-/* The same for processes of a user whose environment holds the text NAME=value: the last resort
- * when the process that kept a step together is gone. */
-int procs_signal_env(uid_t uid, const char *variable, int signo);
+/* The same for processes of a user whose environment holds every one of the NAME=value texts (NULL
+ * ends them): the last resort when the process that kept a step together is gone. */
+int procs_signal_env(uid_t uid, const char *const *variables, int signo);
 
 /* Kills and reaps children of the calling process whose pid is not a key of `ours`: to a subreaper
  * come the processes whose keeper died.  Returns how many were still alive: sweep until it is 0. */

@@ -65,6 +65,15 @@ static _Noreturn void give_up(int report, const struct err *e, int exit_status)
     _exit(EXIT_FAILURE);
 }
 
+/* slurmd and slurmstepd are protected from the OOM killer; a task is not. */
+static void unprotect(void)
+{
+    CLEANUP(closep) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0 && write(fd, "0", 1) < 0)
+        return; /* it was 0 already, or belongs to an ordinary user's slurmd */
+}
+
 static void signals_reset(void)
 {
     sigset_t none;
@@ -81,6 +90,7 @@ static _Noreturn void task_run(const struct task_start *t, int report)
     struct err e = { 0 };
 
     setpgid(0, 0);
+    unprotect();
     if (identity(t->launch, &e) < 0)
         give_up(report, &e, 1 << 8);
     go_to_work_dir(t->launch, note, sizeof note);

@@ -37,8 +37,7 @@ static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
     const struct peer *peer = conn_peer(conn);
     enum role have = role_of(peer->uid, c->slurm_uid, ROLE_ANY);
     struct pending p = { .route = route_find(f->opcode) };
-    const struct rpc *rpc;
-    void *body;
+    struct rpc_call got;
     struct err e = { 0 };
 
     nodes_heard(c, conn);
@@ -46,7 +45,7 @@ static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
         nodes_answer(c, conn, f);
         return;
     }
-    if (rpc_decode(conn, f, have, &c->queue_arena, &rpc, &body, &e) < 0) {
+    if (rpc_decode(conn, f, have, &c->queue_arena, &got, &e) < 0) {
         log_verbose("uid %u at %s: %s", peer->uid, peer->address, e.text);
         return;
     }
@@ -54,9 +53,9 @@ static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
         refuse(conn, f, "slurmctld does not answer this request");
         return;
     }
-    log_at(LOG_DEBUG2, "%s from uid %u at %s", rpc->name, peer->uid, peer->address);
+    log_at(LOG_DEBUG2, "%s from uid %u at %s", got.rpc->name, peer->uid, peer->address);
     p.call = (struct call){ conn_id(conn), f->request, f->opcode };
-    p.in = (struct input){ .kind = f->opcode, .body = body };
+    p.in = (struct input){ .kind = f->opcode, .body = got.msg };
     p.in.who = (struct who){ .uid = peer->uid, .gid = peer->gid, .role = have };
     c->requests++;
     ingest_push(c, &p);

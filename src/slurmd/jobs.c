@@ -17,6 +17,7 @@
 #include "slurmd/spawn.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -248,12 +249,17 @@ static void failure_report(struct launcher *l, const struct step_key *key, const
  * we started it; after a restart of ours only the environment tells whose a process is. */
 static void orphans_kill(struct launcher *l, const struct step_record *r)
 {
-    char variable[48];
+    const struct launcher_conf *c = l->conf;
+    char job[48], node[300], conf[PATH_MAX + 16];
+    /* Other nodes and other clusters on this machine may have a job of this number. */
+    const char *const variables[] = { job, node, conf, NULL };
     int left = 1;
 
-    snprintf(variable, sizeof variable, "SLURM_JOB_ID=%u", r->key.job_id);
+    snprintf(job, sizeof job, "SLURM_JOB_ID=%u", r->key.job_id);
+    snprintf(node, sizeof node, "SLURMD_NODENAME=%s", c->node);
+    snprintf(conf, sizeof conf, "SLURM_CONF=%s", c->conf_path);
     for (int i = 0; i < ORPHAN_SWEEPS && left > 0; i++) {
-        left = procs_kill_strays(&l->children) + procs_signal_env(r->uid, variable, SIGKILL);
+        left = procs_kill_strays(&l->children) + procs_signal_env(r->uid, variables, SIGKILL);
         if (left > 0)
             usleep(1000);
     }

@@ -49,6 +49,16 @@ static void on_gone(void *ctx)
     loop_stop(l->loop);
 }
 
+/* The kernel shall not pick us, nor slurmstepd, when memory is short; task.c takes it back for the
+ * task (F18). */
+static void protect(void)
+{
+    CLEANUP(closep) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0 && write(fd, "-1000", 5) < 0)
+        log_debug("not protected from the OOM killer: %s", strerror(errno)); /* needs root */
+}
+
 /* Nothing is shared with the other half but the channel: no lock of its pid file, no terminal of
  * the administrator who started it, no epoll set.  The log is opened again, by root. */
 static void part_from(const struct launcher_conf *conf, int chan_fd)
@@ -74,6 +84,7 @@ _Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
     struct err e = { 0 };
 
     part_from(conf, chan_fd);
+    protect();
     prctl(PR_SET_NAME, "slurmd-launcher");
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* the orphans of a killed slurmstepd come to us */
     umask(022);

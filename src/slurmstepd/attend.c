@@ -139,23 +139,21 @@ static void end_read(struct arena *a, struct job_terminate *ret)
     *ret = (struct job_terminate){ .kill_wait_s = 30, .why = "" };
 }
 
-/* "slurmstepd: error: *** JOB 12 ON node1 CANCELLED AT 2026-11-23T05:47:00 DUE TO TIME LIMIT ***";
- * the controller's words hold the part from CANCELLED on, with %s where the time goes. */
+/* "slurmstepd: error: *** JOB 12 ON node1 CANCELLED AT 2026-11-23T05:47:00 DUE TO TIME LIMIT ***".
+ * The controller's words are all from CANCELLED on, with %s where the time goes, or only the cause.
+ */
 static void say_why(struct step *s, const char *why)
 {
-    char when[32], words[256], line[512];
+    char when[32], line[512];
     time_t now = (time_t)clock_wall_s();
     struct tm local;
 
     localtime_r(&now, &local);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &local);
-    const char *at = strstr(why, "%s");
-    if (at)
-        snprintf(words, sizeof words, "%.*s%s%s", (int)(at - why), why, when, at + 2);
-    else
-        snprintf(words, sizeof words, "%s", why);
-    snprintf(line, sizeof line, "slurmstepd: error: *** JOB %u ON %s %s ***\n", s->launch->job_id,
-             s->launch->node_name, words);
+    const char *cause = strstr(why, "%s");
+    cause = cause ? cause + 2 + strspn(cause + 2, " ") : strcmp(why, "CANCELLED") == 0 ? "" : why;
+    snprintf(line, sizeof line, "slurmstepd: error: *** JOB %u ON %s CANCELLED AT %s%s%.200s ***\n",
+             s->launch->job_id, s->launch->node_name, when, cause[0] ? " " : "", cause);
 
     pid_t pid = task_say(&s->start, line);
     CLEANUP(closep) int fd = pid > 0 ? pidfd_open(pid, 0) : -1;

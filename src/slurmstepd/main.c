@@ -33,5 +33,6 @@ int main(int argc, char **argv)
         step_attend(&s);
     else
         step_fail(&s, &e);
-    _exit(step_report(&s) < 0 ? EXIT_FAILURE : EXIT_SUCCESS); /* the kernel is the fastest to free */
+    _exit(step_report(&s) < 0 ? EXIT_FAILURE
+                              : EXIT_SUCCESS); /* the kernel is the fastest to free */
 }

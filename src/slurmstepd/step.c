@@ -21,6 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define RETRY_S 1
+
 static int stand_apart(struct step *s, struct err *e);
 static void streams_name(struct step *s);
 
@@ -145,5 +147,11 @@ int step_report(struct step *s)
     failure_take(s);
     s->done.end_time = clock_wall_s();
     wire_pack(&desc_step_done, &s->done, &body);
-    return spool_put(STEPD_FD_DIR, "result", &body);
+    int err = spool_put(STEPD_FD_DIR, "result", &body);
+    while (err == -ENOSPC ||
+           err == -EDQUOT) { /* the outcome waits until there is space again (F7) */
+        sleep(RETRY_S);
+        err = spool_put(STEPD_FD_DIR, "result", &body);
+    }
+    return err;
 }

@@ -312,7 +312,7 @@ struct record {
 static void word_start(struct record *r)
 {
     if (r->line_end) {
-        buf_puts(r->out, r->one_line ? "" : r->line_end);
+        buf_puts(r->out, r->line_end);
         buf_puts(r->out, r->one_line ? " " : "\n   ");
         r->line_end = NULL;
     } else if (r->line_open) {
@@ -336,10 +336,9 @@ static void record_word(struct record *r, const struct text_column *c, const voi
     buf_fini(&value);
 }
 
-void text_record(const struct text_table *t, const void *row, const struct text_env *env, bool one_line,
-                 struct buf *out)
+void text_record(const struct text_table *t, const void *row, const struct text_env *env, struct buf *out)
 {
-    struct record r = { .out = out, .one_line = one_line };
+    struct record r = { .out = out, .one_line = env->one_line };
 
     for (unsigned i = 0; i < t->n; i++) {
         if (t->v[i].heading[0] != '\n')

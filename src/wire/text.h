@@ -14,7 +14,7 @@ struct text_env {
     const char *time_format; /* SLURM_TIME_FORMAT, may be NULL */
     const char *cluster;     /* may be NULL */
     bool noconvert;          /* --noconvert: sizes stay in the unit they came in */
-    bool detail;             /* scontrol -d */
+    bool detail, one_line;   /* scontrol -d, -o */
     char unit;               /* --units; 0: the largest that is exact */
 };
 
@@ -104,9 +104,8 @@ void text_cell_print(const struct text_column *c, const void *row, const struct 
 
 /* A record: the table's rows in order as Key=Value.  A row whose heading is "\n" starts a line (its name is
  * put at the end of the line before); with heading "" the value stands alone.  A row whose `none` is text_skip
- * is left out when it is absent, a line with nothing on it too.  one_line: lines are joined by a blank. */
-void text_record(const struct text_table *t, const void *row, const struct text_env *env, bool one_line,
-                 struct buf *out);
+ * is left out when it is absent, a line with nothing on it too.  env->one_line: lines are joined by a blank. */
+void text_record(const struct text_table *t, const void *row, const struct text_env *env, struct buf *out);
 
 /* Splits "Key=Value", "Key+=Value", "Key-=Value".  -EINVAL when there is no '=' or no key. */
 int text_key_value(const char *word, struct arena *a, struct key_value *ret);

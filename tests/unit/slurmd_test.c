@@ -382,8 +382,7 @@ static void a_job_runs_as_its_user_and_is_reported(void **state)
     assert_true(t.last.cpus > 0 && t.last.real_memory_mb > 0 && strlen(t.last.boot_id) == 36);
 
     assert_int_equal(
-        launch(&t, 7, "#!/bin/sh\nid -u\npwd\nenv\ngrep NoNewPrivs /proc/self/status\nexit 3\n"),
-        0);
+        launch(&t, 7, "#!/bin/sh\nid -u\npwd\nenv\ncat /proc/self/oom_score_adj\nexit 3\n"), 0);
     WAIT_FOR(&t, t.jobs[7].ended);
     assert_true(WIFEXITED(t.jobs[7].wait_status));
     assert_int_equal(WEXITSTATUS(t.jobs[7].wait_status), 3);
@@ -397,6 +396,7 @@ static void a_job_runs_as_its_user_and_is_reported(void **state)
     assert_contains(out, "\nSLURMD_NODENAME=n1\n");
     assert_contains(out, "\nMINE=yes\n");
     assert_contains(out, "\nTMPDIR=/tmp\n");
+    assert_contains(out, "\n0\n"); /* oom_score_adj: slurmd's protection does not go on to jobs */
     ctl_close(&t);
 }
 
@@ -488,13 +488,14 @@ static void failures_before_the_exec_say_why(void **state)
     ctl_close(&t);
 }
 
-/* How many processes hold NAME=value in their environment. */
-static unsigned processes_with(const char *variable)
+/* How many processes of jobs of this test's node there are: they all know its slurm.conf. */
+static unsigned processes_left(struct ctl *t)
 {
-    char command[128], line[32] = "0";
+    char command[256], line[32] = "0";
 
-    snprintf(command, sizeof command, "grep -alzx '%s' /proc/[0-9]*/environ 2>/dev/null | wc -l",
-             variable);
+    snprintf(command, sizeof command,
+             "grep -alzx 'SLURM_CONF=%s/slurm.conf' /proc/[0-9]*/environ 2>/dev/null | wc -l",
+             t->dir);
     FILE *p = popen(command, "r");
     assert_non_null(fgets(line, sizeof line, p));
     pclose(p);
@@ -517,7 +518,7 @@ static void nothing_outlives_the_script(void **state)
     assert_int_equal(launch(&t, 401, script), 0);
     WAIT_FOR(&t, t.jobs[401].ended);
     assert_int_equal(t.jobs[401].wait_status, 0);
-    assert_int_equal(processes_with("SLURM_JOB_ID=401"), 0);
+    assert_int_equal(processes_left(&t), 0);
     ctl_close(&t);
 }
 
@@ -537,12 +538,34 @@ static void a_cancelled_job_is_told_and_then_killed(void **state)
              t.jobs[402].ended && t.jobs[402].cleaned && t.jobs[403].ended && t.jobs[403].cleaned);
     assert_int_equal(t.jobs[402].wait_status, SIGKILL);
     assert_int_equal(t.jobs[403].wait_status, SIGTERM);
-    assert_int_equal(processes_with("SLURM_JOB_ID=402"), 0);
+    assert_int_equal(processes_left(&t), 0);
     const char *out = text_of(&t, "slurm-402.out");
     assert_contains(out, "started\nslurmstepd: error: *** JOB 402 ON n1 CANCELLED AT 20");
     assert_contains(out, " DUE TO TIME LIMIT ***\n");
     assert_int_equal(end(&t, 402, 1, ""), 0); /* said again: answered again */
     WAIT_FOR(&t, t.jobs[402].cleaned == 2);
+    ctl_close(&t);
+}
+
+/* F20: an output file that never opens holds up its own job and nothing else, and the job can be
+ * ended. */
+static void a_hanging_output_hangs_only_its_job(void **state)
+{
+    struct ctl t;
+
+    ctl_open(&t, "");
+    char *fifo = arena_printf(&t.arena, "%s/work/fifo", t.dir);
+    assert_int_equal(mkfifo(fifo, 0666), 0);
+    chmod(fifo, 0666);
+    struct launch l = a_launch(&t, 1, "#!/bin/sh\necho never\n");
+    l.std_out = fifo;
+    assert_int_equal(ask(&t, OP_step_launch, &desc_launch, &l), 0);
+    assert_int_equal(launch(&t, 2, "#!/bin/sh\necho fine\n"), 0);
+    WAIT_FOR(&t, t.jobs[2].ended);
+    assert_int_equal(t.jobs[1].ended, 0);
+    assert_int_equal(end(&t, 1, 1, "CANCELLED AT %s"), 0);
+    WAIT_FOR(&t, t.jobs[1].ended && t.jobs[1].cleaned);
+    assert_true(WIFSIGNALED(t.jobs[1].wait_status));
     ctl_close(&t);
 }
 
@@ -598,15 +621,17 @@ static void reports_wait_for_their_acknowledgement(void **state)
     ctl_close(&t);
 }
 
-static pid_t stepd_of(unsigned job)
+static pid_t stepd_of(struct ctl *t, unsigned job)
 {
-    char command[128], line[32] = "0";
+    char path[128];
+    int pid = 0;
 
-    snprintf(command, sizeof command, "pgrep -f '^slurmstepd: .%u.batch.'", job);
-    FILE *p = popen(command, "r");
-    char *got = fgets(line, sizeof line, p);
-    pclose(p);
-    return got ? atoi(line) : 0;
+    snprintf(path, sizeof path, "%s/spool.n1/job%u.0.batch/step", t->dir, job);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%*[^\n] pid %d", &pid), 1);
+    fclose(f);
+    return pid;
 }
 
 static void a_killed_slurmstepd_leaves_no_orphan(void **state)
@@ -624,11 +649,11 @@ static void a_killed_slurmstepd_leaves_no_orphan(void **state)
             slurmd_start(&t);
             WAIT_FOR(&t, t.node);
         }
-        assert_true(stepd_of(job) > 0);
-        kill(stepd_of(job), SIGKILL);
+        assert_true(processes_left(&t) > 2);
+        kill(stepd_of(&t, job), SIGKILL);
         WAIT_FOR(&t, t.jobs[job].ended);
         assert_string_equal(t.jobs[job].error, "slurmstepd was killed");
-        assert_int_equal(processes_with(arena_printf(&t.arena, "SLURM_JOB_ID=%u", job)), 0);
+        assert_int_equal(processes_left(&t), 0);
         ctl_close(&t);
     }
 }
@@ -786,7 +811,8 @@ int main(int argc, char **argv)
     return RUN(T(a_job_runs_as_its_user_and_is_reported), T(a_node_is_known_by_its_credential),
                T(launches_are_fenced), T(failures_before_the_exec_say_why),
                T(nothing_outlives_the_script), T(a_cancelled_job_is_told_and_then_killed),
-               T(signals_reach_whom_they_are_meant_for), T(reports_wait_for_their_acknowledgement),
-               T(a_killed_slurmstepd_leaves_no_orphan), T(steps_survive_a_slurmd_that_is_killed),
+               T(a_hanging_output_hangs_only_its_job), T(signals_reach_whom_they_are_meant_for),
+               T(reports_wait_for_their_acknowledgement), T(a_killed_slurmstepd_leaves_no_orphan),
+               T(steps_survive_a_slurmd_that_is_killed),
                T(prolog_and_epilog_see_only_their_own_environment), T(a_failed_hook_is_reported));
 }
