@@ -440,7 +440,7 @@ static void print_record(const struct sacct *s, const struct text_format *f,
         l.step = &rec->steps.v[i];
         print_line(s, f, l, &out);
     }
-    fwrite(out.data, 1, out.len, stdout);
+    fputs(buf_str(&out), stdout);
 }
 
 static void print_header(const struct sacct *s, const struct text_format *f)
@@ -453,7 +453,7 @@ static void print_header(const struct sacct *s, const struct text_format *f)
         text_header(f, &out);
         text_rule(f, &out);
     }
-    fwrite(out.data, 1, out.len, stdout);
+    fputs(buf_str(&out), stdout);
 }
 
 static void print_json(const struct acct_record *rec, bool is_first)
