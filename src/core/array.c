@@ -71,8 +71,16 @@ void array_leave(struct core *c, struct job *job)
     a->running -= is_active(job);
     if (job->task != NO_TASK)
         map_del(&c->tasks, task_key(job->array_id, job->task));
-    if (a->jobs.n == 0)
-        array_free(map_del(&c->arrays, a->id));
+    array_release(c, a->id);
+}
+
+/* What became of its tasks is remembered as long as somebody may ask. */
+void array_release(struct core *c, uint32_t id)
+{
+    struct array *a = array_find(c, id);
+
+    if (a && a->jobs.n == 0 && !map_get(&c->waiting, id))
+        array_free(map_del(&c->arrays, id));
 }
 
 void array_begin(struct core *c, const struct job *rest, uint32_t limit)

@@ -50,7 +50,8 @@ uint32_t runs_next(const struct runs *r, uint32_t task);
 
 struct array *array_find(const struct core *c, uint32_t id);
 void array_join(struct core *c, struct job *job);  /* a record of it came to be */
-void array_leave(struct core *c, struct job *job); /* a record is forgotten; the last one frees the array */
+void array_leave(struct core *c, struct job *job); /* a record is forgotten */
+void array_release(struct core *c, uint32_t id); /* frees it once no record lives and no job depends on it */
 void array_begin(struct core *c, const struct job *rest, uint32_t limit); /* after array_join of a new array */
 void array_split(struct core *c, struct job *rest, const struct fact_job_split *f);
 void array_load(struct core *c, const struct fact_array *f);

@@ -102,7 +102,7 @@ static int check_array(const struct core *c, const struct array *a, struct err *
             return err_set(e, ESTATE, "array %u: member %u is not its job", a->id, a->jobs.v[i]);
         running += is_active(job);
     }
-    if (running != a->running || a->jobs.n == 0)
+    if (running != a->running || (a->jobs.n == 0 && !map_get(&c->waiting, a->id)))
         return err_set(e, ESTATE, "array %u: %u run, %u are counted", a->id, running, a->running);
     return 0;
 }

@@ -52,6 +52,7 @@ static void wait_no_more(struct core *c, uint32_t target, uint32_t job_id)
         return;
     ids_fini(ids);
     free(map_del(&c->waiting, target));
+    array_release(c, target);
 }
 
 static void free_index(struct map *m)
@@ -155,7 +156,7 @@ static enum dep_state judge(const struct core *c, const struct job *job, const s
     t = look(c, job, d);
     switch (type_of(d)) {
     case DEP_AFTER:
-        return t.is_started && c->now >= t.started_at + 60 * (int64_t)d->delay_min ? DEP_MET : DEP_OPEN;
+        return d->since && c->now >= d->since + 60 * (int64_t)d->delay_min ? DEP_MET : DEP_OPEN;
     case DEP_AFTEROK:
     case DEP_AFTERCORR:
         return judge_end(&t, true);
@@ -164,6 +165,16 @@ static enum dep_state judge(const struct core *c, const struct job *job, const s
     default:
         return t.is_done ? DEP_MET : DEP_OPEN;
     }
+}
+
+/* The start is written down when it is seen: the target may be forgotten before the minutes are over. */
+static void note_start(const struct core *c, const struct job *job, struct job_dep *d)
+{
+    if (type_of(d) != DEP_AFTER || d->since)
+        return;
+    struct target t = look(c, job, d);
+    if (t.is_started)
+        d->since = t.started_at ? t.started_at : c->now;
 }
 
 static void note_doomed(struct core *c, struct job *job)
@@ -181,6 +192,7 @@ void deps_refresh(struct core *c, struct job *job, int64_t now)
     for (uint32_t i = 0; i < job->dep_count; i++) {
         struct job_dep *d = &job->deps[i];
         bool may_change = type_of(d) == DEP_SINGLETON || (type_of(d) == DEP_AFTERCORR && job->rest);
+        note_start(c, job, d);
         if (d->state == DEP_OPEN || may_change)
             d->state = judge(c, job, d);
     }
@@ -189,20 +201,25 @@ void deps_refresh(struct core *c, struct job *job, int64_t now)
 
 void deps_attach(struct core *c, struct job *job)
 {
-    if (job->phase != PHASE_PENDING)
+    if (job->phase != PHASE_PENDING || job->dep_count == 0)
         return;
+    job->is_waiting = true;
     for (uint32_t i = 0; i < job->dep_count; i++)
         if (job->deps[i].job_id)
             wait_for(c, job->deps[i].job_id, job->id);
     note_doomed(c, job);
 }
 
+/* Only waiting jobs are in the index. */
 void deps_detach(struct core *c, struct job *job)
 {
+    if (!job->is_waiting)
+        return;
     for (uint32_t i = 0; i < job->dep_count; i++)
         if (job->deps[i].job_id)
             wait_no_more(c, job->deps[i].job_id, job->id);
     ids_remove(&c->doomed, job->id);
+    job->is_waiting = false;
 }
 
 static void wake(struct core *c, const struct ids *ids)
@@ -246,17 +263,14 @@ bool deps_are_hopeless(const struct job *job)
     return job->dep_count && (job->deps[0].type & ANY_FLAG ? failed == job->dep_count : failed > 0);
 }
 
-int64_t deps_due(const struct core *c, const struct job *job)
+int64_t deps_due(const struct job *job)
 {
     int64_t due = INT64_MAX;
 
     for (uint32_t i = 0; i < job->dep_count; i++) {
         const struct job_dep *d = &job->deps[i];
-        if (d->state != DEP_OPEN || type_of(d) != DEP_AFTER || d->delay_min == 0)
-            continue;
-        struct target t = look(c, job, d);
-        int64_t at = t.started_at + 60 * (int64_t)d->delay_min;
-        if (t.is_started && at < due)
+        int64_t at = d->since + 60 * (int64_t)d->delay_min;
+        if (d->state == DEP_OPEN && d->since && at < due)
             due = at;
     }
     return due;

@@ -27,7 +27,7 @@ char *deps_text(const struct job *job, struct arena *a); /* what is still open: 
 
 bool deps_are_met(const struct core *c, const struct job *job);
 bool deps_are_hopeless(const struct job *job);
-int64_t deps_due(const struct core *c, const struct job *job); /* when an after:+minutes is over; INT64_MAX: none */
+int64_t deps_due(const struct job *job); /* when an after:+minutes is over; INT64_MAX: none */
 void deps_attach(struct core *c, struct job *job);  /* enters the index; deps_refresh looks at what is known */
 void deps_detach(struct core *c, struct job *job);
 void deps_wake(struct core *c, const struct job *target); /* the target started or is done */

@@ -64,18 +64,34 @@ static void dump_array(const struct dump *d, const struct array *a)
     emit(d, FACT_snap_array, &f);
 }
 
-/* Arrays come with their first job in the order of ids, so the order repeats exactly. */
+static int by_id(const void *a, const void *b)
+{
+    const struct array *const *x = a, *const *y = b;
+
+    return (*x)->id < (*y)->id ? -1 : 1;
+}
+
+/* In order of id, before the jobs that join them. */
+static void dump_arrays(const struct dump *d)
+{
+    const struct array **all = xcalloc(d->c->arrays.count + 1, sizeof *all);
+    uint32_t n = 0, at = 0;
+    uint64_t key;
+    void *value;
+
+    while (map_next(&d->c->arrays, &at, &key, &value))
+        all[n++] = value;
+    qsort(all, n, sizeof *all, by_id);
+    for (uint32_t i = 0; i < n; i++)
+        dump_array(d, all[i]);
+    free(all);
+}
+
 static void dump_job(const struct dump *d, const struct job *job)
 {
     struct arena a = { 0 };
-    const struct array *arr = job->array_id ? array_find(d->c, job->array_id) : NULL;
     struct job_record rec = job_to_record(job, &a);
 
-    for (uint32_t i = 0; arr && i < arr->jobs.n; i++)
-        if (arr->jobs.v[i] < job->id)
-            arr = NULL;
-    if (arr)
-        dump_array(d, arr);
     emit(d, FACT_snap_job, &rec);
     arena_fini(&a);
 }
@@ -90,6 +106,7 @@ void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f)
     emit(&d, FACT_configured, &(struct fact_configured){ .conf = c->conf, .now = c->now });
     dump_nodes(&d);
     dump_parts(&d);
+    dump_arrays(&d);
     QUEUE_FOREACH(it, &c->jobs)
         dump_job(&d, it->job);
     for (uint32_t i = 0; i < c->keys_n; i++) {

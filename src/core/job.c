@@ -114,7 +114,7 @@ int64_t job_timer_due(const struct core *c, const struct job *job)
 {
     switch (job->phase) {
     case PHASE_PENDING:
-        return job->flags & JOB_BEGUN ? deps_due(c, job) : job->begin;
+        return job->flags & JOB_BEGUN ? deps_due(job) : job->begin;
     case PHASE_RUNNING:
         if (job->limit_min == NO_LIMIT || c->conf->over_time_limit_min >= UINT16_MAX)
             return INT64_MAX;

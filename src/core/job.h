@@ -73,6 +73,7 @@ struct job {
     struct last_run *last;    /* what it had, once it was given back; NULL: it never ran */
     uint32_t timer_at;        /* place in core.timers */
     bool is_queued;           /* in the queues of its partitions */
+    bool is_waiting;          /* in the index of those that depend on others */
     struct slab_ref self;
 };
 

@@ -63,8 +63,10 @@ static void set_phase(struct core *c, struct job *job, unsigned next)
     job->phase = (uint8_t)next;
     if (job->array_id)
         array_moved(c, job, old);
-    if (next != PHASE_PENDING)
-        ids_remove(&c->doomed, job->id);
+    if (old == PHASE_PENDING && next != PHASE_PENDING)
+        deps_detach(c, job);
+    if (old != PHASE_PENDING && next == PHASE_PENDING)
+        deps_attach(c, job);
     for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++)
         if (!job->alloc->nodes.v[i].is_clean)
             node_at(c, job->alloc->nodes.v[i].node)->ending += (next == PHASE_ENDING) - (old == PHASE_ENDING);
@@ -124,7 +126,7 @@ static void tell_others(struct core *c, struct job *job, unsigned old)
         if (job->array_id)
             array_task_done(c, job);
     }
-    if (job->phase == PHASE_DONE || job->phase == PHASE_RUNNING)
+    if (job->phase != old)
         deps_wake(c, job);
     if (job->array_id && is_active(old) != is_active(job->phase))
         array_settle(c, job);
