@@ -3,7 +3,7 @@
 #   make test          every suite; the last line is "N passed, N failed"
 # And beside them:
 #   make build         the release build in build/
-#   make perf          benchmarks, beside Debian's Slurm where it is installed
+#   make perf          benchmarks, beside Debian's Slurm where it is installed (make perf-packages installs it)
 #   make install       meson install (DESTDIR=, PREFIX=/usr/local)
 
 PREFIX ?= /usr/local
@@ -29,6 +29,9 @@ install: packages
 
 packages:
 	@tools/packages.sh build
+
+perf-packages:
+	@tools/packages.sh perf
 
 clean:
 	rm -rf build build-test build-install

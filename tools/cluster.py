@@ -2,6 +2,7 @@
 benchmarks start it; nothing outside its directory is touched and only what it started is ended, by pid."""
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -12,15 +13,23 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def free_ports(count):
-    """So many TCP ports of loopback that nobody uses now."""
-    held = [socket.socket() for _ in range(count)]
-    for s in held:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
+def free_ports(count, together=False):
+    """So many TCP ports of loopback that nobody uses now, below those that the kernel gives to outgoing connections:
+    a daemon that is restarted must find its port again.  together: neighbours."""
+    for _ in range(1000):
+        first = random.randrange(10240, 32768 - count)
+        ports = range(first, first + count) if together else random.sample(range(10240, 32768), count)
+        held = [socket.socket() for _ in ports]
+        try:
+            for s, port in zip(held, ports):
+                s.bind(("127.0.0.1", port))
+            return list(ports)
+        except OSError:
+            continue
+        finally:
+            for s in held:
+                s.close()
+    raise RuntimeError(f"no {count} free ports")
 
 
 def wait_for(what, seconds=20.0, every=0.02):
@@ -193,10 +202,10 @@ class Cluster:
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", port)) == 0
 
-    def stop(self):
-        """Ends every daemon and what jobs left, then removes the directory."""
+    def stop(self, cancel=True):
+        """Ends every daemon and what jobs left, then removes the directory.  cancel=False: only pending jobs are left."""
         status = {}
-        if self.ctld and self.ctld.running():
+        if cancel and self.ctld and self.ctld.running():
             self.run("scancel", "-u", str(os.getuid()), check=False, timeout=30)
             wait_for(lambda: not self.out("squeue", "-h"), 15)
         for daemon in [*self.nodes.values(), self.ctld, self.dbd, self.munged]:

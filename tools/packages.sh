@@ -5,9 +5,10 @@ set -eu
 
 build="gcc meson ninja-build pkg-config libc6-dev libssl-dev libsqlite3-dev zlib1g-dev libbz2-dev libcmocka-dev
 python3 python3-pytest"
-perf="$build slurmctld slurmd slurmdbd slurm-client munge mariadb-server"
+perf="$build slurmctld slurmd slurmdbd slurm-client libslurm-dev munge mariadb-server"
 
-case "${1:-build}" in
+set -- "${1:-build}"
+case "$1" in
 build) wanted=$build ;;
 perf) wanted=$perf ;;
 *) echo "usage: packages.sh build|perf" >&2; exit 2 ;;
@@ -32,4 +33,9 @@ fi
 echo "Installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -q >/dev/null
+policy=/usr/sbin/policy-rc.d # Debian's daemons are only measured: installing must not start them
+if [ "$1" = perf ] && [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | $sudo install -m 755 /dev/stdin $policy
+    trap '$sudo rm -f $policy' EXIT
+fi
 $sudo apt-get install -q -y --no-install-recommends $missing >/dev/null

@@ -67,7 +67,9 @@ static int read_all(int fd, uint8_t *buf, size_t room, size_t *ret_len, struct e
 static int key_read(const struct key_source *from, struct cred_key *ret, struct stat *ret_st,
                     struct err *e)
 {
-    const struct path_policy policy = { .label = "Keyfile", .trusted_group = from->trusted_group };
+    const struct path_policy policy = { .label = "Keyfile",
+                                        .word = "keyfile",
+                                        .trusted_group = from->trusted_group };
     CLEANUP(closep) int fd = -1;
     size_t len = 0;
 

@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 #define MUNGE_SOCKET "/run/munge/munge.socket.2"
-#define MUNGE_VERSION "munge-0.5.18 (Sluice 0.1.0)" /* the MUNGE release whose behaviour this is \
-                                                     */
+#define MUNGE_VERSION                                                          \
+    "munge-0.5.18 (Sluice 0.1.0)" /* the MUNGE release whose behaviour this is \
+                                   */
 #define MUNGE_MAGIC 0x00606D4Bu
 #define MUNGE_MSG_VERSION 4
 #define MUNGE_HEADER 11u /* bytes before the body of a message */
@@ -92,6 +93,11 @@ extern const char *const munge_zips[ZIPS];
 
 /* "Expired credential".  Tools grep for these words. */
 const char *munge_text(int code);
+
+#define FINGERPRINT_LEN 8 /* hex digits: the first of SHA-256 of the MAC subkey */
+
+/* The value of a "name=value" line of a munged's status; "" when there is none. */
+void munge_status_get(const char *status, const char *name, char *ret, size_t size);
 
 /* By name (any case) or number; -1 when neither.  names has n entries. */
 int munge_cipher_parse(const char *s);

@@ -60,10 +60,10 @@ void munge_put_status(struct buf *out)
 
 ssize_t munge_reply_length(const uint8_t *p, size_t len, int type)
 {
-    struct bytes r = { p, p + len, false };
-
     if (len < MUNGE_HEADER)
         return 0;
+
+    struct bytes r = { p, p + len, false };
     uint32_t magic = bytes_u32(&r);
     uint8_t version = bytes_u8(&r);
     uint8_t got = bytes_u8(&r);

@@ -55,17 +55,16 @@ void hmac_fini(struct hmac *h)
 /* The context keyed for this MAC; made on first use.  NULL when OpenSSL has no such digest. */
 static EVP_MAC_CTX *hmac_keyed(struct primitives *p, struct hmac *h, int mac)
 {
-    char digest[16];
-    const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
-                                                                   0),
-                                  OSSL_PARAM_construct_end() };
-
     if (h->keyed[mac])
         return h->keyed[mac];
-    OPENSSL_strlcpy(digest, munge_macs[mac].openssl, sizeof digest);
     if (!p->hmac)
         p->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 
+    char *digest = (char *)(uintptr_t)munge_macs[mac].openssl;
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
     EVP_MAC_CTX *ctx = p->hmac ? EVP_MAC_CTX_new(p->hmac) : NULL;
     if (ctx && EVP_MAC_init(ctx, h->secret, SUBKEY_LEN, params) != 1) {
         EVP_MAC_CTX_free(ctx);

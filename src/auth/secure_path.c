@@ -42,14 +42,14 @@ int path_dir_check(const char *path, const struct path_policy *policy, struct er
     struct stat st;
 
     if ((size_t)snprintf(copy, sizeof copy, "%s", path) >= sizeof copy)
-        return err_set(e, ENAMETOOLONG, "%s: name is too long", policy->label);
+        return err_set(e, ENAMETOOLONG, "%s: name is too long", policy->word);
     const char *parent = dirname(copy);
     if (!realpath(parent, dir))
         return err_errno(e, "Failed to check %s dir \"%s\": cannot canonicalize \"%s\"",
-                         policy->label, parent, parent);
+                         policy->word, parent, parent);
     for (;;) {
         if (lstat(dir, &st) < 0)
-            return err_errno(e, "Failed to check %s dir \"%s\"", policy->label, dir);
+            return err_errno(e, "Failed to check %s dir \"%s\"", policy->word, dir);
         int err = dir_judge(dir, &st, policy, e);
         if (err < 0 || strcmp(dir, "/") == 0)
             return err;
@@ -87,7 +87,7 @@ int path_open_secret(const char *path, const struct path_policy *policy, int *re
     int judged = 0;
 
     if (lstat(path, &st) < 0)
-        return err_errno(e, "Failed to find %s \"%s\"", policy->label, path);
+        return err_errno(e, "Failed to find %s \"%s\"", policy->word, path);
     if (S_ISLNK(st.st_mode))
         judged = err_set(e, EPERM, "%s is insecure: \"%s\" should not be a symbolic link",
                          policy->label, path);
@@ -95,7 +95,7 @@ int path_open_secret(const char *path, const struct path_policy *policy, int *re
     CLEANUP(closep)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (judged ? 0 : O_NOFOLLOW));
     if (fd < 0 || fstat(fd, &st) < 0)
-        return err_errno(e, "Failed to open %s \"%s\"", policy->label, path);
+        return err_errno(e, "Failed to open %s \"%s\"", policy->word, path);
     if (!S_ISREG(st.st_mode))
         return err_set(e, EINVAL, "%s is insecure: \"%s\" must be a regular file (type=%07o)",
                        policy->label, path, st.st_mode & S_IFMT);

@@ -9,7 +9,8 @@
 
 /* What we call the file in messages, and which group may write to directories. */
 struct path_policy {
-    const char *label;   /* "Keyfile", "Socket", ... */
+    const char *label;   /* at the start of a sentence: "Keyfile", "Socket" */
+    const char *word;    /* within one: "keyfile", "socket" */
     gid_t trusted_group; /* (gid_t)-1: none */
     bool open_to_all;    /* every directory up to / must let everybody through */
 };

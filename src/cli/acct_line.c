@@ -16,18 +16,18 @@ static const struct acct_line *line_of(const struct text_cell *cell)
 /* ---- text that stands in the job's record: on every line, or on the job's own only */
 
 #define TEXT_BOTH(member)                                                     \
-    static void print_##member(const struct text_cell *cell, struct buf *out) \
+    static void acct_##member(const struct text_cell *cell, struct buf *out) \
     {                                                                         \
         buf_puts(out, line_of(cell)->job->member);                            \
     }
 #define TEXT_JOB(member)                                                      \
-    static void print_##member(const struct text_cell *cell, struct buf *out) \
+    static void acct_##member(const struct text_cell *cell, struct buf *out) \
     {                                                                         \
         if (!line_of(cell)->step)                                             \
             buf_puts(out, line_of(cell)->job->member);                        \
     }
 #define NUMBER_JOB(member)                                                     \
-    static void print_##member(const struct text_cell *cell, struct buf *out)  \
+    static void acct_##member(const struct text_cell *cell, struct buf *out)  \
     {                                                                          \
         if (!line_of(cell)->step)                                              \
             buf_printf(out, "%" PRIu64, (uint64_t)line_of(cell)->job->member); \
@@ -58,16 +58,16 @@ NUMBER_JOB(priority)
 NUMBER_JOB(restarts)
 NUMBER_JOB(req_nodes)
 
-static void print_nothing(const struct text_cell *cell, struct buf *out)
+static void acct_nothing(const struct text_cell *cell, struct buf *out)
 {
 }
 
-static void print_cluster(const struct text_cell *cell, struct buf *out)
+static void acct_cluster(const struct text_cell *cell, struct buf *out)
 {
     buf_puts(out, line_of(cell)->cluster);
 }
 
-static void print_group(const struct text_cell *cell, struct buf *out)
+static void acct_group(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
     const struct group *g;
@@ -81,7 +81,7 @@ static void print_group(const struct text_cell *cell, struct buf *out)
         buf_printf(out, "%u", l->job->gid);
 }
 
-static void print_db_index(const struct text_cell *cell, struct buf *out)
+static void acct_db_index(const struct text_cell *cell, struct buf *out)
 {
     buf_printf(out, "%" PRIu64, line_of(cell)->job->db_id);
 }
@@ -114,17 +114,17 @@ void acct_line_id(const struct acct_line *l, bool raw, struct buf *out)
         step_suffix(l->step->step_id, out);
 }
 
-static void print_job_id(const struct text_cell *cell, struct buf *out)
+static void acct_job_id(const struct text_cell *cell, struct buf *out)
 {
     acct_line_id(line_of(cell), false, out);
 }
 
-static void print_job_id_raw(const struct text_cell *cell, struct buf *out)
+static void acct_job_id_raw(const struct text_cell *cell, struct buf *out)
 {
     acct_line_id(line_of(cell), true, out);
 }
 
-static void print_name(const struct text_cell *cell, struct buf *out)
+static void acct_name(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
 
@@ -154,24 +154,24 @@ static void point(const struct text_cell *cell, int64_t t, struct buf *out)
     buf_puts(out, times_point(t, cell->env->now, cell->env->time_format, "Unknown", text));
 }
 
-static void print_start(const struct text_cell *cell, struct buf *out)
+static void acct_start(const struct text_cell *cell, struct buf *out)
 {
     point(cell, start_of(line_of(cell)), out);
 }
 
-static void print_end(const struct text_cell *cell, struct buf *out)
+static void acct_end(const struct text_cell *cell, struct buf *out)
 {
     point(cell, end_of(line_of(cell)), out);
 }
 
-static void print_submit(const struct text_cell *cell, struct buf *out)
+static void acct_submit(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
 
     point(cell, l->step ? l->step->start : l->job->submit, out);
 }
 
-static void print_eligible(const struct text_cell *cell, struct buf *out)
+static void acct_eligible(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
 
@@ -199,17 +199,17 @@ static void span(int64_t s, struct buf *out)
     buf_puts(out, times_hms(s, text));
 }
 
-static void print_elapsed(const struct text_cell *cell, struct buf *out)
+static void acct_elapsed(const struct text_cell *cell, struct buf *out)
 {
     span(elapsed_of(cell), out);
 }
 
-static void print_elapsed_raw(const struct text_cell *cell, struct buf *out)
+static void acct_elapsed_raw(const struct text_cell *cell, struct buf *out)
 {
     buf_printf(out, "%" PRId64, elapsed_of(cell));
 }
 
-static void print_suspended(const struct text_cell *cell, struct buf *out)
+static void acct_suspended(const struct text_cell *cell, struct buf *out)
 {
     span(line_of(cell)->job->suspended_s, out);
 }
@@ -221,12 +221,12 @@ static uint32_t cpus_of(const struct acct_line *l)
     return n ? n : l->job->req_cpus;
 }
 
-static void print_cpu_time(const struct text_cell *cell, struct buf *out)
+static void acct_cpu_time(const struct text_cell *cell, struct buf *out)
 {
     span(elapsed_of(cell) * cpus_of(line_of(cell)), out);
 }
 
-static void print_cpu_time_raw(const struct text_cell *cell, struct buf *out)
+static void acct_cpu_time_raw(const struct text_cell *cell, struct buf *out)
 {
     buf_printf(out, "%" PRId64, elapsed_of(cell) * cpus_of(line_of(cell)));
 }
@@ -240,25 +240,25 @@ static int64_t planned_of(const struct text_cell *cell)
     return j->eligible && until > j->eligible ? until - j->eligible : 0;
 }
 
-static void print_planned(const struct text_cell *cell, struct buf *out)
+static void acct_planned(const struct text_cell *cell, struct buf *out)
 {
     if (!line_of(cell)->step)
         span(planned_of(cell), out);
 }
 
-static void print_planned_cpu(const struct text_cell *cell, struct buf *out)
+static void acct_planned_cpu(const struct text_cell *cell, struct buf *out)
 {
     if (!line_of(cell)->step)
         span(planned_of(cell) * line_of(cell)->job->req_cpus, out);
 }
 
-static void print_planned_cpu_raw(const struct text_cell *cell, struct buf *out)
+static void acct_planned_cpu_raw(const struct text_cell *cell, struct buf *out)
 {
     if (!line_of(cell)->step)
         buf_printf(out, "%" PRId64, planned_of(cell) * line_of(cell)->job->req_cpus);
 }
 
-static void print_time_limit(const struct text_cell *cell, struct buf *out)
+static void acct_time_limit(const struct text_cell *cell, struct buf *out)
 {
     char text[TIMES_TEXT];
 
@@ -266,7 +266,7 @@ static void print_time_limit(const struct text_cell *cell, struct buf *out)
         buf_puts(out, times_minutes(line_of(cell)->job->time_limit_min, text));
 }
 
-static void print_time_limit_raw(const struct text_cell *cell, struct buf *out)
+static void acct_time_limit_raw(const struct text_cell *cell, struct buf *out)
 {
     uint32_t min = line_of(cell)->job->time_limit_min;
 
@@ -280,7 +280,7 @@ static void print_time_limit_raw(const struct text_cell *cell, struct buf *out)
 
 /* ---- state and exit */
 
-static void print_state(const struct text_cell *cell, struct buf *out)
+static void acct_state(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
     uint32_t state = l->step ? l->step->state : l->job->state;
@@ -295,14 +295,14 @@ static void wait_status(int32_t status, struct buf *out)
     buf_printf(out, "%d:%d", status >> 8 & 0xff, status & 0x7f);
 }
 
-static void print_exit_code(const struct text_cell *cell, struct buf *out)
+static void acct_exit_code(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
 
     wait_status(l->step ? l->step->exit_code : l->job->exit_code, out);
 }
 
-static void print_derived_exit(const struct text_cell *cell, struct buf *out)
+static void acct_derived_exit(const struct text_cell *cell, struct buf *out)
 {
     if (!line_of(cell)->step)
         wait_status(line_of(cell)->job->derived_exit_code, out);
@@ -310,28 +310,28 @@ static void print_derived_exit(const struct text_cell *cell, struct buf *out)
 
 /* ---- resources */
 
-static void print_ncpus(const struct text_cell *cell, struct buf *out)
+static void acct_ncpus(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
 
     buf_printf(out, "%u", l->step ? l->step->ncpus : l->job->ncpus);
 }
 
-static void print_req_cpus(const struct text_cell *cell, struct buf *out)
+static void acct_req_cpus(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
 
     buf_printf(out, "%u", l->step ? l->step->ncpus : l->job->req_cpus);
 }
 
-static void print_alloc_nodes(const struct text_cell *cell, struct buf *out)
+static void acct_alloc_nodes(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
 
     buf_printf(out, "%u", l->step ? l->step->nnodes : *l->job->nodes ? l->job->nnodes : 0);
 }
 
-static void print_nnodes(const struct text_cell *cell, struct buf *out)
+static void acct_nnodes(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
     uint32_t n = l->step ? l->step->nnodes : l->job->nnodes;
@@ -339,7 +339,7 @@ static void print_nnodes(const struct text_cell *cell, struct buf *out)
     buf_printf(out, "%u", n ? n : l->job->req_nodes);
 }
 
-static void print_nodes(const struct text_cell *cell, struct buf *out)
+static void acct_nodes(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
     const char *nodes = l->step ? l->step->nodes : l->job->nodes;
@@ -347,39 +347,39 @@ static void print_nodes(const struct text_cell *cell, struct buf *out)
     buf_puts(out, *nodes ? nodes : "None assigned");
 }
 
-static void print_ntasks(const struct text_cell *cell, struct buf *out)
+static void acct_ntasks(const struct text_cell *cell, struct buf *out)
 {
     if (line_of(cell)->step)
         buf_printf(out, "%u", line_of(cell)->step->ntasks);
 }
 
-static void print_layout(const struct text_cell *cell, struct buf *out)
+static void acct_layout(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_step *s = line_of(cell)->step;
 
     buf_puts(out, s ? *s->layout ? s->layout : "Unknown" : "");
 }
 
-static void print_alloc_tres(const struct text_cell *cell, struct buf *out)
+static void acct_alloc_tres(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
 
     buf_puts(out, l->step ? l->step->tres : l->job->tres_alloc);
 }
 
-static void print_req_tres(const struct text_cell *cell, struct buf *out)
+static void acct_req_tres(const struct text_cell *cell, struct buf *out)
 {
     if (!line_of(cell)->step)
         buf_puts(out, line_of(cell)->job->tres_req);
 }
 
-static void print_req_mem(const struct text_cell *cell, struct buf *out)
+static void acct_req_mem(const struct text_cell *cell, struct buf *out)
 {
     if (!line_of(cell)->step)
         text_size((double)line_of(cell)->job->req_mem_mb, 'M', cell->env, out);
 }
 
-static void print_submit_line(const struct text_cell *cell, struct buf *out)
+static void acct_submit_line(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
 
@@ -388,7 +388,7 @@ static void print_submit_line(const struct text_cell *cell, struct buf *out)
 
 /* ---- usage: a step's own; for the job, CPU is the sum over its steps */
 
-static void print_max_rss(const struct text_cell *cell, struct buf *out)
+static void acct_max_rss(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_step *s = line_of(cell)->step;
 
@@ -396,7 +396,7 @@ static void print_max_rss(const struct text_cell *cell, struct buf *out)
         text_size((double)s->used->max_rss_kb, 'K', cell->env, out);
 }
 
-static void print_max_vsize(const struct text_cell *cell, struct buf *out)
+static void acct_max_vsize(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_step *s = line_of(cell)->step;
 
@@ -404,7 +404,7 @@ static void print_max_vsize(const struct text_cell *cell, struct buf *out)
         text_size((double)s->used->max_vsize_kb, 'K', cell->env, out);
 }
 
-static void print_max_pages(const struct text_cell *cell, struct buf *out)
+static void acct_max_pages(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_step *s = line_of(cell)->step;
 
@@ -417,7 +417,7 @@ static void megabytes(uint64_t bytes, struct buf *out)
     buf_printf(out, "%.2fM", (double)bytes / (1 << 20));
 }
 
-static void print_disk_read(const struct text_cell *cell, struct buf *out)
+static void acct_disk_read(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_step *s = line_of(cell)->step;
 
@@ -425,7 +425,7 @@ static void print_disk_read(const struct text_cell *cell, struct buf *out)
         megabytes(s->used->read_bytes, out);
 }
 
-static void print_disk_write(const struct text_cell *cell, struct buf *out)
+static void acct_disk_write(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_step *s = line_of(cell)->step;
 
@@ -461,24 +461,24 @@ static void cpu_span(uint64_t us, struct buf *out)
         span((int64_t)s, out);
 }
 
-static void print_user_cpu(const struct text_cell *cell, struct buf *out)
+static void acct_user_cpu(const struct text_cell *cell, struct buf *out)
 {
     cpu_span(cpu_of(line_of(cell)).user_us, out);
 }
 
-static void print_system_cpu(const struct text_cell *cell, struct buf *out)
+static void acct_system_cpu(const struct text_cell *cell, struct buf *out)
 {
     cpu_span(cpu_of(line_of(cell)).system_us, out);
 }
 
-static void print_total_cpu(const struct text_cell *cell, struct buf *out)
+static void acct_total_cpu(const struct text_cell *cell, struct buf *out)
 {
     struct usage u = cpu_of(line_of(cell));
 
     cpu_span(u.user_us + u.system_us, out);
 }
 
-static void print_ave_cpu(const struct text_cell *cell, struct buf *out)
+static void acct_ave_cpu(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_step *s = line_of(cell)->step;
 
@@ -495,7 +495,7 @@ static void print_ave_cpu(const struct text_cell *cell, struct buf *out)
       .align = (wide) < 0 ? TEXT_LEFT : TEXT_RIGHT, \
       .through = TEXT_DIRECT,                       \
       .kind = KIND_STR,                             \
-      .print = print_##printer,                     \
+      .print = acct_##printer,                     \
       .help = "" },
 static const struct text_column columns[] = {
 #include "schema/cols_acct.def"

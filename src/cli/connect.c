@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define DBD_PORT 6819
+
 static int load(struct connection *c, struct client_target *t, struct err *e)
 {
-    int r = conf_load(conf_default_path(NULL), &c->conf, e);
+    int r = conf_load_keys(conf_default_path(NULL), &c->conf, e);
 
     if (r < 0)
         return r;
@@ -53,7 +55,8 @@ int connection_open_dbd(struct connection *c, struct err *e)
     c->hosts[0].name = conf_str(c->conf, "AccountingStorageHost");
     t.to.hosts = c->hosts;
     t.to.host_count = 1;
-    t.to.port = (uint16_t)conf_u32(c->conf, "AccountingStoragePort");
+    uint16_t port = (uint16_t)conf_u32(c->conf, "AccountingStoragePort");
+    t.to.port = port ? port : DBD_PORT;
     t.munge_socket = conf_dbd_munge_socket(c->conf);
     t.unreachable = "Unable to contact the accounting storage (slurmdbd)";
     client_open(&t, &c->client);

@@ -32,8 +32,8 @@ void job_id_put(const struct job_info *job, struct buf *out)
         buf_printf(out, "%" PRIu32, job->job_id);
 }
 
-/* The reason alone, or the longer text when that begins with it: "ReqNodeNotAvail, UnavailableNodes:n2".
- * Sentences in other words are for sluice why; scripts compare this one. */
+/* The reason alone, or the longer text when that begins with it: "ReqNodeNotAvail,
+ * UnavailableNodes:n2". Sentences in other words are for sluice why; scripts compare this one. */
 void job_reason_put(const struct job_info *job, struct buf *out)
 {
     const char *reason = job->reason && *job->reason ? job->reason : "None";
@@ -130,7 +130,9 @@ static void print_job_max_nodes(const struct text_cell *cell, struct buf *out)
 static void print_job_memory(const struct text_cell *cell, struct buf *out)
 {
     const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
-    uint64_t mb = !spec ? 0 : spec->mem_per_cpu_mb.set ? spec->mem_per_cpu_mb.v : spec->mem_per_node_mb.v;
+    uint64_t mb = !spec                      ? 0
+                  : spec->mem_per_cpu_mb.set ? spec->mem_per_cpu_mb.v
+                                             : spec->mem_per_node_mb.v;
 
     text_size((double)mb, 'M', cell->env, out);
 }
@@ -143,7 +145,8 @@ static void print_per_gpu(const struct text_cell *cell, struct buf *out)
 
 static void print_job_priority(const struct text_cell *cell, struct buf *out)
 {
-    buf_printf(out, "%.14f", (double)((const struct job_info *)cell->row)->priority / (double)UINT32_MAX);
+    buf_printf(out, "%.14f",
+               (double)((const struct job_info *)cell->row)->priority / (double)UINT32_MAX);
 }
 
 static void print_job_reason(const struct text_cell *cell, struct buf *out)
@@ -214,6 +217,114 @@ static void print_federation(const struct text_cell *cell, struct buf *out)
     buf_puts(out, "NA");
 }
 
+/* ---- what only scontrol shows */
+
+static void print_value_blank(const struct text_cell *cell, struct buf *out)
+{
+    print_value(cell, out);
+    buf_putc(out, ' ');
+}
+
+static void print_job_user_id(const struct text_cell *cell, struct buf *out)
+{
+    print_job_user(cell, out);
+    buf_printf(out, "(%" PRIu32 ")", ((const struct job_info *)cell->row)->user_id);
+}
+
+static void print_group_id(const struct text_cell *cell, struct buf *out)
+{
+    print_group(cell, out);
+    buf_printf(out, "(%" PRIu32 ")", ((const struct job_info *)cell->row)->group_id);
+}
+
+static void print_job_derived(const struct text_cell *cell, struct buf *out)
+{
+    if (!cell->env->detail)
+        return;
+    buf_puts(out, "DerivedExitCode=");
+    print_wait_status(cell, out);
+}
+
+static void print_job_run_time(const struct text_cell *cell, struct buf *out)
+{
+    char text[TIMES_TEXT];
+
+    buf_puts(out, times_hms(job_used_s(cell->row, cell->env->now), text));
+}
+
+static void print_scheduler(const struct text_cell *cell, struct buf *out)
+{
+    buf_puts(out, "Main");
+}
+
+static void print_job_sid(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
+
+    buf_printf(out, "%s:%" PRIu32, spec ? spec->submit_host : "", spec ? spec->submit_sid : 0);
+}
+
+static void print_job_nodes(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+    const struct job_spec *spec = job->spec;
+
+    if (job->state != STATE_PENDING || !spec || !spec->min_nodes.set)
+        buf_printf(out, "%" PRIu32, job->num_nodes);
+    else
+        buf_printf(out, "%" PRIu32 "-%" PRIu32, spec->min_nodes.v,
+                   spec->max_nodes.set ? spec->max_nodes.v : spec->min_nodes.v);
+}
+
+static void print_job_bsct(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
+
+    buf_printf(out, "0:%" PRIu32 ":", spec ? spec->sockets_per_node.v : 0);
+    asked_put(spec ? &spec->cores_per_socket : NULL, out);
+    buf_putc(out, ':');
+    asked_put(spec ? &spec->threads_per_core : NULL, out);
+}
+
+static void print_job_ntasks_per(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
+
+    buf_printf(out, "%" PRIu32 ":0:", spec ? spec->ntasks_per_node.v : 0);
+    asked_put(spec ? &spec->ntasks_per_socket : NULL, out);
+    buf_putc(out, ':');
+    asked_put(spec ? &spec->ntasks_per_core : NULL, out);
+}
+
+/* -d: where the job's CPUs and memory are, a line for each group of nodes. */
+static void print_job_details(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_info *job = cell->row;
+
+    if (!cell->env->detail || !job->node_cpus.n)
+        return;
+    buf_puts(out, "JOB_GRES=(null)");
+    for (uint32_t i = 0; i < job->node_cpus.n; i++)
+        buf_printf(out, "%s%s", cell->env->one_line ? " " : "\n     ", job->node_cpus.v[i]);
+}
+
+static void print_job_min_cpus(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
+    uint32_t per_task = spec && spec->cpus_per_task.set ? spec->cpus_per_task.v : 1;
+    uint32_t least = spec && spec->min_cpus_per_node.set ? spec->min_cpus_per_node.v : 1;
+
+    buf_printf(out, "%" PRIu32, least > per_task ? least : per_task);
+}
+
+static void print_job_min_memory(const struct text_cell *cell, struct buf *out)
+{
+    const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
+
+    buf_puts(out, spec && spec->mem_per_cpu_mb.set ? "MinMemoryCPU=" : "MinMemoryNode=");
+    print_job_memory(cell, out);
+}
+
 /* ---- steps: what is the job's is printed by the job's own printer */
 
 static void by_job(const struct text_cell *cell, text_printer print, struct buf *out)
@@ -229,7 +340,8 @@ static void print_step_id(const struct text_cell *cell, struct buf *out)
     const struct job_step *step = cell->row;
 
     job_id_put(step->job, out);
-    if (step->step_id == STEP_BATCH || step->step_id == STEP_EXTERN || step->step_id == STEP_INTERACTIVE)
+    if (step->step_id == STEP_BATCH || step->step_id == STEP_EXTERN ||
+        step->step_id == STEP_INTERACTIVE)
         buf_printf(out, ".%s", step->name);
     else
         buf_printf(out, ".%" PRIu32, step->step_id);
@@ -274,25 +386,85 @@ static void print_step_state(const struct text_cell *cell, struct buf *out)
 
 #define COUNT(a) (unsigned)(sizeof(a) / sizeof(a)[0])
 #define LEFT TEXT_LEFT
-#define COL(name, letter, heading, width, align, member, printer, none, help)                    \
-    { #name, letter, heading, width, align, TEXT_DIRECT, offsetof(struct job_info, member),      \
-      TEXT_KIND(job_info, member), print_##printer, none, help },
-#define SPEC(name, letter, heading, width, align, member, printer, none, help)                   \
-    { #name, letter, heading, width, align, offsetof(struct job_info, spec),                     \
-      offsetof(struct job_spec, member), TEXT_KIND(job_spec, member), print_##printer, none, help },
+#define COL(name, letter, heading, width, align, member, printer, none, help) \
+    { #name,                                                                  \
+      letter,                                                                 \
+      heading,                                                                \
+      width,                                                                  \
+      align,                                                                  \
+      TEXT_DIRECT,                                                            \
+      offsetof(struct job_info, member),                                      \
+      TEXT_KIND(job_info, member),                                            \
+      print_##printer,                                                        \
+      none,                                                                   \
+      help },
+#define SPEC(name, letter, heading, width, align, member, printer, none, help) \
+    { #name,                                                                   \
+      letter,                                                                  \
+      heading,                                                                 \
+      width,                                                                   \
+      align,                                                                   \
+      offsetof(struct job_info, spec),                                         \
+      offsetof(struct job_spec, member),                                       \
+      TEXT_KIND(job_spec, member),                                             \
+      print_##printer,                                                         \
+      none,                                                                    \
+      help },
 static const struct text_column job_rows[] = {
 #include "schema/cols_job.def"
 };
 #undef COL
 #undef SPEC
 
-#define COL(name, letter, heading, width, align, member, printer, none, help)                    \
-    { #name, letter, heading, width, align, TEXT_DIRECT, offsetof(struct job_step, member),      \
-      TEXT_KIND(job_step, member), print_##printer, none, help },
+#define COL(name, letter, heading, width, align, member, printer, none, help) \
+    { #name,                                                                  \
+      letter,                                                                 \
+      heading,                                                                \
+      width,                                                                  \
+      align,                                                                  \
+      TEXT_DIRECT,                                                            \
+      offsetof(struct job_step, member),                                      \
+      TEXT_KIND(job_step, member),                                            \
+      print_##printer,                                                        \
+      none,                                                                   \
+      help },
 static const struct text_column step_rows[] = {
 #include "schema/cols_step.def"
 };
 #undef COL
 
+#define SKIP text_skip
+#define LINE(end) { end, 0, "\n", 0, LEFT, TEXT_DIRECT, 0, KIND_BYTES, print_nothing, NULL, "" },
+#define KEY(key, member, printer, none)  \
+    { key,                               \
+      0,                                 \
+      key,                               \
+      0,                                 \
+      LEFT,                              \
+      TEXT_DIRECT,                       \
+      offsetof(struct job_info, member), \
+      TEXT_KIND(job_info, member),       \
+      print_##printer,                   \
+      none,                              \
+      "" },
+#define SPEC(key, member, printer, none) \
+    { key,                               \
+      0,                                 \
+      key,                               \
+      0,                                 \
+      LEFT,                              \
+      offsetof(struct job_info, spec),   \
+      offsetof(struct job_spec, member), \
+      TEXT_KIND(job_spec, member),       \
+      print_##printer,                   \
+      none,                              \
+      "" },
+static const struct text_column record_rows[] = {
+#include "schema/show_job.def"
+};
+#undef KEY
+#undef SPEC
+
+const struct text_table job_record = { "job", record_rows, COUNT(record_rows) };
 const struct text_table job_columns = { "job", job_rows, COUNT(job_rows) };
 const struct text_table step_columns = { "job step", step_rows, COUNT(step_rows) };

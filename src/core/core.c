@@ -43,7 +43,7 @@ void core_free(struct core *c)
     queue_fini(&c->jobs);
     free_arrays(c);
     deps_index_fini(c);
-    heap_fini(&c->timers);
+    heap_fini(&c->timers); /* before the nodes: it clears the places that they keep */
     heap_fini(&c->node_timers);
     for (uint32_t i = 0; i < c->node_count; i++)
         node_free(c->nodes[i]);
@@ -81,6 +81,7 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
     }
     switch (in->kind) {
     case INPUT_CONFIGURE: decide_configure(&t, in->body); break;
+    case INPUT_STARTED: decide_started(&t); break;
     case INPUT_TICK: decide_tick(&t); break;
     case INPUT_NODE_LOST: decide_node_lost(&t); break;
     case OP_job_submit: decide_submit(&t, in->body); break;

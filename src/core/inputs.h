@@ -20,6 +20,7 @@ enum {
     INPUT_CONFIGURE = 60001, /* body: struct core_conf */
     INPUT_TICK = 60002,      /* a timer of the state is due */
     INPUT_NODE_LOST = 60003, /* the connection of node `node` closed or went silent */
+    INPUT_STARTED = 60004,   /* the daemon came up: every node must show itself again, from now */
 };
 
 /* INPUT kinds with a body are the RPC requests themselves: OP_job_submit (job_spec), OP_job_cancel (job_kill),

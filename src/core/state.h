@@ -98,6 +98,7 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
 
 /* Deciding functions, one for each input. */
 void decide_configure(struct turn *t, const struct core_conf *conf);
+void decide_started(struct turn *t);
 void decide_tick(struct turn *t);
 void decide_node_lost(struct turn *t);
 void decide_submit(struct turn *t, const struct job_spec *spec);

@@ -112,7 +112,7 @@ static void end_on_removed(struct turn *t, const struct core_conf *conf)
     smap_fini(&kept);
 }
 
-/* The same configuration again is no news.  After a restart every node that was connected must show itself again. */
+/* The same configuration again is no news. */
 void decide_configure(struct turn *t, const struct core_conf *conf)
 {
     const struct core *c = t->c;
@@ -121,8 +121,13 @@ void decide_configure(struct turn *t, const struct core_conf *conf)
     if (!c->conf || !msg_equal(&desc_core_conf, c->conf, conf))
         turn_fact(t, FACT_configured, &f);
     end_on_removed(t, conf);
-    for (uint32_t i = 0; c->ids_stale && i < c->node_count; i++)
-        if (!c->nodes[i]->is_gone)
-            turn_fact(t, FACT_node_lost, &(struct fact_node_lost){ .node = i, .now = t->in->now });
     turn_reply(t, &desc_empty, &(struct empty){});
+}
+
+/* The wait for a node begins anew, also for one that was lost before: while the controller was away nobody could come. */
+void decide_started(struct turn *t)
+{
+    for (uint32_t i = 0; i < t->c->node_count; i++)
+        if (!t->c->nodes[i]->is_gone)
+            turn_fact(t, FACT_node_lost, &(struct fact_node_lost){ .node = i, .now = t->in->now });
 }

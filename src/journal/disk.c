@@ -214,6 +214,22 @@ int place_replace(const struct place *p, const char *name, const void *data, siz
     return 0;
 }
 
+/* Where the last data of a file ends.  A file system that cannot tell says: at its size. */
+static off_t data_end(int fd, off_t size)
+{
+    off_t end = 0;
+
+    while (end < size) {
+        off_t data = lseek(fd, end, SEEK_DATA);
+        if (data < 0)
+            return errno == ENXIO ? end : size;
+        end = lseek(fd, data, SEEK_HOLE);
+        if (end < 0)
+            return size;
+    }
+    return end;
+}
+
 int file_read(const char *path, struct buf *ret, struct err *e)
 {
     struct stat s;
@@ -221,10 +237,11 @@ int file_read(const char *path, struct buf *ret, struct err *e)
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &s) < 0)
         return err_errno(e, "open %s", path);
+    size_t size = (size_t)data_end(fd, s.st_size);
     buf_reset(ret);
-    buf_reserve(ret, (size_t)s.st_size);
-    while (ret->len < (size_t)s.st_size) {
-        ssize_t n = pread(fd, ret->data + ret->len, (size_t)s.st_size - ret->len, (off_t)ret->len);
+    buf_reserve(ret, size);
+    while (ret->len < size) {
+        ssize_t n = pread(fd, ret->data + ret->len, size - ret->len, (off_t)ret->len);
         if (n < 0)
             return err_errno(e, "read %s", path);
         if (n == 0)

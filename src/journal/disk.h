@@ -50,6 +50,7 @@ int place_remove(const struct place *p, const char *stem, uint64_t number);
 /* Puts a whole small file in place so that a crash leaves the old one or the new one: write aside, sync,
  * rename, sync the directory. */
 int place_replace(const struct place *p, const char *name, const void *data, size_t len, struct err *e);
-int file_read(const char *path, struct buf *ret, struct err *e); /* the whole file */
+/* The whole file, but for space behind its last data that was only preallocated. */
+int file_read(const char *path, struct buf *ret, struct err *e);
 
 #endif

@@ -115,6 +115,17 @@ bool record_read(const uint8_t *p, size_t left, struct record *ret)
     return true;
 }
 
+size_t record_find(const uint8_t *p, size_t len, size_t from)
+{
+    const size_t version = 6; /* its low byte is the format, which is never 0 */
+
+    if (len < RECORD_HEAD || from > len - RECORD_HEAD)
+        return len;
+    const uint8_t *hit = memchr(p + from + version, FORMAT_VERSION, len - from - version);
+    size_t at = hit ? (size_t)(hit - p) - version : len;
+    return at > len - RECORD_HEAD ? len : at;
+}
+
 void record_put_numbers(struct buf *b, uint16_t kind, uint64_t number, struct record_numbers n)
 {
     size_t at = record_begin(b, kind, number);

@@ -41,6 +41,9 @@ bool record_read(const uint8_t *p, size_t left, struct record *ret);
 /* The head only: body is NULL and unchecked, and may lie past `left`. */
 bool record_read_head(const uint8_t *p, size_t left, struct record *ret);
 
+/* The next offset >= from where a head may start; `len` when there is none.  Cheap over long runs of zeros. */
+size_t record_find(const uint8_t *p, size_t len, size_t from);
+
 /* Bodies of RECORD_FILE and RECORD_END: up to three numbers. */
 struct record_numbers {
     uint64_t v[3];

@@ -220,7 +220,7 @@ static size_t find_commit(const struct segment *s, size_t from, uint64_t after)
 {
     struct record rec;
 
-    for (size_t at = from; at + RECORD_HEAD <= s->len; at++)
+    for (size_t at = from; (at = record_find(s->p, s->len, at)) < s->len; at++)
         if (record_read_head(s->p + at, s->len - at, &rec) && (rec.flags & RECORD_FIRST) &&
             rec.kind != RECORD_FILE && rec.number >= after && rec.number - after < LEAP_MAX &&
             rec.number < s->stop && record_read(s->p + at, s->len - at, &rec))
@@ -237,7 +237,7 @@ static int apply_range(struct replay *r, const struct segment *s, size_t from, s
     for (size_t at = from; at < to;) {
         if (!record_read(s->p + at, to - at, &rec) || rec.kind == RECORD_FILE ||
             rec.number < r->wal->next || rec.number >= s->stop) {
-            at++;
+            at = record_find(s->p, to, at + 1);
             continue;
         }
         int code = replay_record(r, &rec, e);

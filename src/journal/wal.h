@@ -22,6 +22,9 @@ struct wal_options {
     const struct disk *disk;  /* NULL: the real one */
     uint32_t segment_bytes;   /* 0: WAL_SEGMENT_BYTES */
     uint32_t ballast_bytes;   /* 0: WAL_BALLAST_BYTES */
+    uint64_t epoch_above;     /* the new epoch is larger than this too */
+    /* NULL, or called with wal_open's ctx once the directory is ours, before replay: opens what lies beside the journal. */
+    int (*locked)(void *ctx, struct err *e);
 };
 
 struct wal_report {

@@ -200,10 +200,10 @@ static void option_set(void *ctx, int letter, const char *arg)
 
 /* ---- checks before anything is done, while there is a terminal to complain to */
 
-static void dir_check(const struct settings *s, const char *label, const char *path,
+static void dir_check(const struct settings *s, const char *const names[2], const char *path,
                       bool open_to_all)
 {
-    const struct path_policy policy = { label, s->trusted_group, open_to_all };
+    const struct path_policy policy = { names[0], names[1], s->trusted_group, open_to_all };
     struct err e;
 
     int err = path_dir_check(path, &policy, &e);
@@ -217,7 +217,9 @@ static void dir_check(const struct settings *s, const char *label, const char *p
  * be seen. */
 static void key_check(const struct settings *s)
 {
-    const struct path_policy policy = { .label = "Keyfile", .trusted_group = s->trusted_group };
+    const struct path_policy policy = { .label = "Keyfile",
+                                        .word = "keyfile",
+                                        .trusted_group = s->trusted_group };
     CLEANUP(closep) int fd = -1;
     struct err e;
 
@@ -243,16 +245,20 @@ static void origin_check(struct munged *m)
 
 static void checks(struct munged *m)
 {
+    static const char *const socket_names[] = { "Socket", "socket" };
+    static const char *const pid_names[] = { "PIDfile", "PIDfile" };
+    static const char *const log_names[] = { "Logfile", "logfile" };
+    static const char *const replay_names[] = { "Replay file", "replay file" };
     const struct settings *s = &m->set;
 
     origin_check(m);
     key_check(s);
-    dir_check(s, "Socket", s->socket, true);
-    dir_check(s, "PIDfile", s->pid_path, false);
+    dir_check(s, socket_names, s->socket, true);
+    dir_check(s, pid_names, s->pid_path, false);
     if (!s->foreground && !s->syslog)
-        dir_check(s, "Logfile", s->log_path, false);
+        dir_check(s, log_names, s->log_path, false);
     if (s->replay_path)
-        dir_check(s, "Replay file", s->replay_path, false);
+        dir_check(s, replay_names, s->replay_path, false);
 }
 
 /* ---- the daemon */

@@ -49,11 +49,11 @@ static bool is_request(uint8_t type)
 
 enum request_state request_read(const uint8_t *p, size_t len, struct request *ret, size_t *ret_need)
 {
-    struct bytes r = { p, p + len, false };
-
     *ret_need = MUNGE_HEADER;
     if (len < MUNGE_HEADER)
         return REQUEST_MORE;
+
+    struct bytes r = { p, p + len, false };
     *ret = (struct request){ 0 };
     uint32_t magic = bytes_u32(&r);
     uint8_t version = bytes_u8(&r);

@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define DEADLINE_NS (MUNGE_DEADLINE_MS * 1000000LL)
+
 struct user {
     uint32_t uid;
     unsigned conns;
@@ -196,7 +198,7 @@ static void conn_new(struct server *s, int fd)
     c->who = (struct caller){ .uid = peer.uid, .gid = peer.gid, .pid = peer.pid };
     c->user = user_of(s, peer.uid);
     c->user->conns++;
-    c->deadline_ns = clock_mono_ns() + MUNGE_DEADLINE_MS * 1000000LL;
+    c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
     list_init(&c->queued);
     list_init(&c->waits);
     conn_queue(c);
@@ -246,6 +248,13 @@ static void deadline_arm(struct server *s)
     loop_set_timer(s->deadline, left > 0 ? left / 1000000 + 1 : 0);
 }
 
+static void deadline_renew(struct conn *c, int64_t now)
+{
+    c->deadline_ns = now + DEADLINE_NS;
+    list_remove(&c->waits);
+    list_add_tail(&c->server->waiting, &c->waits);
+}
+
 /* The deadlines are equally long, so the list is in their order when entries join at its end. */
 static void conn_wait(struct conn *c, unsigned events)
 {
@@ -263,6 +272,7 @@ static void conn_wait(struct conn *c, unsigned events)
         loop_set_events(c->watch, events);
 }
 
+/* A connection that is queued has done its part: what is late then is us. */
 static void on_deadline(void *ctx)
 {
     struct server *s = ctx;
@@ -272,6 +282,10 @@ static void on_deadline(void *ctx)
         struct conn *c = list_entry(s->waiting.next, struct conn, waits);
         if (c->deadline_ns > now)
             break;
+        if (!list_empty(&c->queued)) {
+            deadline_renew(c, now);
+            continue;
+        }
         log_limited(&c->user->log, 1, LOG_INFO, "Timed out %s client UID=%u PID=%d",
                     c->is_sending ? "sending to" : "waiting for", c->who.uid, c->who.pid);
         conn_free(c);
@@ -329,7 +343,7 @@ static void conn_answer(struct conn *c, const struct request *q)
     buf_put(&c->bytes, s->reply.data + sent, s->reply.len - sent);
     c->user->bytes += c->bytes.len;
     list_remove(&c->waits);
-    c->deadline_ns = clock_mono_ns() + MUNGE_DEADLINE_MS * 1000000LL;
+    c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
     conn_wait(c, LOOP_WRITE);
 }
 

@@ -11,10 +11,11 @@
 #include "net/loop.h"
 
 #define SERVE_SCRATCH 65536u
-#define SERVE_TURN_NS 2000000        /* work between two looks at the sockets */
-#define SERVE_ACCEPTS 256            /* new connections at a time */
-#define SERVE_USER_BYTES (32u << 20) /* of half-arrived requests and half-sent replies, per user \
-                                      */
+#define SERVE_TURN_NS 2000000 /* work between two looks at the sockets */
+#define SERVE_ACCEPTS 256     /* new connections at a time */
+#define SERVE_USER_BYTES                                                    \
+    (32u << 20) /* of half-arrived requests and half-sent replies, per user \
+                 */
 
 struct server {
     struct guard *guard;

@@ -34,12 +34,13 @@
 static void on_event(void *ctx, int fd, unsigned events);
 static void on_deadline(void *ctx);
 static void on_resume(void *ctx);
-static void conns_flush(void *ctx);
-static void tell_ready(struct conn *c);
+static bool conns_flush(void *ctx);
+static bool tell_ready(struct conn *c);
 static void leave(struct conn *c);
 static bool is_over(const struct conn *c);
 static void conns_free(void *ctx);
 static void conn_free(struct conn *c);
+static void uid_release(struct conn *c);
 static void step_greeting(struct conn *c);
 static void step_shaking(struct conn *c);
 static void step_open(struct conn *c);
@@ -62,6 +63,7 @@ struct conns *conns_of(struct loop *l)
         return ext->ctx;
     struct conns *all = xcalloc(1, sizeof *all);
     all->loop = l;
+    all->own_uid = geteuid();
     list_init(&all->dirty);
     list_init(&all->hungry);
     list_init(&all->unknown);
@@ -77,14 +79,15 @@ int conns_tls(struct conns *all, struct err *e)
 }
 
 /* Each pass frees or settles one; closed() and ready() may add others, which are in turn then. */
-static void conns_flush(void *ctx)
+static bool conns_flush(void *ctx)
 {
     struct conns *all = ctx;
+    bool told = false;
 
     while (!list_empty(&all->dirty)) {
         struct conn *c = list_entry(all->dirty.next, struct conn, dirty);
         list_remove(&c->dirty);
-        tell_ready(c);
+        told |= tell_ready(c);
         conn_flush(c);
         if (c->state != CONN_GONE)
             continue;
@@ -92,17 +95,20 @@ static void conns_flush(void *ctx)
         if (c->is_shown && c->ops->closed)
             c->ops->closed(c->ctx, c, *c->why ? c->why : NULL);
         conn_free(c);
+        told = true;
     }
+    return told;
 }
 
 /* Always before the first frame, never from within a call of the owner. */
-static void tell_ready(struct conn *c)
+static bool tell_ready(struct conn *c)
 {
     if (!c->owes_ready || c->state != CONN_OPEN)
-        return;
+        return false;
     c->owes_ready = false;
     if (c->ops->ready)
         c->ops->ready(c->ctx, c);
+    return true;
 }
 
 static void conns_free(void *ctx)
@@ -115,6 +121,7 @@ static void conns_free(void *ctx)
     while (map_next(&all->by_id, &at, &id, &c))
         conn_free(c);
     map_fini(&all->by_id);
+    map_fini(&all->by_uid);
     loop_remove_timer(all->resume);
     tls_ctx_free(all->tls);
     free(all->chunk);
@@ -165,6 +172,7 @@ static void conn_settled(struct conn *c)
 static void conn_free(struct conn *c)
 {
     conn_settled(c);
+    uid_release(c);
     list_remove(&c->dirty);
     list_remove(&c->hungry);
     loop_remove_fd(c->watch);
@@ -210,8 +218,40 @@ void conn_fail(struct conn *c, const char *why)
     mark_dirty(c);
 }
 
+/* Connections are ours to give: one user cannot take them all, however many he opens. */
+static bool may_have_another(struct conn *c)
+{
+    uid_t uid = c->peer.uid;
+    uintptr_t has = (uintptr_t)map_get(&c->all->by_uid, uid);
+
+    if (c->is_dialled || uid == 0 || uid == c->all->own_uid)
+        return true;
+    if (has >= CONN_UID_MAX)
+        return false;
+    map_put(&c->all->by_uid, uid, (void *)(has + 1));
+    c->is_counted = true;
+    return true;
+}
+
+static void uid_release(struct conn *c)
+{
+    uintptr_t has = (uintptr_t)map_get(&c->all->by_uid, c->peer.uid);
+
+    if (c->is_counted && has > 1)
+        map_put(&c->all->by_uid, c->peer.uid, (void *)(has - 1));
+    else if (c->is_counted)
+        map_del(&c->all->by_uid, c->peer.uid);
+    c->is_counted = false;
+}
+
 void conn_is_open(struct conn *c)
 {
+    if (!may_have_another(c)) {
+        log_limited(&c->all->refusals, 1, LOG_ERROR, "uid %u has too many connections",
+                    (unsigned)c->peer.uid);
+        conn_fail(c, "too many connections of this user");
+        return;
+    }
     conn_settled(c);
     c->peer.known = true;
     c->was_open = c->is_shown = c->owes_ready = true;

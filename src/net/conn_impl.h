@@ -46,6 +46,7 @@ struct conn {
     bool was_open;   /* what is in `out` may be written */
     bool is_paused;  /* stopped reading because the peer does not: see is_over() */
     bool is_refused; /* our last words are in `plain` */
+    bool is_counted; /* in by_uid of the table */
     struct tls *tls;
     unsigned tls_wants;         /* LOOP_READ or LOOP_WRITE, while shaking */
     uint8_t psk[TLS_PSK_LEN];   /* dialled: until the handshake begins */
@@ -62,6 +63,8 @@ struct conn {
 struct conns {
     struct loop *loop;
     struct map by_id;
+    uid_t own_uid;     /* when the table was made */
+    struct map by_uid; /* uid to the number of open connections that came from it */
     uint64_t last_id;
     struct list dirty;   /* have something to write, to tell or to free */
     struct list hungry;  /* stopped reading in the middle, so that others get their turn */

@@ -75,7 +75,7 @@ struct loop {
 static void run_batch(struct loop *l, const struct epoll_event *events, int n);
 static void run_steady(struct loop *l);
 static void run_timers(struct loop *l);
-static void flush(struct loop *l);
+static bool flush(struct loop *l);
 static void bury(struct list *sources);
 static int wait_ms(const struct loop *l, int64_t max_ms);
 static void child_exited(void *ctx, int fd, unsigned events);
@@ -125,8 +125,8 @@ void loop_once(struct loop *l, int64_t max_ms)
 {
     struct epoll_event events[BATCH];
 
-    flush(l);
-    int n = epoll_wait(l->epoll, events, BATCH, wait_ms(l, max_ms));
+    bool told = flush(l);
+    int n = epoll_wait(l->epoll, events, BATCH, told ? 0 : wait_ms(l, max_ms));
     if (n < 0 && errno != EINTR)
         die("epoll_wait: %s", "the set is broken");
     run_batch(l, events, n);
@@ -171,10 +171,9 @@ static void bury(struct list *sources)
     }
 }
 
-static void flush(struct loop *l)
+static bool flush(struct loop *l)
 {
-    if (l->ext.flush)
-        l->ext.flush(l->ext.ctx);
+    return l->ext.flush && l->ext.flush(l->ext.ctx);
 }
 
 /* How long epoll may sleep: rounded up, since waking early would only spin. */

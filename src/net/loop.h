@@ -58,7 +58,7 @@ bool loop_stopped(const struct loop *l);
 /* Where conn.c hangs its table of connections: flush runs before each wait and after each batch. */
 struct loop_ext {
     void *ctx;
-    void (*flush)(void *ctx);
+    bool (*flush)(void *ctx); /* whether it called anybody: then there is a turn to take first */
     void (*free)(void *ctx);
 };
 struct loop_ext *loop_ext(struct loop *l);

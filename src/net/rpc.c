@@ -29,10 +29,11 @@ static int refuse(struct conn *c, const struct frame *f, const struct err *e, in
 }
 
 int rpc_decode(struct conn *c, const struct frame *f, enum role have, struct arena *a,
-               const struct rpc **ret_rpc, void **ret_msg, struct err *e)
+               struct rpc_call *ret, struct err *e)
 {
     const struct rpc *rpc = rpc_find(f->opcode);
     struct err local;
+    void *msg;
     int r;
 
     e = e ? e : &local;
@@ -40,9 +41,9 @@ int rpc_decode(struct conn *c, const struct frame *f, enum role have, struct are
         return refuse(c, f, e, err_set(e, ENOSYS, "unknown request %u", f->opcode));
     if (have < rpc->least)
         return refuse(c, f, e, err_set(e, EACCES, "Access/permission denied"));
-    r = wire_unpack_new(rpc->request, f->body, f->len, a, ret_msg, e);
+    r = wire_unpack_new(rpc->request, f->body, f->len, a, &msg, e);
     if (r < 0)
         return refuse(c, f, e, r);
-    *ret_rpc = rpc;
+    *ret = (struct rpc_call){ rpc, msg };
     return 0;
 }

@@ -8,10 +8,15 @@
 #include "net/conn.h"
 #include "schema/rpc.h"
 
-/* Decodes a request of a peer whose role is known.  0: *ret_rpc and *ret_msg (in the arena) are
- * filled.  Negative: the peer was answered with the reason, and e tells the log. */
+struct rpc_call {
+    const struct rpc *rpc;
+    void *msg; /* the request, in the arena */
+};
+
+/* Decodes a request of a peer whose role is known.  Negative: the peer was answered with the
+ * reason, and e tells the log. */
 int rpc_decode(struct conn *c, const struct frame *f, enum role have, struct arena *a,
-               const struct rpc **ret_rpc, void **ret_msg, struct err *e);
+               struct rpc_call *ret, struct err *e);
 
 /* Sends a message: a reply to (opcode, request), or with flags 0 a request of our own. */
 void rpc_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request,

@@ -1,5 +1,5 @@
-/* The environment of a task.  One row a variable: its name, when it is there, and what it says.  Rows are in the order
- * of contracts/slurm.md section 4. */
+/* The environment of a task.  One row a variable: its name, when it is there, and what it says.
+ * Rows are in the order of contracts/slurm.md section 4. */
 #include "node/env.h"
 
 #include "base/limits.h"
@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VARIABLE_MAX (128u * 1024) /* the kernel's MAX_ARG_STRLEN: a longer one would make execve fail */
+#define VARIABLE_MAX \
+    (128u * 1024) /* the kernel's MAX_ARG_STRLEN: a longer one would make execve fail */
 #define PID_VARIABLE "SLURM_TASK_PID="
 #define PID_ROOM 12
 
@@ -24,23 +25,26 @@ struct variable {
     value_fn *value;
 };
 
-/* ---- values.  TEXT and NUMBER are the two plain shapes: a member of the launch message, left out when empty or
- * when `when` does not hold. */
+/* ---- values.  TEXT and NUMBER are the two plain shapes: a member of the launch message, left out
+ * when empty or when `when` does not hold. */
 
-#define TEXT(member)                                                                                     \
-    static const char *member##_value(const struct launch *l, const struct env_node *n, struct arena *a) \
-    {                                                                                                    \
-        return l->member[0] ? l->member : NULL;                                                          \
+#define TEXT(member)                                                                    \
+    static const char *member##_value(const struct launch *l, const struct env_node *n, \
+                                      struct arena *a)                                  \
+    {                                                                                   \
+        return l->member[0] ? l->member : NULL;                                         \
     }
-#define NUMBER(name, when, number)                                                                     \
-    static const char *name##_value(const struct launch *l, const struct env_node *n, struct arena *a) \
-    {                                                                                                  \
-        return (when) ? arena_printf(a, "%llu", (unsigned long long)(number)) : NULL;                  \
+#define NUMBER(name, when, number)                                                    \
+    static const char *name##_value(const struct launch *l, const struct env_node *n, \
+                                    struct arena *a)                                  \
+    {                                                                                 \
+        return (when) ? arena_printf(a, "%llu", (unsigned long long)(number)) : NULL; \
     }
-#define FIXED(name, when, text)                                                                        \
-    static const char *name##_value(const struct launch *l, const struct env_node *n, struct arena *a) \
-    {                                                                                                  \
-        return (when) ? (text) : NULL;                                                                 \
+#define FIXED(name, when, text)                                                       \
+    static const char *name##_value(const struct launch *l, const struct env_node *n, \
+                                    struct arena *a)                                  \
+    {                                                                                 \
+        return (when) ? (text) : NULL;                                                \
     }
 
 TEXT(job_name)
@@ -89,58 +93,58 @@ FIXED(topology, true, "node")
 FIXED(conf, n->conf_path[0], n->conf_path)
 
 static const struct variable variables[] = {
-    {"SLURM_JOB_ID", job_id_value},
-    {"SLURM_JOBID", job_id_value},
-    {"SLURM_JOB_NAME", job_name_value},
-    {"SLURM_JOB_NODELIST", nodes_value},
-    {"SLURM_NODELIST", nodes_value},
-    {"SLURM_JOB_NUM_NODES", num_nodes_value},
-    {"SLURM_NNODES", num_nodes_value},
-    {"SLURM_JOB_PARTITION", partition_value},
-    {"SLURM_JOB_ACCOUNT", account_value},
-    {"SLURM_JOB_QOS", qos_value},
-    {"SLURM_JOB_UID", uid_value},
-    {"SLURM_JOB_USER", user_name_value},
-    {"SLURM_JOB_GID", gid_value},
-    {"SLURM_JOB_CPUS_PER_NODE", cpus_per_node_value},
-    {"SLURM_TASKS_PER_NODE", tasks_per_node_value},
-    {"SLURM_CPUS_ON_NODE", cpus_value},
-    {"SLURM_NTASKS", ntasks_value},
-    {"SLURM_NPROCS", ntasks_value},
-    {"SLURM_CPUS_PER_TASK", cpus_per_task_value},
-    {"SLURM_NTASKS_PER_NODE", ntasks_per_node_value},
-    {"SLURM_NTASKS_PER_CORE", ntasks_per_core_value},
-    {"SLURM_NTASKS_PER_SOCKET", ntasks_per_socket_value},
-    {"SLURM_MEM_PER_NODE", mem_per_node_value},
-    {"SLURM_MEM_PER_CPU", mem_per_cpu_value},
-    {"SLURM_SUBMIT_DIR", submit_dir_value},
-    {"SLURM_SUBMIT_HOST", submit_host_value},
-    {"SLURM_CLUSTER_NAME", cluster_value},
-    {"SLURMD_NODENAME", node_name_value},
-    {"HOSTNAME", node_name_value},
-    {"SLURM_NODEID", node_index_value},
-    {"SLURM_LOCALID", zero_value},
-    {"SLURM_PROCID", zero_value},
-    {"SLURM_GTIDS", zero_value},
-    {"SLURM_TOPOLOGY_ADDR", node_name_value},
-    {"SLURM_TOPOLOGY_ADDR_PATTERN", topology_value},
-    {"SLURM_CONF", conf_value},
-    {"SLURM_JOB_DEPENDENCY", dependency_value},
-    {"SLURM_JOB_RESERVATION", reservation_value},
-    {"SLURM_JOB_LICENSES", licenses_value},
-    {"SLURM_RESTART_COUNT", restart_value},
-    {"SLURM_DISTRIBUTION", distribution_value},
-    {"SLURM_OVERCOMMIT", overcommit_value},
-    {"SLURM_EXPORT_ENV", export_env_value},
-    {"SLURM_JOB_START_TIME", start_time_value},
-    {"SLURM_JOB_END_TIME", end_time_value},
-    {"SLURM_ARRAY_JOB_ID", array_job_id_value},
-    {"SLURM_ARRAY_TASK_ID", array_task_id_value},
-    {"SLURM_ARRAY_TASK_COUNT", array_count_value},
-    {"SLURM_ARRAY_TASK_MIN", array_min_value},
-    {"SLURM_ARRAY_TASK_MAX", array_max_value},
-    {"SLURM_ARRAY_TASK_STEP", array_step_value},
-    {"ENVIRONMENT", batch_value},
+    { "SLURM_JOB_ID", job_id_value },
+    { "SLURM_JOBID", job_id_value },
+    { "SLURM_JOB_NAME", job_name_value },
+    { "SLURM_JOB_NODELIST", nodes_value },
+    { "SLURM_NODELIST", nodes_value },
+    { "SLURM_JOB_NUM_NODES", num_nodes_value },
+    { "SLURM_NNODES", num_nodes_value },
+    { "SLURM_JOB_PARTITION", partition_value },
+    { "SLURM_JOB_ACCOUNT", account_value },
+    { "SLURM_JOB_QOS", qos_value },
+    { "SLURM_JOB_UID", uid_value },
+    { "SLURM_JOB_USER", user_name_value },
+    { "SLURM_JOB_GID", gid_value },
+    { "SLURM_JOB_CPUS_PER_NODE", cpus_per_node_value },
+    { "SLURM_TASKS_PER_NODE", tasks_per_node_value },
+    { "SLURM_CPUS_ON_NODE", cpus_value },
+    { "SLURM_NTASKS", ntasks_value },
+    { "SLURM_NPROCS", ntasks_value },
+    { "SLURM_CPUS_PER_TASK", cpus_per_task_value },
+    { "SLURM_NTASKS_PER_NODE", ntasks_per_node_value },
+    { "SLURM_NTASKS_PER_CORE", ntasks_per_core_value },
+    { "SLURM_NTASKS_PER_SOCKET", ntasks_per_socket_value },
+    { "SLURM_MEM_PER_NODE", mem_per_node_value },
+    { "SLURM_MEM_PER_CPU", mem_per_cpu_value },
+    { "SLURM_SUBMIT_DIR", submit_dir_value },
+    { "SLURM_SUBMIT_HOST", submit_host_value },
+    { "SLURM_CLUSTER_NAME", cluster_value },
+    { "SLURMD_NODENAME", node_name_value },
+    { "HOSTNAME", node_name_value },
+    { "SLURM_NODEID", node_index_value },
+    { "SLURM_LOCALID", zero_value },
+    { "SLURM_PROCID", zero_value },
+    { "SLURM_GTIDS", zero_value },
+    { "SLURM_TOPOLOGY_ADDR", node_name_value },
+    { "SLURM_TOPOLOGY_ADDR_PATTERN", topology_value },
+    { "SLURM_CONF", conf_value },
+    { "SLURM_JOB_DEPENDENCY", dependency_value },
+    { "SLURM_JOB_RESERVATION", reservation_value },
+    { "SLURM_JOB_LICENSES", licenses_value },
+    { "SLURM_RESTART_COUNT", restart_value },
+    { "SLURM_DISTRIBUTION", distribution_value },
+    { "SLURM_OVERCOMMIT", overcommit_value },
+    { "SLURM_EXPORT_ENV", export_env_value },
+    { "SLURM_JOB_START_TIME", start_time_value },
+    { "SLURM_JOB_END_TIME", end_time_value },
+    { "SLURM_ARRAY_JOB_ID", array_job_id_value },
+    { "SLURM_ARRAY_TASK_ID", array_task_id_value },
+    { "SLURM_ARRAY_TASK_COUNT", array_count_value },
+    { "SLURM_ARRAY_TASK_MIN", array_min_value },
+    { "SLURM_ARRAY_TASK_MAX", array_max_value },
+    { "SLURM_ARRAY_TASK_STEP", array_step_value },
+    { "ENVIRONMENT", batch_value },
 };
 #define VARIABLES (sizeof variables / sizeof variables[0])
 
@@ -184,7 +188,8 @@ static int add_users(struct building *b, const struct launch *l, struct arena *a
         if (!equals || equals == text)
             return err_set(e, EINVAL, "environment: \"%.40s\" is not NAME=value", text);
         if (len >= VARIABLE_MAX)
-            return err_set(e, E2BIG, "environment: %.60s has %zu bytes, the kernel takes at most %u",
+            return err_set(e, E2BIG,
+                           "environment: %.60s has %zu bytes, the kernel takes at most %u",
                            arena_strndup(a, text, (size_t)(equals - text)), len, VARIABLE_MAX);
         if ((total += len) > ENV_MAX)
             return err_set(e, E2BIG, "environment: more than %u bytes", ENV_MAX);
@@ -196,7 +201,7 @@ static int add_users(struct building *b, const struct launch *l, struct arena *a
 int env_build(const struct launch *l, const struct env_node *node, struct arena *a, char ***ret,
               struct err *e)
 {
-    struct building b = {0};
+    struct building b = { 0 };
     char *pid = arena_alloc(a, sizeof PID_VARIABLE + PID_ROOM);
 
     b.v = arena_calloc(a, l->environment.n + VARIABLES + 3, sizeof *b.v);

@@ -1,4 +1,5 @@
-/* The environment of a task: the user's variables, then ours by table (contracts/slurm.md section 4). */
+/* The environment of a task: the user's variables, then ours by table (contracts/slurm.md section
+ * 4). */
 #ifndef NODE_ENV_H
 #define NODE_ENV_H
 
@@ -11,9 +12,9 @@ struct env_node {
     const char *conf_path; /* SLURM_CONF; "" leaves it out */
 };
 
-/* NULL-terminated NAME=value strings in the arena; a variable of ours replaces the user's of the same name.
- * SLURM_TASK_PID is left to env_task_pid: only the task knows it.  Fails on names without '=' or beyond the
- * kernel's 128 KiB for one variable, naming it (R9). */
+/* NULL-terminated NAME=value strings in the arena; a variable of ours replaces the user's of the
+ * same name. SLURM_TASK_PID is left to env_task_pid: only the task knows it.  Fails on names
+ * without '=' or beyond the kernel's 128 KiB for one variable, naming it (R9). */
 int env_build(const struct launch *l, const struct env_node *node, struct arena *a, char ***ret,
               struct err *e);
 

@@ -1,4 +1,5 @@
-/* Prolog and Epilog.  Nothing that a user said is in their environment: ids are numbers, the rest is the site's. */
+/* Prolog and Epilog.  Nothing that a user said is in their environment: ids are numbers, the rest
+ * is the site's. */
 #include "node/hook.h"
 
 #include "base/arena.h"
@@ -31,11 +32,11 @@ static char **environment(const struct hook *h, struct arena *a)
 
 int hook_start(const struct hook *h, pid_t *ret, struct err *e)
 {
-    struct arena a = {0};
+    struct arena a = { 0 };
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
     sigset_t none, all;
-    char *argv[] = {(char *)h->path, NULL};
+    char *argv[] = { (char *)h->path, NULL };
 
     sigemptyset(&none);
     sigfillset(&all);
@@ -43,7 +44,8 @@ int hook_start(const struct hook *h, pid_t *ret, struct err *e)
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawnattr_init(&how);
-    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&how,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&how, &none);
     posix_spawnattr_setsigdefault(&how, &all);
     int err = posix_spawn(ret, h->path, &files, &how, argv, environment(h, &a));

@@ -13,7 +13,8 @@ struct hook {
     const char *node, *cluster, *conf_path;
 };
 
-/* Starts it in a session of its own with an environment built from nothing (R8).  The caller waits, and bounds it. */
+/* Starts it in a session of its own with an environment built from nothing (R8).  The caller waits,
+ * and bounds it. */
 int hook_start(const struct hook *h, pid_t *ret, struct err *e);
 
 #endif

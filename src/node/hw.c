@@ -1,5 +1,5 @@
-/* What this machine is.  All online CPUs count, whatever slurmd's own affinity: that is how Slurm counts, and what a
- * job gets is decided by the controller. */
+/* What this machine is.  All online CPUs count, whatever slurmd's own affinity: that is how Slurm
+ * counts, and what a job gets is decided by the controller. */
 #include "node/hw.h"
 
 #include "base/cleanup.h"
@@ -29,7 +29,7 @@ static int topology(unsigned cpu, const char *name)
 
 static void probe_cpus(struct node_register *ret)
 {
-    struct map packages = {0}, cores = {0};
+    struct map packages = { 0 }, cores = { 0 };
     long all = sysconf(_SC_NPROCESSORS_CONF);
 
     for (unsigned cpu = 0; cpu < (all > 0 ? (unsigned)all : 1); cpu++) {
@@ -74,7 +74,7 @@ static uint64_t disk_mb(const char *dir)
 
 void hw_load(uint64_t *ret_free_mb, uint32_t *ret_load_x100)
 {
-    struct sysinfo s = {0};
+    struct sysinfo s = { 0 };
 
     sysinfo(&s);
     *ret_free_mb = (uint64_t)s.freeram * s.mem_unit / MIB;
@@ -84,7 +84,7 @@ void hw_load(uint64_t *ret_free_mb, uint32_t *ret_load_x100)
 void hw_probe(const char *tmp_dir, struct arena *a, struct node_register *ret)
 {
     struct utsname name;
-    struct sysinfo s = {0};
+    struct sysinfo s = { 0 };
     char boot_id[40];
 
     uname(&name);
@@ -103,16 +103,17 @@ void hw_probe(const char *tmp_dir, struct arena *a, struct node_register *ret)
 
 void hw_print(const char *node)
 {
-    struct arena a = {0};
-    struct node_register r = {0};
-    struct sysinfo s = {0};
+    struct arena a = { 0 };
+    struct node_register r = { 0 };
+    struct sysinfo s = { 0 };
 
     hw_probe("/tmp", &a, &r);
     sysinfo(&s);
-    printf("NodeName=%s CPUs=%u Boards=%u SocketsPerBoard=%u CoresPerSocket=%u ThreadsPerCore=%u RealMemory=%llu\n",
+    printf("NodeName=%s CPUs=%u Boards=%u SocketsPerBoard=%u CoresPerSocket=%u ThreadsPerCore=%u "
+           "RealMemory=%llu\n",
            node[0] ? node : r.hostname, r.cpus, r.boards, r.sockets, r.cores, r.threads,
            (unsigned long long)r.real_memory_mb);
-    printf("UpTime=%ld-%02ld:%02ld:%02ld\n", s.uptime / 86400, s.uptime / 3600 % 24, s.uptime / 60 % 60,
-           s.uptime % 60);
+    printf("UpTime=%ld-%02ld:%02ld:%02ld\n", s.uptime / 86400, s.uptime / 3600 % 24,
+           s.uptime / 60 % 60, s.uptime % 60);
     arena_fini(&a);
 }

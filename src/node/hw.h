@@ -5,7 +5,8 @@
 #include "base/arena.h"
 #include "schema/messages.h"
 
-/* Fills the hardware fields of a registration; strings in the arena.  tmp_dir is TmpFS of slurm.conf. */
+/* Fills the hardware fields of a registration; strings in the arena.  tmp_dir is TmpFS of
+ * slurm.conf. */
 void hw_probe(const char *tmp_dir, struct arena *a, struct node_register *ret);
 
 /* What changes: free memory and load. */

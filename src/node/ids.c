@@ -1,4 +1,5 @@
-/* Becoming a user.  Every call is fatal when it fails, and the proof at the end does not trust any of them. */
+/* Becoming a user.  Every call is fatal when it fails, and the proof at the end does not trust any
+ * of them. */
 #include "node/ids.h"
 
 #include <errno.h>
@@ -24,11 +25,12 @@ static int groups_set(const struct ids *ids, struct err *e)
     return 0;
 }
 
-/* Leaving uid 0 empties the permitted and effective sets; inheritable and ambient ones are ours to clear. */
+/* Leaving uid 0 empties the permitted and effective sets; inheritable and ambient ones are ours to
+ * clear. */
 static int capabilities_drop(struct err *e)
 {
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[2] = {{0}};
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct none[2] = { { 0 } };
 
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
         return err_errno(e, "clear ambient capabilities");
@@ -59,8 +61,8 @@ int ids_become(const struct ids *ids, struct err *e)
 
     if (geteuid() != 0) {
         if (ids->uid != geteuid())
-            return err_set(e, EPERM, "slurmd runs as user %u and cannot start jobs of user %u", geteuid(),
-                           ids->uid);
+            return err_set(e, EPERM, "slurmd runs as user %u and cannot start jobs of user %u",
+                           geteuid(), ids->uid);
         return 0;
     }
     if ((err = groups_set(ids, e)) < 0)

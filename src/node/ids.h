@@ -9,13 +9,14 @@
 struct ids {
     uid_t uid;
     gid_t gid;
-    const uint32_t *groups; /* supplementary, as the controller resolved them; never looked up here */
+    const uint32_t
+        *groups; /* supplementary, as the controller resolved them; never looked up here */
     uint32_t group_count;
 };
 
-/* The calling process becomes the user for good: groups, gid, uid, capabilities; then the kernel is asked, and root
- * must be out of reach.  After an error the process is in between and must exit.  Without root only oneself can be
- * "become". */
+/* The calling process becomes the user for good: groups, gid, uid, capabilities; then the kernel is
+ * asked, and root must be out of reach.  After an error the process is in between and must exit.
+ * Without root only oneself can be "become". */
 int ids_become(const struct ids *ids, struct err *e);
 
 #endif

@@ -1,5 +1,5 @@
-/* File name patterns.  One row a letter; a number between % and the letter pads numbers with zeros.  Letters that are
- * not in the table stay as the user wrote them, as Slurm does. */
+/* File name patterns.  One row a letter; a number between % and the letter pads numbers with zeros.
+ * Letters that are not in the table stay as the user wrote them, as Slurm does. */
 #include "node/pattern.h"
 
 #include "schema/rpc.h"
@@ -80,9 +80,10 @@ static void job_name(const struct launch *l, struct buf *out)
 }
 
 static const struct letter letters[] = {
-    {'A', array_job, NULL},    {'a', array_task, NULL}, {'b', array_digit, NULL}, {'J', NULL, job_and_step},
-    {'j', job, NULL},          {'N', NULL, short_host}, {'n', node_rank, NULL},   {'s', NULL, step},
-    {'t', task_rank, NULL},    {'u', NULL, user},       {'x', NULL, job_name},
+    { 'A', array_job, NULL },    { 'a', array_task, NULL }, { 'b', array_digit, NULL },
+    { 'J', NULL, job_and_step }, { 'j', job, NULL },        { 'N', NULL, short_host },
+    { 'n', node_rank, NULL },    { 's', NULL, step },       { 't', task_rank, NULL },
+    { 'u', NULL, user },         { 'x', NULL, job_name },
 };
 
 static const struct letter *letter_find(char c)
@@ -93,7 +94,8 @@ static const struct letter *letter_find(char c)
     return NULL;
 }
 
-/* Writes the replacement of the symbol that begins at p (a '%'); returns how many characters it took. */
+/* Writes the replacement of the symbol that begins at p (a '%'); returns how many characters it
+ * took. */
 static size_t symbol(const char *p, const struct launch *l, struct buf *out)
 {
     unsigned width = 0;

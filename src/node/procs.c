@@ -1,5 +1,5 @@
-/* Processes.  A signal goes through a pidfd whose process was looked at again after the pidfd was opened: between two
- * looks at the same start time the pid cannot have changed hands. */
+/* Processes.  A signal goes through a pidfd whose process was looked at again after the pidfd was
+ * opened: between two looks at the same start time the pid cannot have changed hands. */
 #include "node/procs.h"
 
 #include "base/cleanup.h"
@@ -53,10 +53,12 @@ int proc_stat(pid_t pid, struct proc_stat *ret)
         return -ESRCH;
     /* The name in parentheses may hold anything, parentheses too. */
     const char *rest = strrchr(text, ')');
-    if (!rest || sscanf(rest, ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                        &state, &parent, &start) != 3)
+    if (!rest ||
+        sscanf(rest,
+               ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &state, &parent, &start) != 3)
         return -ESRCH;
-    *ret = (struct proc_stat){.id = {pid, start}, .parent = parent, .state = state};
+    *ret = (struct proc_stat){ .id = { pid, start }, .parent = parent, .state = state };
     return 0;
 }
 
@@ -98,7 +100,8 @@ static void table_read(struct table *ret)
             table_add(ret, &s);
 }
 
-/* Moves the descendants of root to the front of the table, parents before children; returns their count. */
+/* Moves the descendants of root to the front of the table, parents before children; returns their
+ * count. */
 static size_t table_descend(struct table *t, pid_t root)
 {
     size_t found = 0;
@@ -118,7 +121,7 @@ static size_t table_descend(struct table *t, pid_t root)
 
 int procs_signal_tree(pid_t root, pid_t spare, int signo)
 {
-    CLEANUP(table_fini) struct table t = {0};
+    CLEANUP(table_fini) struct table t = { 0 };
     int hit = 0;
 
     table_read(&t);
@@ -131,7 +134,7 @@ int procs_signal_tree(pid_t root, pid_t spare, int signo)
 
 int procs_kill_strays(const struct map *ours)
 {
-    CLEANUP(table_fini) struct table t = {0};
+    CLEANUP(table_fini) struct table t = { 0 };
     int alive = 0;
 
     table_read(&t);
@@ -148,7 +151,7 @@ int procs_kill_strays(const struct map *ours)
 
 void procs_describe_tree(pid_t root, struct buf *out)
 {
-    CLEANUP(table_fini) struct table t = {0};
+    CLEANUP(table_fini) struct table t = { 0 };
     char where[128];
 
     table_read(&t);
@@ -156,20 +159,30 @@ void procs_describe_tree(pid_t root, struct buf *out)
     for (size_t i = 0; i < n; i++) {
         if (slurp(t.v[i].id.pid, "wchan", where, sizeof where) <= 0)
             snprintf(where, sizeof where, "?");
-        buf_printf(out, "%spid %d (%c, %s)", out->len ? ", " : "", (int)t.v[i].id.pid, t.v[i].state, where);
+        buf_printf(out, "%spid %d (%c, %s)", out->len ? ", " : "", (int)t.v[i].id.pid, t.v[i].state,
+                   where);
     }
 }
 
 /* ---- by environment */
 
-static bool has_variable(pid_t pid, const char *variable, char *text)
+static bool holds(const char *environ, size_t len, const char *variable)
 {
-    ssize_t n = slurp(pid, "environ", text, ENVIRON_MAX);
-
-    for (const char *p = text; n > 0 && p < text + n; p += strlen(p) + 1)
+    for (const char *p = environ; p < environ + len; p += strlen(p) + 1)
         if (strcmp(p, variable) == 0)
             return true;
     return false;
+}
+
+static bool holds_all(pid_t pid, const char *const *variables, char *text)
+{
+    ssize_t n = slurp(pid, "environ", text, ENVIRON_MAX);
+
+    if (n <= 0)
+        return false;
+    while (*variables && holds(text, (size_t)n, *variables))
+        variables++;
+    return !*variables;
 }
 
 static bool is_of_user(pid_t pid, uid_t uid)
@@ -181,9 +194,9 @@ static bool is_of_user(pid_t pid, uid_t uid)
     return stat(path, &st) == 0 && st.st_uid == uid;
 }
 
-int procs_signal_env(uid_t uid, const char *variable, int signo)
+int procs_signal_env(uid_t uid, const char *const *variables, int signo)
 {
-    CLEANUP(table_fini) struct table t = {0};
+    CLEANUP(table_fini) struct table t = { 0 };
     CLEANUP(freep) char *text = xmalloc(ENVIRON_MAX);
     int hit = 0;
 
@@ -191,7 +204,7 @@ int procs_signal_env(uid_t uid, const char *variable, int signo)
     for (size_t i = 0; i < t.n; i++) {
         pid_t pid = t.v[i].id.pid;
         if (pid != getpid() && t.v[i].state != 'Z' && is_of_user(pid, uid) &&
-            has_variable(pid, variable, text))
+            holds_all(pid, variables, text))
             hit += signal_one(&t.v[i].id, signo);
     }
     return hit;

@@ -1,4 +1,5 @@
-/* Processes: who they are beyond their pid, who descends from whom, and signals that cannot hit a stranger (F19). */
+/* Processes: who they are beyond their pid, who descends from whom, and signals that cannot hit a
+ * stranger (F19). */
 #ifndef NODE_PROCS_H
 #define NODE_PROCS_H
 
@@ -23,16 +24,16 @@ struct proc_stat {
 int proc_stat(pid_t pid, struct proc_stat *ret); /* 0, or -ESRCH */
 int proc_open(const struct proc *p);             /* a pidfd of exactly this process, or -ESRCH */
 
-/* Signals every process that descends from `root` but for `root` itself and `spare` (0: nobody).  Returns how many
- * got it.  One sweep: whoever forks meanwhile is found by the next one. */
+/* Signals every process that descends from `root` but for `root` itself and `spare` (0: nobody).
+ * Returns how many got it.  One sweep: whoever forks meanwhile is found by the next one. */
 int procs_signal_tree(pid_t root, pid_t spare, int signo);
 
-/* The same for processes of a user whose environment holds the text NAME=value: the last resort when the process that
- * kept a step together is gone. */
-int procs_signal_env(uid_t uid, const char *variable, int signo);
+/* The same for processes of a user whose environment holds every one of the NAME=value texts (NULL
+ * ends them): the last resort when the process that kept a step together is gone. */
+int procs_signal_env(uid_t uid, const char *const *variables, int signo);
 
-/* Kills and reaps children of the calling process whose pid is not a key of `ours`: to a subreaper come the processes
- * whose keeper died.  Returns how many were still alive: sweep until it is 0. */
+/* Kills and reaps children of the calling process whose pid is not a key of `ours`: to a subreaper
+ * come the processes whose keeper died.  Returns how many were still alive: sweep until it is 0. */
 int procs_kill_strays(const struct map *ours);
 
 /* Words about what descends from root and does not die: "pid 123 (D, nfs_wait)". */

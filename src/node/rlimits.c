@@ -1,4 +1,5 @@
-/* Resource limits by name.  A limit that cannot be had is no reason to fail a job: Slurm warns, and so does the shell. */
+/* Resource limits by name.  A limit that cannot be had is no reason to fail a job: Slurm warns, and
+ * so does the shell. */
 #include "node/rlimits.h"
 
 #include <string.h>
@@ -9,10 +10,10 @@ static const struct {
     const char *name;
     int resource;
 } names[] = {
-    {"CPU", RLIMIT_CPU},         {"FSIZE", RLIMIT_FSIZE}, {"DATA", RLIMIT_DATA},
-    {"STACK", RLIMIT_STACK},     {"CORE", RLIMIT_CORE},   {"RSS", RLIMIT_RSS},
-    {"NPROC", RLIMIT_NPROC},     {"NOFILE", RLIMIT_NOFILE}, {"MEMLOCK", RLIMIT_MEMLOCK},
-    {"AS", RLIMIT_AS},
+    { "CPU", RLIMIT_CPU },     { "FSIZE", RLIMIT_FSIZE },   { "DATA", RLIMIT_DATA },
+    { "STACK", RLIMIT_STACK }, { "CORE", RLIMIT_CORE },     { "RSS", RLIMIT_RSS },
+    { "NPROC", RLIMIT_NPROC }, { "NOFILE", RLIMIT_NOFILE }, { "MEMLOCK", RLIMIT_MEMLOCK },
+    { "AS", RLIMIT_AS },
 };
 
 static void set_one(int resource, uint64_t soft)

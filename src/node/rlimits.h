@@ -4,7 +4,8 @@
 
 #include "schema/messages.h"
 
-/* Sets soft limits, bounded by the hard ones here (root may raise those).  Unknown names are skipped. */
+/* Sets soft limits, bounded by the hard ones here (root may raise those).  Unknown names are
+ * skipped. */
 void rlimits_set(const struct rlimit_row *rows, uint32_t n);
 
 #endif

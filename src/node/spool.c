@@ -17,7 +17,7 @@
 #define RECORD "step"
 #define READ_STEP 65536u
 
-static const char *const step_files[] = {RECORD, SCRIPT, "end", "result", "tmp"};
+static const char *const step_files[] = { RECORD, SCRIPT, "end", "result", "tmp" };
 
 void spool_step_name(const struct step_key *key, char ret[48])
 {
@@ -34,7 +34,8 @@ static int sub_open(int dir, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-/* Users pass through on the way to their script and see nothing else: the directories are 0711 at most open. */
+/* Users pass through on the way to their script and see nothing else: the directories are 0711 at
+ * most open. */
 int spool_open(const char *path, struct spool *ret, struct err *e)
 {
     struct stat st;
@@ -45,8 +46,10 @@ int spool_open(const char *path, struct spool *ret, struct err *e)
     if (dir < 0 || fstat(dir, &st) < 0)
         return err_errno(e, "SlurmdSpoolDir %s", path);
     if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
-        return err_set(e, EPERM, "SlurmdSpoolDir %s must belong to uid %u and be writable by nobody else: "
-                       "chown %u %s; chmod 755 %s", path, geteuid(), geteuid(), path, path);
+        return err_set(e, EPERM,
+                       "SlurmdSpoolDir %s must belong to uid %u and be writable by nobody else: "
+                       "chown %u %s; chmod 755 %s",
+                       path, geteuid(), geteuid(), path, path);
     ret->dir = TAKE_FD(dir);
     return 0;
 }
@@ -71,18 +74,20 @@ void spool_boot_id(char ret[40])
 
 static int record_create(int dir, const struct step_record *r, struct err *e)
 {
-    CLEANUP(closep) int fd = openat(dir, RECORD, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    CLEANUP(closep)
+    int fd = openat(dir, RECORD, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
         return err_errno(e, "record of job %u", r->key.job_id);
-    if (dprintf(fd, "job %u step %u restart %u uid %u epoch %llu single %d boot %s\n", r->key.job_id,
-                r->key.step_id, r->key.restart, r->uid, (unsigned long long)r->epoch, r->is_single_node,
-                r->boot_id) < 0)
+    if (dprintf(fd, "job %u step %u restart %u uid %u epoch %llu single %d boot %s\n",
+                r->key.job_id, r->key.step_id, r->key.restart, r->uid, (unsigned long long)r->epoch,
+                r->is_single_node, r->boot_id) < 0)
         return err_errno(e, "record of job %u", r->key.job_id);
     return TAKE_FD(fd);
 }
 
-int spool_step_new(const struct spool *s, const struct step_record *r, struct step_files *ret, struct err *e)
+int spool_step_new(const struct spool *s, const struct step_record *r, struct step_files *ret,
+                   struct err *e)
 {
     char name[48];
 
@@ -95,7 +100,7 @@ int spool_step_new(const struct spool *s, const struct step_record *r, struct st
         spool_step_remove(s, &r->key);
         return lock;
     }
-    *ret = (struct step_files){.dir = TAKE_FD(dir), .lock = lock};
+    *ret = (struct step_files){ .dir = TAKE_FD(dir), .lock = lock };
     return 0;
 }
 
@@ -106,7 +111,9 @@ int spool_step_sign(int lock)
 
     if (err < 0)
         return err;
-    return dprintf(lock, "pid %d start %llu\n", (int)me.id.pid, (unsigned long long)me.id.start) < 0 ? -errno : 0;
+    return dprintf(lock, "pid %d start %llu\n", (int)me.id.pid, (unsigned long long)me.id.start) < 0
+               ? -errno
+               : 0;
 }
 
 int spool_step_open(const struct spool *s, const struct step_key *key, int *ret_dir)
@@ -124,7 +131,7 @@ int spool_step_open(const struct spool *s, const struct step_key *key, int *ret_
 int spool_step_read(int dir, struct step_record *ret, bool *ret_is_locked)
 {
     char text[512];
-    struct step_record r = {0};
+    struct step_record r = { 0 };
     unsigned long long epoch, start;
     int single, pid, used = 0;
 
@@ -134,13 +141,15 @@ int spool_step_read(int dir, struct step_record *ret, bool *ret_is_locked)
     *ret_is_locked = flock(fd, LOCK_SH | LOCK_NB) < 0;
     ssize_t n = read(fd, text, sizeof text - 1);
     text[n > 0 ? n : 0] = '\0';
-    if (sscanf(text, "job %u step %u restart %u uid %u epoch %llu single %d boot %39s%n", &r.key.job_id,
-               &r.key.step_id, &r.key.restart, &r.uid, &epoch, &single, r.boot_id, &used) != 7)
+    if (sscanf(text, "job %u step %u restart %u uid %u epoch %llu single %d boot %39s%n",
+               &r.key.job_id, &r.key.step_id, &r.key.restart, &r.uid, &epoch, &single, r.boot_id,
+               &used) != 7)
         return -EBADMSG;
     r.epoch = epoch;
     r.is_single_node = single;
-    if (sscanf(text + used, "\npid %d start %llu", &pid, &start) == 2 && strchr(text + used + 1, '\n'))
-        r.keeper = (struct proc){pid, start};
+    if (sscanf(text + used, "\npid %d start %llu", &pid, &start) == 2 &&
+        strchr(text + used + 1, '\n'))
+        r.keeper = (struct proc){ pid, start };
     *ret = r;
     return 0;
 }
@@ -199,7 +208,8 @@ static int write_all(int fd, const void *data, size_t len)
 
 int spool_put(int dir, const char *name, const struct buf *data)
 {
-    CLEANUP(closep) int fd = openat(dir, "tmp", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    CLEANUP(closep)
+    int fd = openat(dir, "tmp", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     int err = fd < 0 ? -errno : write_all(fd, data->data, data->len);
 
     if (err == 0 && renameat(dir, "tmp", dir, name) < 0)
@@ -223,10 +233,12 @@ int spool_get(int dir, const char *name, struct buf *ret)
     return n < 0 ? -errno : 0;
 }
 
-/* The file is made by root in root's directory and handed over by descriptor; root never opens it again. */
+/* The file is made by root in root's directory and handed over by descriptor; root never opens it
+ * again. */
 int spool_script(int dir, const void *script, size_t len, uid_t uid, gid_t gid, struct err *e)
 {
-    CLEANUP(closep) int fd = openat(dir, SCRIPT, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700);
+    CLEANUP(closep)
+    int fd = openat(dir, SCRIPT, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700);
     int err = fd < 0 ? -errno : write_all(fd, script, len);
 
     if (err < 0)
@@ -266,7 +278,7 @@ void seen_add(struct seen *s, const struct step_key *key)
 {
     uint32_t at = slot_of(key);
 
-    s->slots[at] = (struct seen_slot){key->job_id, key->step_id, key->restart, 1};
+    s->slots[at] = (struct seen_slot){ key->job_id, key->step_id, key->restart, 1 };
     if (pwrite(s->file, &s->slots[at], sizeof s->slots[at], (off_t)(at * sizeof s->slots[at])) < 0)
         return; /* memory still knows; only a restart on a full disk forgets */
 }

@@ -4,7 +4,8 @@
 
 #include <signal.h>
 
-#define STEPD_NAME "slurmstepd: [" /* argv[0] is "slurmstepd: [12.batch]", as ps shows it for Slurm */
+#define STEPD_NAME \
+    "slurmstepd: [" /* argv[0] is "slurmstepd: [12.batch]", as ps shows it for Slurm */
 
 /* Descriptors that slurmstepd starts with. */
 #define STEPD_FD_LAUNCH 3

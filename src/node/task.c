@@ -1,5 +1,6 @@
-/* A task from fork to exec.  The order is the point: identity first, then everything that follows a path, so that
- * root never opens what a user can influence. */
+/* A task from fork to exec.  The order is the point: identity first, then everything that follows a
+ * path, so that root never opens what a user can influence. */
+#include "schema/errors.h"
 #include "node/task.h"
 
 #include "base/cleanup.h"
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,12 +58,21 @@ bool task_failed(int report, struct task_failure *ret)
 
 static _Noreturn void give_up(int report, const struct err *e, int exit_status)
 {
-    struct task_failure f = {.code = e->code, .exit_status = exit_status};
+    struct task_failure f = { .code = e->code, .exit_status = exit_status };
 
     snprintf(f.text, sizeof f.text, "%.255s", e->text);
     if (write(report, &f, sizeof f) != sizeof f)
         _exit(EXIT_FAILURE + 1);
     _exit(EXIT_FAILURE);
+}
+
+/* slurmd and slurmstepd are protected from the OOM killer; a task is not. */
+static void unprotect(void)
+{
+    CLEANUP(closep) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0 && write(fd, "0", 1) < 0)
+        return; /* it was 0 already, or belongs to an ordinary user's slurmd */
 }
 
 static void signals_reset(void)
@@ -77,38 +88,44 @@ static void signals_reset(void)
 static _Noreturn void task_run(const struct task_start *t, int report)
 {
     char note[PATH_MAX + 128] = "";
-    struct err e = {0};
+    struct err e = { 0 };
 
     setpgid(0, 0);
+    unprotect();
     if (identity(t->launch, &e) < 0)
         give_up(report, &e, 1 << 8);
     go_to_work_dir(t->launch, note, sizeof note);
-    if (streams(t, &e) < 0)
+    if (streams(t, &e) < 0) {
+        e.code = ESLURMD_IO_ERROR; /* the user's paths, not the node: no other node would do better */
         give_up(report, &e, IO_FAILED);
+    }
     if (note[0])
         dprintf(STDERR_FILENO, "%s", note);
     signals_reset();
+    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC); /* whatever leaked to slurmd itself */
     exec_script(t);
 }
 
 /* The user, and limits that the user would have had at the place of submission. */
 static int identity(const struct launch *l, struct err *e)
 {
-    const struct ids ids = {l->uid, l->gid, l->groups.v, l->groups.n};
+    const struct ids ids = { l->uid, l->gid, l->groups.v, l->groups.n };
 
     rlimits_set(l->rlimits.v, l->rlimits.n);
     umask(l->umask.set ? (mode_t)l->umask.v : 022);
     return ids_become(&ids, e);
 }
 
-/* A working directory that is not there is no reason to lose the job: Slurm goes to /tmp and says so. */
+/* A working directory that is not there is no reason to lose the job: Slurm goes to /tmp and says
+ * so. */
 static int go_to_work_dir(const struct launch *l, char *ret_note, size_t size)
 {
     const char *dir = l->work_dir[0] ? l->work_dir : "/tmp";
 
     if (chdir(dir) == 0)
         return 0;
-    snprintf(ret_note, size, "slurmstepd: error: couldn't chdir to `%s': %s: going to /tmp instead\n", dir,
+    snprintf(ret_note, size,
+             "slurmstepd: error: couldn't chdir to `%s': %s: going to /tmp instead\n", dir,
              strerror(errno));
     return chdir("/tmp");
 }
@@ -149,7 +166,8 @@ static int put_at(int fd, int at)
     return done < 0 ? -errno : 0;
 }
 
-/* One open file serves both streams when they have one name, so that neither overwrites the other. */
+/* One open file serves both streams when they have one name, so that neither overwrites the other.
+ */
 static int streams(const struct task_start *t, struct err *e)
 {
     int in = open(t->in, O_RDONLY | O_NOCTTY);
@@ -170,7 +188,8 @@ static int streams(const struct task_start *t, struct err *e)
     return put_at(err, STDERR_FILENO) < 0 ? err_errno(e, "stderr") : 0;
 }
 
-/* Of a script whose interpreter is missing the kernel only says "No such file": the name is what helps. */
+/* Of a script whose interpreter is missing the kernel only says "No such file": the name is what
+ * helps. */
 static void say_exec_failed(const char *script, int code)
 {
     char line[256] = "";
@@ -204,7 +223,7 @@ static _Noreturn void exec_script(const struct task_start *t)
 
 pid_t task_say(const struct task_start *t, const char *line)
 {
-    struct err e = {0};
+    struct err e = { 0 };
 
     pid_t pid = fork();
     if (pid != 0)

@@ -1,5 +1,5 @@
-/* The socketpair between listener and launcher.  SOCK_SEQPACKET keeps messages whole; big things travel as sealed
- * memory behind a descriptor. */
+/* The socketpair between listener and launcher.  SOCK_SEQPACKET keeps messages whole; big things
+ * travel as sealed memory behind a descriptor. */
 #include "slurmd/chan.h"
 
 #include "base/cleanup.h"
@@ -38,7 +38,7 @@ struct chan *chan_new(struct loop *l, int fd, chan_fn *fn, chan_gone_fn *gone, v
 {
     struct chan *c = xcalloc(1, sizeof *c);
 
-    *c = (struct chan){.fd = fd, .fn = fn, .gone = gone, .ctx = ctx};
+    *c = (struct chan){ .fd = fd, .fn = fn, .gone = gone, .ctx = ctx };
     list_init(&c->queue);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     c->source = loop_add_fd(l, fd, LOOP_READ, on_event, c);
@@ -68,18 +68,20 @@ void chan_free(struct chan *c)
 
 static int send_now(int sock, const struct chan_head *h, const void *body, size_t len, int fd)
 {
-    struct iovec parts[2] = {{(void *)h, sizeof *h}, {(void *)body, len}};
+    struct iovec parts[2] = { { (void *)h, sizeof *h }, { (void *)body, len } };
     union {
         struct cmsghdr align;
         char room[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2};
+    } control = { 0 };
+    struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2 };
 
     if (fd >= 0) {
         m.msg_control = control.room;
         m.msg_controllen = sizeof control.room;
         struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-        *c = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
+        *c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+                               .cmsg_type = SCM_RIGHTS,
+                               .cmsg_len = CMSG_LEN(sizeof fd) };
         memcpy(CMSG_DATA(c), &fd, sizeof fd);
     }
     return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
@@ -103,7 +105,9 @@ void chan_send(struct chan *c, const struct chan_head *h, const void *body, size
         return;
 
     struct queued *q = xcalloc(1, sizeof *q + len);
-    *q = (struct queued){.head = *h, .len = len, .fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+    *q = (struct queued){ .head = *h,
+                          .len = len,
+                          .fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0) };
     if (len)
         memcpy(q->body, body, len);
     list_add_tail(&c->queue, &q->link);
@@ -128,7 +132,8 @@ static int received_fd(struct msghdr *m)
     struct cmsghdr *c = CMSG_FIRSTHDR(m);
     int fd = -1;
 
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd))
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len == CMSG_LEN(sizeof fd))
         memcpy(&fd, CMSG_DATA(c), sizeof fd);
     return fd;
 }
@@ -138,13 +143,15 @@ static bool receive(struct chan *c)
 {
     struct chan_head h;
     uint8_t body[CHAN_BODY_MAX];
-    struct iovec parts[2] = {{&h, sizeof h}, {body, sizeof body}};
+    struct iovec parts[2] = { { &h, sizeof h }, { body, sizeof body } };
     union {
         struct cmsghdr align;
         char room[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = control.room,
-                       .msg_controllen = sizeof control.room};
+    struct msghdr m = { .msg_iov = parts,
+                        .msg_iovlen = 2,
+                        .msg_control = control.room,
+                        .msg_controllen = sizeof control.room };
 
     ssize_t n = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -154,7 +161,8 @@ static bool receive(struct chan *c)
         return false;
     }
     CLEANUP(closep) int fd = received_fd(&m);
-    if ((size_t)n < sizeof h || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !h.type || h.type >= CHAN_TYPES)
+    if ((size_t)n < sizeof h || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !h.type ||
+        h.type >= CHAN_TYPES)
         log_error("slurmd's other half sent a broken message of %zd bytes", n);
     else
         c->fn(c->ctx, &h, body, (size_t)n - sizeof h, &fd);

@@ -1,5 +1,6 @@
-/* The socketpair between the two halves of slurmd: the listener (network, no privileges) and the launcher (root, no
- * network).  Messages are fixed heads and opaque bodies: root parses nothing that came from the network. */
+/* The socketpair between the two halves of slurmd: the listener (network, no privileges) and the
+ * launcher (root, no network).  Messages are fixed heads and opaque bodies: root parses nothing
+ * that came from the network. */
 #ifndef SLURMD_CHAN_H
 #define SLURMD_CHAN_H
 
@@ -15,17 +16,18 @@ enum chan_type {
     /* listener to launcher */
     CHAN_LAUNCH = 1, /* key, uid, epoch, value: is_single_node; fd: the packed launch message */
     CHAN_SIGNAL,     /* key, value: STEPD_SIGNAL's */
-    CHAN_END,        /* key of the job, uid, value: KillWait in seconds; body: packed job_terminate */
-    CHAN_ACK,        /* key: the controller has recorded the end of the step */
-    CHAN_CRED,       /* make a hello for the controller */
+    CHAN_END,  /* key of the job, uid, value: KillWait in seconds; body: packed job_terminate */
+    CHAN_ACK,  /* key: the controller has recorded the end of the step */
+    CHAN_CRED, /* make a hello for the controller */
     /* launcher to listener */
-    CHAN_REPLY,      /* to the message with this token; code 0 or errno, body: words */
-    CHAN_STEP,       /* key, epoch: a step that lives */
-    CHAN_DONE,       /* key, value: is_clean, code: errno when slurmstepd left no result; body: packed step_done */
-    CHAN_CLEAN,      /* key of the job; body: words when the epilog failed */
-    CHAN_READY,      /* the spool was read: every step of it has been told */
-    CHAN_HELLO,      /* body: 32 secret bytes, then the packed hello; code: errno, body: words */
-    CHAN_HEALTH,     /* body: why the node should be drained, or empty */
+    CHAN_REPLY,  /* to the message with this token; code 0 or errno, body: words */
+    CHAN_STEP,   /* key, epoch: a step that lives */
+    CHAN_DONE,   /* key, value: is_clean; body: packed step_done, or with a code of errors.def words
+                  */
+    CHAN_CLEAN,  /* key of the job; body: words when the epilog failed */
+    CHAN_READY,  /* the spool was read: every step of it has been told */
+    CHAN_HELLO,  /* body: 32 secret bytes, then the packed hello; code: errno, body: words */
+    CHAN_HEALTH, /* body: why the node should be drained, or empty */
     CHAN_TYPES,
 };
 
@@ -49,7 +51,8 @@ typedef void chan_gone_fn(void *ctx); /* the other half is gone */
 struct chan *chan_new(struct loop *l, int fd, chan_fn *fn, chan_gone_fn *gone, void *ctx);
 void chan_free(struct chan *c);
 
-/* Never blocks: what the socket does not take now is queued.  fd (or -1) is duplicated into the queue. */
+/* Never blocks: what the socket does not take now is queued.  fd (or -1) is duplicated into the
+ * queue. */
 void chan_send(struct chan *c, const struct chan_head *h, const void *body, size_t len, int fd);
 
 int chan_fd(const struct chan *c);

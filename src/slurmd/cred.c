@@ -1,4 +1,5 @@
-/* What slurmd says first: 32 fresh secret bytes, and a credential around them that only SlurmUser can open. */
+/* What slurmd says first: 32 fresh secret bytes, and a credential around them that only SlurmUser
+ * can open. */
 #include "slurmd/cred.h"
 
 #include "auth/munge_client.h"
@@ -10,7 +11,7 @@
 
 int cred_hello(const struct launcher_conf *c, struct buf *ret, struct err *e)
 {
-    const struct target me = {.role = "node", .node = c->node, .cluster = c->cluster};
+    const struct target me = { .role = "node", .node = c->node, .cluster = c->cluster };
     uint8_t psk[CRED_PSK];
 
     CLEANUP(freep) char *cred = NULL;

@@ -1,4 +1,5 @@
-/* What slurmd says first to the controller: who it is, by a MUNGE credential of the user that started it. */
+/* What slurmd says first to the controller: who it is, by a MUNGE credential of the user that
+ * started it. */
 #ifndef SLURMD_CRED_H
 #define SLURMD_CRED_H
 

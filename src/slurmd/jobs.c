@@ -1,9 +1,9 @@
-/* Jobs and steps of this node.  A step is its slurmstepd, watched by pidfd, whether we started it or found it in the
- * spool; it has ended when that process is gone, and then the spool says how.
+/* Jobs and steps of this node.  A step is its slurmstepd, watched by pidfd, whether we started it
+ * or found it in the spool; it has ended when that process is gone, and then the spool says how.
  *
  * The way of a job:  launch -> [Prolog] -> steps -> all gone -> [Epilog] -> clean.
- * A job with this node alone is cleaned when its step ends and the report says so; any other waits for the
- * controller's word (jobs_end), which may come at any time and any number of times. */
+ * A job with this node alone is cleaned when its step ends and the report says so; any other waits
+ * for the controller's word (jobs_end), which may come at any time and any number of times. */
 #include "slurmd/jobs.h"
 
 #include "base/cleanup.h"
@@ -17,6 +17,7 @@
 #include "slurmd/spawn.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ADOPT_TRIES 200 /* of 10 ms: a slurmstepd that holds its lock signs at once unless the machine is stuck */
+#define ADOPT_TRIES \
+    200 /* of 10 ms: a slurmstepd that holds its lock signs at once unless the machine is stuck */
 #define ORPHAN_SWEEPS 100
 #define STEP_CLEANED (STEP_ALL - 1) /* in `seen`: the job was cleaned here */
 
@@ -37,26 +39,41 @@ struct step {
     struct loop_fd *watch;
 };
 
+/* A launch whose Prolog runs. */
+struct waiting {
+    struct step_record record;
+    struct step_files files;
+    int launch_fd;
+};
+
 /* A job between two of its moves: it waits for a hook, or for its steps to end. */
 struct job {
     struct list link;
     struct launcher *l;
     struct step_key key; /* step_id STEP_ALL */
     uint32_t uid;
-    bool is_ending;          /* the controller's word came: CHAN_CLEAN is owed */
-    bool is_stuck;           /* CHAN_HEALTH was said, and is to be taken back */
-    bool has_result;         /* a step's report waits for the Epilog: report_key */
+    bool is_ending;  /* the controller's word came: CHAN_CLEAN is owed */
+    bool is_stuck;   /* CHAN_HEALTH was said, and is to be taken back */
+    bool has_result; /* a step's report waits for the Epilog: report_key */
     struct step_key report_key;
-    struct loop_child *hook; /* Epilog */
+    struct loop_child *hook; /* Prolog or Epilog */
+    struct waiting *waiting; /* the launch that the Prolog goes before; NULL when there is none */
     struct loop_timer *timer;
-    struct buf words;        /* of a failed Epilog */
+    struct buf words; /* of a failed Epilog */
 };
 
+static int step_spawn(struct launcher *l, struct step_record *r, const struct step_files *files,
+                      int launch_fd, struct err *e);
+static int prolog_start(struct launcher *l, const struct step_record *r,
+                        const struct step_files *files, int launch_fd, struct err *e);
 static void step_watch(struct launcher *l, const struct step_record *r, int pidfd);
 static void step_over(void *ctx, int fd, unsigned events);
 static void report(struct launcher *l, const struct step_key *key, bool is_clean);
 static struct job *job_get(struct launcher *l, const struct step_key *key, uint32_t uid);
 static void job_settle(struct job *j);
+static void on_prolog(void *ctx, pid_t pid, int status);
+static void on_epilog(void *ctx, pid_t pid, int status);
+static void hook_gone(struct job *j, pid_t pid);
 static void orphans_kill(struct launcher *l, const struct step_record *r);
 
 static bool same_step(const struct step_key *a, const struct step_key *b)
@@ -71,7 +88,7 @@ static bool same_job(const struct step_key *a, const struct step_key *b)
 
 static struct step_key whole_job(const struct step_key *key, uint32_t step_id)
 {
-    return (struct step_key){key->job_id, step_id, key->restart};
+    return (struct step_key){ key->job_id, step_id, key->restart };
 }
 
 static struct step *step_find(struct launcher *l, const struct step_key *key)
@@ -92,6 +109,16 @@ static bool has_steps(struct launcher *l, const struct step_key *key)
     return false;
 }
 
+static bool is_waiting(struct launcher *l, const struct step_key *key)
+{
+    LIST_FOREACH(it, &l->jobs) {
+        const struct job *j = list_entry(it, struct job, link);
+        if (j->waiting && same_step(&j->waiting->record.key, key))
+            return true;
+    }
+    return false;
+}
+
 /* ---- launching */
 
 /* Pure: may this launch start?  0, 1 when it runs already, or why not. */
@@ -99,23 +126,27 @@ static int launch_judge(struct launcher *l, const struct chan_head *h, struct er
 {
     struct step_key job = whole_job(&h->key, STEP_ALL);
 
-    if (step_find(l, &h->key))
+    if (step_find(l, &h->key) || is_waiting(l, &h->key))
         return 1;
     if (geteuid() != 0 && h->uid != geteuid())
-        return err_set(e, ESLURMD_SET_UID_OR_GID_ERROR, "slurmd of node %s runs as user %u and cannot start jobs of user %u",
+        return err_set(e, ESLURMD_SET_UID_OR_GID_ERROR,
+                       "slurmd of node %s runs as user %u and cannot start jobs of user %u",
                        l->conf->node, geteuid(), h->uid);
     if (seen_has(&l->seen, &h->key))
-        return err_set(e, ESLURMD_CREDENTIAL_REPLAYED, "job %u restart %u was launched here before", h->key.job_id, h->key.restart);
+        return err_set(e, ESLURMD_CREDENTIAL_REPLAYED, "job %u restart %u was launched here before",
+                       h->key.job_id, h->key.restart);
     if (seen_has(&l->seen, &job))
-        return err_set(e, ESLURMD_CREDENTIAL_REVOKED, "job %u restart %u was ended here before it began", h->key.job_id,
+        return err_set(e, ESLURMD_CREDENTIAL_REVOKED,
+                       "job %u restart %u was ended here before it began", h->key.job_id,
                        h->key.restart);
     return 0;
 }
 
 int jobs_launch(struct launcher *l, const struct chan_head *h, int *fd, struct err *e)
 {
-    struct step_record r = {.key = h->key, .uid = h->uid, .epoch = h->epoch, .is_single_node = h->value};
-    pid_t pid;
+    struct step_record r = {
+        .key = h->key, .uid = h->uid, .epoch = h->epoch, .is_single_node = h->value
+    };
 
     int err = launch_judge(l, h, e);
     if (err != 0)
@@ -125,26 +156,37 @@ int jobs_launch(struct launcher *l, const struct chan_head *h, int *fd, struct e
     err = spool_step_new(&l->spool, &r, &files, e);
     if (err < 0)
         return err;
-    err = spawn_stepd(l->conf, &r.key, &files, *fd, &pid, e);
-    close(files.dir);
-    close(files.lock);
+    if (l->conf->prolog[0])
+        return prolog_start(l, &r, &files, TAKE_FD(*fd), e);
+    return step_spawn(l, &r, &files, *fd, e);
+}
+
+/* The lock and the directory are slurmstepd's from here on. */
+static int step_spawn(struct launcher *l, struct step_record *r, const struct step_files *files,
+                      int launch_fd, struct err *e)
+{
+    pid_t pid;
+
+    int err = spawn_stepd(l->conf, &r->key, files, launch_fd, &pid, e);
+    close(files->dir);
+    close(files->lock);
     if (err < 0) {
-        spool_step_remove(&l->spool, &r.key);
+        spool_step_remove(&l->spool, &r->key);
         return err;
     }
-    seen_add(&l->seen, &r.key);
+    seen_add(&l->seen, &r->key);
     map_put(&l->children, (uint64_t)pid, l);
-    r.keeper.pid = pid;
-    step_watch(l, &r, pidfd_open(pid, 0)); /* our child: the pid is its until we reap it */
+    r->keeper.pid = pid;
+    step_watch(l, r, pidfd_open(pid, 0)); /* our child: the pid is its until we reap it */
     return 0;
 }
 
 static void step_watch(struct launcher *l, const struct step_record *r, int pidfd)
 {
     struct step *s = xcalloc(1, sizeof *s);
-    struct chan_head h = {.type = CHAN_STEP, .key = r->key, .epoch = r->epoch};
+    struct chan_head h = { .type = CHAN_STEP, .key = r->key, .epoch = r->epoch };
 
-    *s = (struct step){.l = l, .record = *r, .pidfd = pidfd};
+    *s = (struct step){ .l = l, .record = *r, .pidfd = pidfd };
     list_add_tail(&l->steps, &s->link);
     s->watch = loop_add_fd(l->loop, pidfd, LOOP_READ, step_over, s);
     chan_send(l->chan, &h, NULL, 0, -1);
@@ -159,7 +201,8 @@ static void step_over(void *ctx, int fd, unsigned events)
     struct step_record r = s->record;
     siginfo_t info;
 
-    (void)waitid(P_PIDFD, (id_t)s->pidfd, &info, WEXITED | WNOHANG); /* an adopted one is init's to reap */
+    (void)waitid(P_PIDFD, (id_t)s->pidfd, &info,
+                 WEXITED | WNOHANG); /* an adopted one is init's to reap */
     loop_remove_fd(s->watch);
     close(s->pidfd);
     map_del(&l->children, (uint64_t)r.keeper.pid);
@@ -169,40 +212,54 @@ static void step_over(void *ctx, int fd, unsigned events)
     CLEANUP(closep) int dir = -1;
     if (spool_step_open(&l->spool, &r.key, &dir) == 0 && faccessat(dir, "result", F_OK, 0) < 0)
         orphans_kill(l, &r);
-    if (!r.is_single_node)
-        report(l, &r.key, false);
-
     struct step_key key = whole_job(&r.key, STEP_ALL);
     struct job *j = job_get(l, &key, r.uid);
-    if (r.is_single_node) {
-        j->has_result = true;
-        j->report_key = r.key;
-    }
+    bool is_last = r.is_single_node && !has_steps(l, &key);
+    j->has_result = is_last;
+    j->report_key = r.key;
+    if (!is_last)
+        report(l, &r.key, false);
     job_settle(j);
 }
 
-/* Sends what the step left in `result`; without one, slurmstepd was killed, and that is the report. */
+/* Sends what the step left in `result`; without one, slurmstepd was killed, and that is the report.
+ */
 static void report(struct launcher *l, const struct step_key *key, bool is_clean)
 {
-    struct chan_head h = {.type = CHAN_DONE, .key = *key, .value = is_clean};
+    struct chan_head h = { .type = CHAN_DONE, .key = *key, .value = is_clean };
 
-    CLEANUP(buf_fini) struct buf result = {0};
+    CLEANUP(buf_fini) struct buf result = { 0 };
     CLEANUP(closep) int dir = -1;
     if (spool_step_open(&l->spool, key, &dir) < 0 || spool_get(dir, "result", &result) < 0)
-        h.code = EIO;
+        h.code = ESLURMD_SESSION_KILLED;
     chan_send(l->chan, &h, result.data, result.len, -1);
 }
 
-/* slurmstepd died before its step did.  What it kept together comes to us, the next subreaper, when we started it;
- * after a restart of ours only the environment tells whose a process is. */
+/* A step that never got its slurmstepd. */
+static void failure_report(struct launcher *l, const struct step_key *key, const struct err *e)
+{
+    struct chan_head h = { .type = CHAN_DONE, .key = *key, .code = e->code };
+
+    log_error("%s", e->text);
+    seen_add(&l->seen, key);
+    chan_send(l->chan, &h, e->text, strlen(e->text), -1);
+}
+
+/* slurmstepd died before its step did.  What it kept together comes to us, the next subreaper, when
+ * we started it; after a restart of ours only the environment tells whose a process is. */
 static void orphans_kill(struct launcher *l, const struct step_record *r)
 {
-    char variable[48];
+    const struct launcher_conf *c = l->conf;
+    char job[48], node[300], conf[PATH_MAX + 16];
+    /* Other nodes and other clusters on this machine may have a job of this number. */
+    const char *const variables[] = { job, node, conf, NULL };
     int left = 1;
 
-    snprintf(variable, sizeof variable, "SLURM_JOB_ID=%u", r->key.job_id);
+    snprintf(job, sizeof job, "SLURM_JOB_ID=%u", r->key.job_id);
+    snprintf(node, sizeof node, "SLURMD_NODENAME=%s", c->node);
+    snprintf(conf, sizeof conf, "SLURM_CONF=%s", c->conf_path);
     for (int i = 0; i < ORPHAN_SWEEPS && left > 0; i++) {
-        left = procs_kill_strays(&l->children) + procs_signal_env(r->uid, variable, SIGKILL);
+        left = procs_kill_strays(&l->children) + procs_signal_env(r->uid, variables, SIGKILL);
         if (left > 0)
             usleep(1000);
     }
@@ -213,7 +270,7 @@ static void orphans_kill(struct launcher *l, const struct step_record *r)
 
 static int tell(struct step *s, int signo, int value)
 {
-    siginfo_t info = {.si_signo = signo, .si_code = SI_QUEUE};
+    siginfo_t info = { .si_signo = signo, .si_code = SI_QUEUE };
 
     info.si_pid = getpid();
     info.si_uid = getuid();
@@ -228,10 +285,13 @@ int jobs_signal(struct launcher *l, const struct chan_head *h, struct err *e)
     LIST_FOREACH(it, &l->steps) {
         struct step *s = list_entry(it, struct step, link);
         const struct step_key *key = &s->record.key;
-        if (key->job_id == h->key.job_id && (h->key.step_id == STEP_ALL || h->key.step_id == key->step_id))
+        if (key->job_id == h->key.job_id &&
+            (h->key.step_id == STEP_ALL || h->key.step_id == key->step_id))
             hit += tell(s, STEPD_SIGNAL, (int)h->value) == 0;
     }
-    return hit ? 0 : err_set(e, ESRCH, "job %u has no such step on node %s", h->key.job_id, l->conf->node);
+    return hit ? 0
+               : err_set(e, ESRCH, "job %u has no such step on node %s", h->key.job_id,
+                         l->conf->node);
 }
 
 static void step_end(struct launcher *l, struct step *s, const struct buf *how)
@@ -239,7 +299,8 @@ static void step_end(struct launcher *l, struct step *s, const struct buf *how)
     CLEANUP(closep) int dir = -1;
 
     if (spool_step_open(&l->spool, &s->record.key, &dir) < 0 || spool_put(dir, "end", how) < 0)
-        log_error("job %u: cannot write into the spool; it ends as if cancelled", s->record.key.job_id);
+        log_error("job %u: cannot write into the spool; it ends as if cancelled",
+                  s->record.key.job_id);
     tell(s, SIGTERM, 0);
 }
 
@@ -247,15 +308,16 @@ static void on_stuck(void *ctx)
 {
     struct job *j = ctx;
     struct launcher *l = j->l;
-    struct chan_head h = {.type = CHAN_HEALTH};
+    struct chan_head h = { .type = CHAN_HEALTH };
 
-    CLEANUP(buf_fini) struct buf words = {0};
+    CLEANUP(buf_fini) struct buf words = { 0 };
     LIST_FOREACH(it, &l->steps) {
         struct step *s = list_entry(it, struct step, link);
         if (same_job(&s->record.key, &j->key) && s->record.keeper.pid)
             procs_describe_tree(s->record.keeper.pid, &words);
     }
-    CLEANUP(freep) char *text = xasprintf("Kill task failed: job %u waits for %s", j->key.job_id, buf_str(&words));
+    CLEANUP(freep)
+    char *text = xasprintf("Kill task failed: job %u waits for %s", j->key.job_id, buf_str(&words));
     log_error("%s", text);
     j->is_stuck = true;
     chan_send(l->chan, &h, text, strlen(text), -1);
@@ -273,8 +335,9 @@ void jobs_end(struct launcher *l, const struct chan_head *h, const struct buf *h
         if (same_job(&s->record.key, &key))
             step_end(l, s, how);
     }
-    if (!j->timer && l->conf->unkillable_timeout_s != UINT32_MAX)
-        j->timer = loop_add_timer(l->loop, (h->value + (int64_t)l->conf->unkillable_timeout_s) * 1000, on_stuck, j);
+    if (!j->timer && has_steps(l, &key) && l->conf->unkillable_timeout_s != UINT32_MAX)
+        j->timer = loop_add_timer(
+            l->loop, (h->value + (int64_t)l->conf->unkillable_timeout_s) * 1000, on_stuck, j);
     job_settle(j);
 }
 
@@ -286,14 +349,14 @@ static struct job *job_get(struct launcher *l, const struct step_key *key, uint3
             return j;
     }
     struct job *j = xcalloc(1, sizeof *j);
-    *j = (struct job){.l = l, .key = *key, .uid = uid};
+    *j = (struct job){ .l = l, .key = *key, .uid = uid };
     list_add_tail(&l->jobs, &j->link);
     return j;
 }
 
 static void job_free(struct job *j)
 {
-    struct chan_head healthy = {.type = CHAN_HEALTH};
+    struct chan_head healthy = { .type = CHAN_HEALTH };
 
     if (j->is_stuck)
         chan_send(j->l->chan, &healthy, NULL, 0, -1);
@@ -308,7 +371,7 @@ static void job_cleaned(struct job *j)
 {
     struct launcher *l = j->l;
     struct step_key cleaned = whole_job(&j->key, STEP_CLEANED);
-    struct chan_head h = {.type = CHAN_CLEAN, .key = j->key};
+    struct chan_head h = { .type = CHAN_CLEAN, .key = j->key };
 
     seen_add(&l->seen, &cleaned);
     if (j->has_result)
@@ -322,8 +385,7 @@ static void on_epilog(void *ctx, pid_t pid, int status)
 {
     struct job *j = ctx;
 
-    j->hook = NULL;
-    map_del(&j->l->children, (uint64_t)pid);
+    hook_gone(j, pid);
     if (status != 0)
         buf_printf(&j->words, "Epilog error: job %u, %s %d", j->key.job_id,
                    WIFSIGNALED(status) ? "signal" : "exit code",
@@ -331,31 +393,95 @@ static void on_epilog(void *ctx, pid_t pid, int status)
     job_cleaned(j);
 }
 
-static void on_epilog_late(void *ctx)
+static void on_hook_late(void *ctx)
 {
     struct job *j = ctx;
 
     loop_kill_child(j->hook, SIGKILL);
 }
 
-static void epilog_start(struct job *j)
+static int job_hook(struct job *j, const char *path, const char *context, loop_child_fn *fn,
+                    struct err *e)
 {
     const struct launcher_conf *c = j->l->conf;
-    struct hook h = {c->epilog, "epilog_slurmd", j->key.job_id, j->uid, c->node, c->cluster, c->conf_path};
-    struct err e = {0};
+    struct hook h = { path, context, j->key.job_id, j->uid, c->node, c->cluster, c->conf_path };
     pid_t pid;
 
-    if (hook_start(&h, &pid, &e) < 0) {
-        buf_printf(&j->words, "Epilog error: %s", e.text);
-        job_cleaned(j);
-        return;
-    }
+    int err = hook_start(&h, &pid, e);
+    if (err < 0)
+        return err;
     map_put(&j->l->children, (uint64_t)pid, j);
-    j->hook = loop_add_child(j->l->loop, pid, on_epilog, j);
+    j->hook = loop_add_child(j->l->loop, pid, fn, j);
     loop_remove_timer(j->timer);
     j->timer = c->hook_timeout_s == UINT32_MAX
                    ? NULL
-                   : loop_add_timer(j->l->loop, c->hook_timeout_s * 1000LL, on_epilog_late, j);
+                   : loop_add_timer(j->l->loop, c->hook_timeout_s * 1000LL, on_hook_late, j);
+    return 0;
+}
+
+static void hook_gone(struct job *j, pid_t pid)
+{
+    j->hook = NULL;
+    map_del(&j->l->children, (uint64_t)pid);
+    loop_remove_timer(j->timer);
+    j->timer = NULL;
+}
+
+static void epilog_start(struct job *j)
+{
+    struct err e = { 0 };
+
+    if (job_hook(j, j->l->conf->epilog, "epilog_slurmd", on_epilog, &e) == 0)
+        return;
+    buf_printf(&j->words, "Epilog error: %s", e.text);
+    job_cleaned(j);
+}
+
+static int prolog_start(struct launcher *l, const struct step_record *r,
+                        const struct step_files *files, int launch_fd, struct err *e)
+{
+    struct step_key key = whole_job(&r->key, STEP_ALL);
+    struct job *j = job_get(l, &key, r->uid);
+
+    int err = j->waiting ? err_set(e, EBUSY, "the Prolog of job %u runs", key.job_id)
+                         : job_hook(j, l->conf->prolog, "prolog_slurmd", on_prolog, e);
+    if (err < 0) {
+        close(files->dir);
+        close(files->lock);
+        close(launch_fd);
+        spool_step_remove(&l->spool, &r->key);
+        job_settle(j);
+        return err;
+    }
+    j->waiting = xcalloc(1, sizeof *j->waiting);
+    *j->waiting = (struct waiting){ *r, *files, launch_fd };
+    return 0;
+}
+
+/* Starts what waited for the Prolog, unless that failed or the job was ended meanwhile. */
+static void on_prolog(void *ctx, pid_t pid, int status)
+{
+    struct job *j = ctx;
+    struct launcher *l = j->l;
+    struct err e = { 0 };
+
+    hook_gone(j, pid);
+    CLEANUP(freep) struct waiting *w = TAKE(j->waiting);
+    CLEANUP(closep) int launch_fd = w->launch_fd;
+    int err = 0;
+    if (j->is_ending || status != 0) {
+        close(w->files.dir);
+        close(w->files.lock);
+        spool_step_remove(&l->spool, &w->record.key);
+    }
+    if (status != 0)
+        err = err_set(&e, ESLURMD_PROLOG_FAILED, "Prolog error: job %u, wait status %d",
+                      j->key.job_id, status);
+    else if (!j->is_ending)
+        err = step_spawn(l, &w->record, &w->files, launch_fd, &e);
+    if (err < 0)
+        failure_report(l, &w->record.key, &e);
+    job_settle(j);
 }
 
 /* One step forward, if there is one: nothing alive and the end wanted -> Epilog -> clean. */
@@ -405,6 +531,10 @@ static void found(void *ctx, int dir, const struct step_record *found, bool is_l
         spool_step_remove(&l->spool, &r.key); /* the launch was never carried out nor answered */
         return;
     }
+    if (l->conf->is_clean_start) {
+        spool_step_remove(&l->spool, &r.key);
+        return;
+    }
     if (!has_result && strcmp(r.boot_id, l->boot_id) == 0)
         orphans_kill(l, &r);
     report(l, &r.key, r.is_single_node);
@@ -412,7 +542,7 @@ static void found(void *ctx, int dir, const struct step_record *found, bool is_l
 
 void jobs_open(struct launcher *l)
 {
-    struct chan_head h = {.type = CHAN_READY};
+    struct chan_head h = { .type = CHAN_READY };
 
     list_init(&l->steps);
     list_init(&l->jobs);

@@ -25,8 +25,8 @@ struct launcher {
 void jobs_open(struct launcher *l);
 
 /* Starts slurmstepd for the message behind *fd.  A launch of a step that runs already is done.
- * ESLURMD_CREDENTIAL_REPLAYED: this restart, or a later one, was here before; _REVOKED: its job was ended before it
- * came; ESLURMD_SET_UID_OR_GID_ERROR: the user is not ours to become. */
+ * ESLURMD_CREDENTIAL_REPLAYED: this restart, or a later one, was here before; _REVOKED: its job was
+ * ended before it came; ESLURMD_SET_UID_OR_GID_ERROR: the user is not ours to become. */
 int jobs_launch(struct launcher *l, const struct chan_head *h, int *fd, struct err *e);
 int jobs_signal(struct launcher *l, const struct chan_head *h, struct err *e);
 /* Ends what the job has here and says CHAN_CLEAN afterwards, however often it is told. */

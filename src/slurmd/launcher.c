@@ -1,5 +1,6 @@
-/* The root half of slurmd.  It has no network, parses nothing that came from it, and reads only what it or slurmstepd
- * wrote into the spool.  The message loop is here; what happens to one job is jobs.c. */
+/* The root half of slurmd.  It has no network, parses nothing that came from it, and reads only
+ * what it or slurmstepd wrote into the spool.  The message loop is here; what happens to one job is
+ * jobs.c. */
 #include "slurmd/launcher.h"
 
 #include "base/cleanup.h"
@@ -8,19 +9,26 @@
 #include "slurmd/cred.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
-static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
-static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
-static void on_ack(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
-static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
+static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd);
+static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd);
+static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd);
+static void on_ack(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd);
+static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                    int *fd);
 
-typedef void message_fn(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd);
+typedef void message_fn(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                        int *fd);
 
 /* All that root can be asked to do. */
 static message_fn *const messages[CHAN_TYPES] = {
@@ -41,11 +49,42 @@ static void on_gone(void *ctx)
     loop_stop(l->loop);
 }
 
+/* The kernel shall not pick us, nor slurmstepd, when memory is short; task.c takes it back for the
+ * task (F18). */
+static void protect(void)
+{
+    CLEANUP(closep) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0 && write(fd, "-1000", 5) < 0)
+        log_debug("not protected from the OOM killer: %s", strerror(errno)); /* needs root */
+}
+
+/* Nothing is shared with the other half but the channel: no lock of its pid file, no terminal of
+ * the administrator who started it, no epoll set.  The log is opened again, by root. */
+static void part_from(const struct launcher_conf *conf, int chan_fd)
+{
+    log_to_file(NULL, LOG_QUIET);
+    if (chan_fd > STDERR_FILENO + 1)
+        close_range(STDERR_FILENO + 1, (unsigned)chan_fd - 1, 0);
+    close_range((unsigned)chan_fd + 1, ~0u, 0);
+    if (conf->log_path && log_to_file(conf->log_path, conf->log_level) < 0)
+        log_error("cannot open %s", conf->log_path);
+    if (conf->is_foreground)
+        return;
+    log_set_stderr(LOG_QUIET);
+    CLEANUP(closep) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    setsid();
+}
+
 _Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
 {
-    struct launcher l = {.conf = conf};
-    struct err e = {0};
+    struct launcher l = { .conf = conf };
+    struct err e = { 0 };
 
+    part_from(conf, chan_fd);
+    protect();
     prctl(PR_SET_NAME, "slurmd-launcher");
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* the orphans of a killed slurmstepd come to us */
     umask(022);
@@ -65,44 +104,49 @@ _Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
 
 static void reply(struct launcher *l, const struct chan_head *to, int err, const struct err *e)
 {
-    struct chan_head h = {.type = CHAN_REPLY, .token = to->token, .key = to->key, .code = -err};
+    struct chan_head h = { .type = CHAN_REPLY, .token = to->token, .key = to->key, .code = -err };
 
     chan_send(l->chan, &h, e->text, err < 0 ? strlen(e->text) : 0, -1);
 }
 
-static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd)
+static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd)
 {
-    struct err e = {0};
+    struct err e = { 0 };
 
     reply(l, h, jobs_launch(l, h, fd, &e), &e);
 }
 
-static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd)
+static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd)
 {
-    struct err e = {0};
+    struct err e = { 0 };
 
     reply(l, h, jobs_signal(l, h, &e), &e);
 }
 
-static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd)
+static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd)
 {
-    struct buf how = {.data = (uint8_t *)body, .len = len};
-    struct err e = {0};
+    struct buf how = { .data = (uint8_t *)body, .len = len };
+    struct err e = { 0 };
 
     jobs_end(l, h, &how);
     reply(l, h, 0, &e);
 }
 
-static void on_ack(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd)
+static void on_ack(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd)
 {
     spool_step_remove(&l->spool, &h->key);
 }
 
 /* munged may be slow or away: a child of its own asks it, answers the other half and is gone. */
-static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len, int *fd)
+static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                    int *fd)
 {
-    struct chan_head answer = {.type = CHAN_HELLO, .token = h->token};
-    struct err e = {0};
+    struct chan_head answer = { .type = CHAN_HELLO, .token = h->token };
+    struct err e = { 0 };
 
     pid_t pid = fork();
     if (pid < 0)
@@ -111,7 +155,7 @@ static void on_cred(struct launcher *l, const struct chan_head *h, const void *b
         jobs_reap_later(l, pid);
         return;
     }
-    CLEANUP(buf_fini) struct buf hello = {0};
+    CLEANUP(buf_fini) struct buf hello = { 0 };
     int err = cred_hello(l->conf, &hello, &e);
     answer.code = -err;
     if (err < 0)

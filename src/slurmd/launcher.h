@@ -1,17 +1,23 @@
-/* The root half of slurmd: starts slurmstepds, tells them to signal or end, notices their end, keeps the spool. */
+/* The root half of slurmd: starts slurmstepds, tells them to signal or end, notices their end,
+ * keeps the spool. */
 #ifndef SLURMD_LAUNCHER_H
 #define SLURMD_LAUNCHER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct launcher_conf {
     const char *spool_path, *stepd_path, *node, *cluster, *conf_path;
-    const char *prolog, *epilog;     /* "" for none */
-    uint32_t hook_timeout_s;         /* PrologEpilogTimeout; UINT32_MAX: for ever */
-    uint32_t unkillable_timeout_s;   /* UnkillableStepTimeout */
+    const char *prolog, *epilog;   /* "" for none */
+    uint32_t hook_timeout_s;       /* PrologEpilogTimeout; UINT32_MAX: for ever */
+    uint32_t unkillable_timeout_s; /* UnkillableStepTimeout */
+    bool is_clean_start;           /* -c: what ended before this start is forgotten */
+    bool is_foreground;
+    const char *log_path; /* NULL: stderr only */
+    int log_level;
     const char *munge_socket;
-    uid_t controller_uid;            /* SlurmUser: who may read our credential */
+    uid_t controller_uid; /* SlurmUser: who may read our credential */
 };
 
 /* Serves the other half until it is gone.  Steps live on. */

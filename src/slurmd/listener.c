@@ -1,5 +1,5 @@
-/* The connection to the controller: dial, register, heartbeat, and again when it breaks (0.1 s to 5 s apart).
- * One timer serves all states, because a state waits for one thing. */
+/* The connection to the controller: dial, register, heartbeat, and again when it breaks (0.1 s to 5
+ * s apart). One timer serves all states, because a state waits for one thing. */
 #include "slurmd/listener.h"
 
 #include "base/clock.h"
@@ -25,11 +25,12 @@ static void on_ready(void *ctx, struct conn *c);
 static void on_frame(void *ctx, struct conn *c, const struct frame *f);
 static void on_closed(void *ctx, struct conn *c, const char *why);
 
-static const struct conn_ops ops = {.frame = on_frame, .ready = on_ready, .closed = on_closed};
+static const struct conn_ops ops = { .frame = on_frame, .ready = on_ready, .closed = on_closed };
 
-void listener_open(struct node_link *k, struct loop *l, const struct listener_conf *conf, int chan_fd)
+void listener_open(struct node_link *k, struct loop *l, const struct listener_conf *conf,
+                   int chan_fd)
 {
-    *k = (struct node_link){.loop = l, .conf = conf, .backoff_ms = BACKOFF_MIN_MS};
+    *k = (struct node_link){ .loop = l, .conf = conf, .backoff_ms = BACKOFF_MIN_MS };
     list_init(&k->steps);
     list_init(&k->reports);
     k->timer = loop_add_timer(l, -1, on_timer, k);
@@ -80,8 +81,8 @@ static void down(struct node_link *k, const char *why)
 
 static void dial(struct node_link *k)
 {
-    struct chan_head ask = {.type = CHAN_CRED};
-    struct err e = {0};
+    struct chan_head ask = { .type = CHAN_CRED };
+    struct err e = { 0 };
 
     if (!is_unix(controller(k))) {
         k->state = LINK_CRED;
@@ -103,7 +104,7 @@ void listener_ready(struct node_link *k)
 
 void listener_hello(struct node_link *k, const struct chan_head *h, const void *body, size_t len)
 {
-    struct err e = {0};
+    struct err e = { 0 };
     const uint8_t *bytes = body;
 
     if (k->state != LINK_CRED || h->token != k->generation)
@@ -113,10 +114,10 @@ void listener_hello(struct node_link *k, const struct chan_head *h, const void *
         down(k, e.text);
         return;
     }
-    const struct tcp_dial how = {.to = {controller(k), k->conf->port},
-                                 .hello = bytes + CRED_PSK,
-                                 .hello_len = (uint32_t)(len - CRED_PSK),
-                                 .psk = bytes};
+    const struct tcp_dial how = { .to = { controller(k), k->conf->port },
+                                  .hello = bytes + CRED_PSK,
+                                  .hello_len = (uint32_t)(len - CRED_PSK),
+                                  .psk = bytes };
     k->state = LINK_DIAL;
     loop_set_timer(k->timer, ANSWER_MS);
     if (conn_dial_tcp(k->loop, &how, &ops, k, &k->conn, &e) < 0)
@@ -129,7 +130,7 @@ static void on_ready(void *ctx, struct conn *c)
 {
     struct node_link *k = ctx;
     struct node_register r = k->conf->hardware;
-    struct arena a = {0};
+    struct arena a = { 0 };
 
     news_steps(k, &a, &r);
     r.now = clock_wall_s();
@@ -141,13 +142,15 @@ static void on_ready(void *ctx, struct conn *c)
 
 static void welcome(struct node_link *k, const struct frame *f)
 {
-    struct arena a = {0};
+    struct arena a = { 0 };
     struct node_welcome w;
-    struct err e = {0};
+    struct err e = { 0 };
 
-    if (f->flags & FRAME_ERROR || wire_unpack(&desc_node_welcome, f->body, f->len, &a, &w, &e) < 0) {
+    if (f->flags & FRAME_ERROR ||
+        wire_unpack(&desc_node_welcome, f->body, f->len, &a, &w, &e) < 0) {
         struct error_info why;
-        if (f->flags & FRAME_ERROR && wire_unpack(&desc_error_info, f->body, f->len, &a, &why, &e) == 0)
+        if (f->flags & FRAME_ERROR &&
+            wire_unpack(&desc_error_info, f->body, f->len, &a, &why, &e) == 0)
             err_set(&e, EPERM, "registration refused: %s", why.text);
         conn_close(k->conn); /* closed() follows */
         log_error("controller %s: %s", controller(k), e.text);
@@ -161,7 +164,8 @@ static void welcome(struct node_link *k, const struct frame *f)
     k->last_error[0] = '\0';
     k->heartbeat_s = w.heartbeat_s ? w.heartbeat_s : HEARTBEAT_DEFAULT_S;
     loop_set_timer(k->timer, k->heartbeat_s * 1000LL);
-    log_info("registered with controller %s, epoch %llu", controller(k), (unsigned long long)w.epoch);
+    log_info("registered with controller %s, epoch %llu", controller(k),
+             (unsigned long long)w.epoch);
     news_foreign(k, &w);
     news_resend(k);
     arena_fini(&a);
@@ -169,7 +173,7 @@ static void welcome(struct node_link *k, const struct frame *f)
 
 static void heartbeat(struct node_link *k)
 {
-    struct node_status s = {.now = clock_wall_s(), .health = buf_str(&k->health)};
+    struct node_status s = { .now = clock_wall_s(), .health = buf_str(&k->health) };
 
     hw_load(&s.free_mem_mb, &s.cpu_load);
     rpc_send(k->conn, OP_node_beat, 0, ++k->next_request, &desc_node_status, &s);

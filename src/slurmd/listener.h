@@ -1,5 +1,5 @@
-/* The unprivileged half of slurmd: keeps one connection to the controller, brings its orders to the launcher and the
- * launcher's news to it, until they are acknowledged. */
+/* The unprivileged half of slurmd: keeps one connection to the controller, brings its orders to the
+ * launcher and the launcher's news to it, until they are acknowledged. */
 #ifndef SLURMD_LISTENER_H
 #define SLURMD_LISTENER_H
 
@@ -13,17 +13,18 @@
 
 struct listener_conf {
     const char *node;
-    const char *controllers[CONTROLLERS_MAX]; /* addresses in order; one that begins with / or @ is a unix socket */
+    const char *controllers[CONTROLLERS_MAX]; /* addresses in order; one that begins with / or @ is
+                                                 a unix socket */
     uint32_t controller_count;
     uint16_t port;
     struct node_register hardware; /* what to register; steps and clocks are filled in */
 };
 
 enum link_state {
-    LINK_DOWN,   /* waiting for the back-off */
-    LINK_CRED,   /* the launcher was asked for a credential */
-    LINK_DIAL,   /* connecting */
-    LINK_HELLO,  /* node_hello sent */
+    LINK_DOWN,  /* waiting for the back-off */
+    LINK_CRED,  /* the launcher was asked for a credential */
+    LINK_DIAL,  /* connecting */
+    LINK_HELLO, /* node_hello sent */
     LINK_UP,
 };
 
@@ -32,26 +33,29 @@ struct node_link {
     struct chan *chan;
     const struct listener_conf *conf;
     enum link_state state;
-    struct conn *conn;         /* NULL unless LINK_DIAL or later */
-    uint32_t generation;       /* of the connection: answers to an older one are dropped */
+    struct conn *conn;   /* NULL unless LINK_DIAL or later */
+    uint32_t generation; /* of the connection: answers to an older one are dropped */
     uint32_t next_request;
-    uint32_t attempt;          /* which controller */
+    uint32_t attempt; /* which controller */
     int64_t backoff_ms;
-    uint64_t epoch;            /* the highest that a controller showed; older orders are refused */
+    uint64_t epoch; /* the highest that a controller showed; older orders are refused */
     uint32_t heartbeat_s;
-    struct loop_timer *timer;  /* back-off, answer time, or heartbeat: whatever the state waits for */
+    struct loop_timer
+        *timer; /* back-off, answer time, or heartbeat: whatever the state waits for */
     struct loop_timer *foreign_timer;
-    struct list steps;         /* alive, as the launcher told */
-    struct list reports;       /* news that the controller has not acknowledged */
+    struct list steps;   /* alive, as the launcher told */
+    struct list reports; /* news that the controller has not acknowledged */
     struct buf health;
-    char last_error[256];      /* the same refusal is logged once */
+    char last_error[256]; /* the same refusal is logged once */
 };
 
-void listener_open(struct node_link *k, struct loop *l, const struct listener_conf *conf, int chan_fd);
+void listener_open(struct node_link *k, struct loop *l, const struct listener_conf *conf,
+                   int chan_fd);
 void listener_close(struct node_link *k);
 
 /* The launcher's messages (news.c). */
-void news_from_launcher(void *ctx, const struct chan_head *h, const void *body, size_t len, int *fd);
+void news_from_launcher(void *ctx, const struct chan_head *h, const void *body, size_t len,
+                        int *fd);
 /* An answer of the controller to request: true when it was to a report of ours. */
 bool news_answered(struct node_link *k, const struct frame *f);
 void news_resend(struct node_link *k); /* the connection is new: everything once more */

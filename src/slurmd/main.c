@@ -1,5 +1,6 @@
-/* slurmd: two processes.  The listener is this one, nobody once it is running; the launcher is its child and stays root
- * (HOUSE section 2).  Neither goes on without the other; steps go on without both. */
+/* slurmd: two processes.  The listener is this one, nobody once it is running; the launcher is its
+ * child and stays root (HOUSE section 2).  Neither goes on without the other; steps go on without
+ * both. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,17 +24,18 @@
 
 #define NOBODY 65534 /* when the name is not in passwd */
 
-static const char usage[] = "Usage: slurmd [OPTIONS]\n"
-                            "  -b            report the node as rebooted (accepted)\n"
-                            "  -c            forget what the spool says of earlier steps that ended\n"
-                            "  -C            print this machine as a NodeName line and exit\n"
-                            "  -d STEPD      the slurmstepd to start\n"
-                            "  -D            stay in the foreground\n"
-                            "  -f FILE       slurm.conf to read\n"
-                            "  -h            this text\n"
-                            "  -N NAME       NodeName to be, when it is not this machine's name\n"
-                            "  -v            more output, may be repeated\n"
-                            "  -V            print the version\n";
+static const char usage[] =
+    "Usage: slurmd [OPTIONS]\n"
+    "  -b            report the node as rebooted (accepted)\n"
+    "  -c            forget what the spool says of earlier steps that ended\n"
+    "  -C            print this machine as a NodeName line and exit\n"
+    "  -d STEPD      the slurmstepd to start\n"
+    "  -D            stay in the foreground\n"
+    "  -f FILE       slurm.conf to read\n"
+    "  -h            this text\n"
+    "  -N NAME       NodeName to be, when it is not this machine's name\n"
+    "  -v            more output, may be repeated\n"
+    "  -V            print the version\n";
 
 struct slurmd {
     const char *node_option, *stepd_option;
@@ -69,7 +71,8 @@ static int slurmd_option(void *ctx, int letter, const char *arg, struct err *e)
     return 0;
 }
 
-static int slurmd_configure(void *ctx, const struct daemon_args *args, struct daemon_place *ret, struct err *e)
+static int slurmd_configure(void *ctx, const struct daemon_args *args, struct daemon_place *ret,
+                            struct err *e)
 {
     struct slurmd *d = ctx;
     const struct conf_node *node;
@@ -94,6 +97,10 @@ static int slurmd_configure(void *ctx, const struct daemon_args *args, struct da
     ret->log_path = log[0] ? log : NULL;
     ret->pid_path = pid[0] ? pid : NULL;
     ret->log_level = level >= LOG_QUIET && level <= LOG_DEBUG3 ? level : LOG_INFO;
+    d->launcher.log_path = ret->log_path;
+    d->launcher.log_level = ret->log_level + args->verbose;
+    d->launcher.is_foreground = args->foreground;
+    d->launcher.is_clean_start = args->clean_start;
     return 0;
 }
 
@@ -102,7 +109,8 @@ static int choose_node(struct slurmd *d, const struct conf_node **ret, struct er
     char host[256] = "";
 
     gethostname(host, sizeof host - 1);
-    *ret = d->node_option ? conf_find_node(d->conf, d->node_option) : conf_node_of_host(d->conf, host);
+    *ret =
+        d->node_option ? conf_find_node(d->conf, d->node_option) : conf_node_of_host(d->conf, host);
     if (!*ret)
         return err_set(e, ENOENT, "%s has no NodeName for %s \"%s\"", conf_path(d->conf),
                        d->node_option ? "-N" : "host", d->node_option ? d->node_option : host);
@@ -143,7 +151,8 @@ static int plan_launcher(struct slurmd *d, const struct conf_node *node, struct 
         return err_errno(e, "slurmstepd %s", d->launcher.stepd_path);
     if (mkdir(d->launcher.spool_path, 0755) < 0 && errno != EEXIST)
         return err_errno(e, "make SlurmdSpoolDir %s", d->launcher.spool_path);
-    if (realpath(d->launcher.spool_path, path)) /* scripts see it as $0, wherever slurmd was started */
+    if (realpath(d->launcher.spool_path,
+                 path)) /* scripts see it as $0, wherever slurmd was started */
         d->launcher.spool_path = arena_strdup(&d->arena, path);
     return conf_slurm_uid(c, &d->launcher.controller_uid, e);
 }
@@ -169,7 +178,8 @@ static int plan_listener(struct slurmd *d, const struct conf_node *node, struct 
     if (n == 0)
         return err_set(e, EINVAL, "%s names no SlurmctldHost", conf_path(d->conf));
     for (uint32_t i = 0; i < n && i < CONTROLLERS_MAX; i++) {
-        const char *address = hosts[i].address && hosts[i].address[0] ? hosts[i].address : hosts[i].name;
+        const char *address =
+            hosts[i].address && hosts[i].address[0] ? hosts[i].address : hosts[i].name;
         d->listener.controllers[d->listener.controller_count++] = address;
     }
     d->listener.node = node->name;
@@ -192,7 +202,8 @@ static int plan_listener(struct slurmd *d, const struct conf_node *node, struct 
 static int become_nobody(struct err *e)
 {
     const struct passwd *who = getpwnam("nobody");
-    const struct ids nobody = {.uid = who ? who->pw_uid : NOBODY, .gid = who ? who->pw_gid : NOBODY};
+    const struct ids nobody = { .uid = who ? who->pw_uid : NOBODY,
+                                .gid = who ? who->pw_gid : NOBODY };
 
     return geteuid() == 0 ? ids_become(&nobody, e) : 0;
 }
@@ -210,11 +221,8 @@ static int slurmd_open(void *ctx, struct loop *loop, struct err *e)
     pid_t pid = fork();
     if (pid < 0)
         return err_errno(e, "fork");
-    if (pid == 0) {
-        close(ends[0]);
-        loop_free(loop); /* the other half's; the launcher makes its own */
+    if (pid == 0)
         launcher_main(&d->launcher, ends[1]);
-    }
     close(ends[1]);
     int err = become_nobody(e);
     if (err < 0)

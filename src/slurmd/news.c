@@ -1,17 +1,21 @@
-/* What the launcher tells: steps that live, ends, cleaned jobs.  News stay here until the controller answers; the
- * spool keeps ends beyond our death, and the controller asks again for cleaned jobs. */
+/* What the launcher tells: steps that live, ends, cleaned jobs.  News stay here until the
+ * controller answers; the spool keeps ends beyond our death, and the controller asks again for
+ * cleaned jobs. */
 #include "slurmd/listener.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "schema/errors.h"
 #include "schema/rpc.h"
 #include "wire/wire.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FOREIGN_GRACE_MS 300000 /* reliability.md: a step the controller does not know is killed after 5 minutes */
+#define FOREIGN_GRACE_MS \
+    300000 /* reliability.md: a step the controller does not know is killed after 5 minutes */
 
 struct known_step {
     struct list link;
@@ -39,8 +43,9 @@ static void on_health(struct node_link *k, const struct chan_head *h, const void
 typedef void news_fn(struct node_link *k, const struct chan_head *h, const void *body, size_t len);
 
 static news_fn *const news[CHAN_TYPES] = {
-    [CHAN_REPLY] = on_reply, [CHAN_STEP] = on_step,          [CHAN_DONE] = on_done,     [CHAN_CLEAN] = on_clean,
-    [CHAN_READY] = on_ready, [CHAN_HELLO] = listener_hello, [CHAN_HEALTH] = on_health,
+    [CHAN_REPLY] = on_reply,   [CHAN_STEP] = on_step,   [CHAN_DONE] = on_done,
+    [CHAN_CLEAN] = on_clean,   [CHAN_READY] = on_ready, [CHAN_HELLO] = listener_hello,
+    [CHAN_HEALTH] = on_health,
 };
 
 void news_from_launcher(void *ctx, const struct chan_head *h, const void *body, size_t len, int *fd)
@@ -89,7 +94,7 @@ static void on_step(struct node_link *k, const struct chan_head *h, const void *
 {
     struct known_step *s = xcalloc(1, sizeof *s);
 
-    *s = (struct known_step){.key = h->key, .epoch = h->epoch};
+    *s = (struct known_step){ .key = h->key, .epoch = h->epoch };
     list_add_tail(&k->steps, &s->link);
 }
 
@@ -105,25 +110,28 @@ void news_steps(struct node_link *k, struct arena *a, struct node_register *ret)
     LIST_FOREACH(it, &k->steps) {
         const struct known_step *s = list_entry(it, struct known_step, link);
         ret->steps.v[ret->steps.n++] =
-            (struct step_ident){s->key.job_id, s->key.step_id, s->key.restart, s->epoch};
+            (struct step_ident){ s->key.job_id, s->key.step_id, s->key.restart, s->epoch };
     }
     LIST_FOREACH(it, &k->reports) {
         const struct report *r = list_entry(it, struct report, link);
         if (r->opcode == OP_step_ended)
             ret->steps.v[ret->steps.n++] =
-                (struct step_ident){r->key.job_id, r->key.step_id, r->key.restart, r->epoch};
+                (struct step_ident){ r->key.job_id, r->key.step_id, r->key.restart, r->epoch };
     }
 }
 
 static void on_foreign_time(void *ctx)
 {
     struct node_link *k = ctx;
-    struct job_terminate t = {.kill_wait_s = 5, .why = "CANCELLED AT %s: THE CONTROLLER DOES NOT KNOW IT"};
-    struct buf body = {0};
+    struct job_terminate t = { .kill_wait_s = 5,
+                               .why = "CANCELLED AT %s: THE CONTROLLER DOES NOT KNOW IT" };
+    struct buf body = { 0 };
 
     LIST_FOREACH(it, &k->steps) {
         struct known_step *s = list_entry(it, struct known_step, link);
-        struct chan_head h = {.type = CHAN_END, .key = {s->key.job_id, STEP_ALL, s->key.restart}, .value = 5};
+        struct chan_head h = { .type = CHAN_END,
+                               .key = { s->key.job_id, STEP_ALL, s->key.restart },
+                               .value = 5 };
         if (!s->is_foreign)
             continue;
         log_error("job %u is killed: the controller does not know it", s->key.job_id);
@@ -142,7 +150,7 @@ void news_foreign(struct node_link *k, const struct node_welcome *w)
         list_entry(it, struct known_step, link)->is_foreign = false;
     for (uint32_t i = 0; i < w->foreign.n; i++) {
         const struct step_ident *f = &w->foreign.v[i];
-        struct step_key key = {f->job_id, f->step_id, f->restart};
+        struct step_key key = { f->job_id, f->step_id, f->restart };
         struct known_step *s = step_find(k, &key);
         if (!s)
             continue;
@@ -150,7 +158,8 @@ void news_foreign(struct node_link *k, const struct node_welcome *w)
         log_error("the controller does not know job %u; it is killed in 5 minutes", f->job_id);
     }
     loop_remove_timer(k->foreign_timer);
-    k->foreign_timer = w->foreign.n ? loop_add_timer(k->loop, FOREIGN_GRACE_MS, on_foreign_time, k) : NULL;
+    k->foreign_timer =
+        w->foreign.n ? loop_add_timer(k->loop, FOREIGN_GRACE_MS, on_foreign_time, k) : NULL;
 }
 
 /* ---- reports */
@@ -163,12 +172,12 @@ static void report_send(struct node_link *k, struct report *r)
     conn_send(k->conn, r->opcode, 0, r->request, r->body.data, r->body.len);
 }
 
-static void report_new(struct node_link *k, uint16_t opcode, const struct chan_head *h, const struct desc *d,
-                       const void *msg)
+static void report_new(struct node_link *k, uint16_t opcode, const struct chan_head *h,
+                       const struct desc *d, const void *msg)
 {
     struct report *r = xcalloc(1, sizeof *r);
 
-    *r = (struct report){.key = h->key, .opcode = opcode, .epoch = h->epoch};
+    *r = (struct report){ .key = h->key, .opcode = opcode, .epoch = h->epoch };
     wire_pack(d, msg, &r->body);
     list_add_tail(&k->reports, &r->link);
     report_send(k, r);
@@ -184,14 +193,20 @@ static void report_free(struct report *r)
 static void on_done(struct node_link *k, const struct chan_head *h, const void *body, size_t len)
 {
     struct known_step *s = step_find(k, &h->key);
-    struct arena a = {0};
-    struct step_done done = {0};
+    struct arena a = { 0 };
+    struct step_done done = { 0 };
 
     if (s)
         step_forget(s);
-    /* A step whose keeper was killed counts as killed: signal 9. */
+    /* Without a result of slurmstepd's: it was killed, or never started; that counts as signal 9.
+     */
     if (h->code != 0 || wire_unpack(&desc_step_done, body, len, &a, &done, NULL) < 0)
-        done = (struct step_done){.wait_status = 9, .error = "slurmstepd was killed", .error_code = ESLURMD_SESSION_KILLED};
+        done = (struct step_done){
+            .wait_status = SIGKILL,
+            .error = len ? arena_strndup(&a, body, len) : "slurmstepd was killed",
+            .error_code = h->code ? (uint32_t)h->code : ESLURMD_SESSION_KILLED,
+            .end_time = clock_wall_s(),
+        };
     done.job_id = h->key.job_id;
     done.step_id = h->key.step_id;
     done.restart = h->key.restart;
@@ -203,9 +218,11 @@ static void on_done(struct node_link *k, const struct chan_head *h, const void *
 
 static void on_clean(struct node_link *k, const struct chan_head *h, const void *body, size_t len)
 {
-    struct arena a = {0};
-    struct job_clean clean = {.job_id = h->key.job_id, .restart = h->key.restart, .node = k->conf->node,
-                              .error = arena_strndup(&a, body, len)};
+    struct arena a = { 0 };
+    struct job_clean clean = { .job_id = h->key.job_id,
+                               .restart = h->key.restart,
+                               .node = k->conf->node,
+                               .error = arena_strndup(&a, body, len) };
 
     report_new(k, OP_job_cleaned, h, &desc_job_clean, &clean);
     arena_fini(&a);
@@ -217,13 +234,13 @@ void news_resend(struct node_link *k)
         report_send(k, list_entry(it, struct report, link));
 }
 
-/* An error is the controller's last word only when it does not know the job; anything else is said again on the next
- * connection. */
+/* An error is the controller's last word only when it does not know the job; anything else is said
+ * again on the next connection. */
 bool news_answered(struct node_link *k, const struct frame *f)
 {
     LIST_FOREACH(it, &k->reports) {
         struct report *r = list_entry(it, struct report, link);
-        struct chan_head h = {.type = CHAN_ACK, .key = r->key};
+        struct chan_head h = { .type = CHAN_ACK, .key = r->key };
         if (r->request != f->request || r->opcode != f->opcode)
             continue;
         if (f->flags & FRAME_ERROR)

@@ -1,5 +1,5 @@
-/* What the controller orders: unpacked here, where nothing is lost when the unpacking goes wrong, checked, and handed
- * to the launcher as a fixed head.  The answer is the launcher's. */
+/* What the controller orders: unpacked here, where nothing is lost when the unpacking goes wrong,
+ * checked, and handed to the launcher as a fixed head.  The answer is the launcher's. */
 #include "slurmd/listener.h"
 
 #include "base/log.h"
@@ -16,19 +16,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-typedef int order_fn(struct node_link *k, const struct frame *f, const void *msg, struct chan_head *h, struct err *e);
+typedef int order_fn(struct node_link *k, const struct frame *f, const void *msg,
+                     struct chan_head *h, struct err *e);
 
-static int order_launch(struct node_link *k, const struct frame *f, const void *msg, struct chan_head *h, struct err *e);
-static int order_signal(struct node_link *k, const struct frame *f, const void *msg, struct chan_head *h, struct err *e);
-static int order_end(struct node_link *k, const struct frame *f, const void *msg, struct chan_head *h, struct err *e);
+static int order_launch(struct node_link *k, const struct frame *f, const void *msg,
+                        struct chan_head *h, struct err *e);
+static int order_signal(struct node_link *k, const struct frame *f, const void *msg,
+                        struct chan_head *h, struct err *e);
+static int order_end(struct node_link *k, const struct frame *f, const void *msg,
+                     struct chan_head *h, struct err *e);
 
 static const struct {
     uint16_t opcode;
     order_fn *fn;
 } orders[] = {
-    {OP_step_launch, order_launch},
-    {OP_step_kill, order_signal},
-    {OP_job_end, order_end},
+    { OP_step_launch, order_launch },
+    { OP_step_kill, order_signal },
+    { OP_job_end, order_end },
 };
 
 static order_fn *order_find(uint16_t opcode)
@@ -39,9 +43,10 @@ static order_fn *order_find(uint16_t opcode)
     return NULL;
 }
 
-static void answer(struct node_link *k, uint16_t opcode, uint32_t request, int code, const char *words)
+static void answer(struct node_link *k, uint16_t opcode, uint32_t request, int code,
+                   const char *words)
 {
-    const struct error_info why = {.code = (uint32_t)code, .text = words};
+    const struct error_info why = { .code = (uint32_t)code, .text = words };
     const struct empty none = {};
 
     if (code)
@@ -50,7 +55,8 @@ static void answer(struct node_link *k, uint16_t opcode, uint32_t request, int c
         rpc_send(k->conn, opcode, FRAME_REPLY, request, &desc_empty, &none);
 }
 
-/* token: which connection, which opcode, which request; what comes back for an older connection is dropped. */
+/* token: which connection, which opcode, which request; what comes back for an older connection is
+ * dropped. */
 static uint64_t token_of(const struct node_link *k, const struct frame *f)
 {
     return (uint64_t)(k->generation & 0xffff) << 48 | (uint64_t)f->opcode << 32 | f->request;
@@ -70,9 +76,9 @@ void orders_frame(struct node_link *k, const struct frame *f)
 {
     const struct rpc *rpc = rpc_find(f->opcode);
     order_fn *fn = order_find(f->opcode);
-    struct chan_head h = {.token = token_of(k, f)};
-    struct arena a = {0};
-    struct err e = {0};
+    struct chan_head h = { .token = token_of(k, f) };
+    struct arena a = { 0 };
+    struct err e = { 0 };
     void *msg;
 
     int err = !rpc || !fn ? err_set(&e, EOPNOTSUPP, "slurmd has no request %u", f->opcode)
@@ -89,8 +95,9 @@ void orders_frame(struct node_link *k, const struct frame *f)
 static int epoch_check(const struct node_link *k, uint64_t epoch, struct err *e)
 {
     if (epoch < k->epoch)
-        return err_set(e, ESLURMD_CREDENTIAL_EXPIRED, "an order of epoch %llu, but epoch %llu has begun", (unsigned long long)epoch,
-                       (unsigned long long)k->epoch);
+        return err_set(e, ESLURMD_CREDENTIAL_EXPIRED,
+                       "an order of epoch %llu, but epoch %llu has begun",
+                       (unsigned long long)epoch, (unsigned long long)k->epoch);
     return 0;
 }
 
@@ -109,18 +116,20 @@ static int sealed(const struct frame *f, struct err *e)
     return fd;
 }
 
-static int order_launch(struct node_link *k, const struct frame *f, const void *msg, struct chan_head *h, struct err *e)
+static int order_launch(struct node_link *k, const struct frame *f, const void *msg,
+                        struct chan_head *h, struct err *e)
 {
     const struct launch *l = msg;
 
     if (strcmp(l->node_name, k->conf->node) != 0)
-        return err_set(e, EINVAL, "a launch for node %s came to node %s", l->node_name, k->conf->node);
+        return err_set(e, EINVAL, "a launch for node %s came to node %s", l->node_name,
+                       k->conf->node);
     int err = epoch_check(k, l->epoch, e);
     int fd = err < 0 ? err : sealed(f, e);
     if (fd < 0)
         return fd;
     h->type = CHAN_LAUNCH;
-    h->key = (struct step_key){l->job_id, l->step_id, l->restart};
+    h->key = (struct step_key){ l->job_id, l->step_id, l->restart };
     h->uid = l->uid;
     h->epoch = l->epoch;
     h->value = l->is_single_node;
@@ -129,20 +138,23 @@ static int order_launch(struct node_link *k, const struct frame *f, const void *
     return 0;
 }
 
-static int order_signal(struct node_link *k, const struct frame *f, const void *msg, struct chan_head *h, struct err *e)
+static int order_signal(struct node_link *k, const struct frame *f, const void *msg,
+                        struct chan_head *h, struct err *e)
 {
     const struct step_signal *s = msg;
 
     if (s->signal == 0 || s->signal > 64)
         return err_set(e, EINVAL, "no such signal: %u", s->signal);
     h->type = CHAN_SIGNAL;
-    h->key = (struct step_key){s->job_id, s->step_id, 0};
-    h->value = s->signal | (s->shell_only ? STEPD_SHELL_ONLY : 0) | (s->children_only ? STEPD_CHILDREN_ONLY : 0);
+    h->key = (struct step_key){ s->job_id, s->step_id, 0 };
+    h->value = s->signal | (s->shell_only ? STEPD_SHELL_ONLY : 0) |
+               (s->children_only ? STEPD_CHILDREN_ONLY : 0);
     chan_send(k->chan, h, NULL, 0, -1);
     return 0;
 }
 
-static int order_end(struct node_link *k, const struct frame *f, const void *msg, struct chan_head *h, struct err *e)
+static int order_end(struct node_link *k, const struct frame *f, const void *msg,
+                     struct chan_head *h, struct err *e)
 {
     const struct job_terminate *t = msg;
 
@@ -152,7 +164,7 @@ static int order_end(struct node_link *k, const struct frame *f, const void *msg
     if (f->len > CHAN_BODY_MAX)
         return err_set(e, E2BIG, "the words of the end of job %u are too long", t->job_id);
     h->type = CHAN_END;
-    h->key = (struct step_key){t->job_id, STEP_ALL, t->restart};
+    h->key = (struct step_key){ t->job_id, STEP_ALL, t->restart };
     h->uid = t->uid;
     h->value = t->kill_wait_s;
     chan_send(k->chan, h, f->body, f->len, -1);

@@ -1,4 +1,5 @@
-/* Starting slurmstepd: one vfork-like spawn, three descriptors, an environment of three variables. */
+/* Starting slurmstepd: one vfork-like spawn, three descriptors, an environment of three variables.
+ */
 #include "slurmd/spawn.h"
 
 #include "base/cleanup.h"
@@ -13,9 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HIGH 10 /* sources of dup2 lie above its targets, so that none is overwritten before its turn */
+#define HIGH \
+    10 /* sources of dup2 lie above its targets, so that none is overwritten before its turn */
 
-static int spawn_with(const char *path, char *const argv[], char *const env[], const int fds[3], pid_t *ret)
+static int spawn_with(const char *path, char *const argv[], char *const env[], const int fds[3],
+                      pid_t *ret)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
@@ -37,8 +40,8 @@ static int spawn_with(const char *path, char *const argv[], char *const env[], c
     return -err;
 }
 
-int spawn_stepd(const struct launcher_conf *c, const struct step_key *key, const struct step_files *files,
-                int launch_fd, pid_t *ret, struct err *e)
+int spawn_stepd(const struct launcher_conf *c, const struct step_key *key,
+                const struct step_files *files, int launch_fd, pid_t *ret, struct err *e)
 {
     char name[64], conf[PATH_MAX + 16], spool[PATH_MAX + 16], zone[256];
     const char *tz = getenv("TZ");
@@ -50,12 +53,12 @@ int spawn_stepd(const struct launcher_conf *c, const struct step_key *key, const
     snprintf(conf, sizeof conf, "SLURM_CONF=%s", c->conf_path);
     snprintf(spool, sizeof spool, "SLURMD_SPOOL=%s", c->spool_path);
     snprintf(zone, sizeof zone, "TZ=%.200s", tz ? tz : "");
-    char *argv[] = {name, NULL}, *env[] = {conf, spool, tz ? zone : NULL, NULL};
+    char *argv[] = { name, NULL }, *env[] = { conf, spool, tz ? zone : NULL, NULL };
 
     CLEANUP(closep) int launch = fcntl(launch_fd, F_DUPFD_CLOEXEC, HIGH);
     CLEANUP(closep) int dir = fcntl(files->dir, F_DUPFD_CLOEXEC, HIGH);
     CLEANUP(closep) int lock = fcntl(files->lock, F_DUPFD_CLOEXEC, HIGH);
-    const int fds[3] = {launch, dir, lock};
+    const int fds[3] = { launch, dir, lock };
     if (launch < 0 || dir < 0 || lock < 0)
         return err_errno(e, "descriptors for slurmstepd");
     int err = spawn_with(c->stepd_path, argv, env, fds, ret);

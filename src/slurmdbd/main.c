@@ -135,20 +135,19 @@ static void on_frame(void *ctx, struct conn *c, const struct frame *f)
     struct dbd *d = ctx;
     enum role have = role_of(conn_peer(c)->uid, d->slurm_uid, ROLE_ANY);
     struct held h = { conn_id(c), f->request, f->opcode, FRAME_REPLY, NULL, NULL };
-    const struct rpc *rpc;
+    struct rpc_call call;
     struct err e = { 0 };
-    void *request;
     dbd_fn *fn;
-    int r = rpc_decode(c, f, have, &d->arena, &rpc, &request, &e);
+    int r = rpc_decode(c, f, have, &d->arena, &call, &e);
 
     if (r < 0) {
         log_verbose("uid %u at %s: %s", conn_peer(c)->uid, conn_peer(c)->address, e.text);
         return;
     }
     fn = handler_of(f->opcode);
-    r = fn ? fn(d, request, &h.msg, &e)
-           : err_set(&e, ENOSYS, "slurmdbd does not answer %s", rpc->name);
-    h.desc = rpc->reply;
+    r = fn ? fn(d, call.msg, &h.msg, &e)
+           : err_set(&e, ENOSYS, "slurmdbd does not answer %s", call.rpc->name);
+    h.desc = call.rpc->reply;
     if (r < 0)
         hold_error(d, h, &e);
     else

@@ -1,7 +1,8 @@
 /* Attending to a running step: its processes end, slurmd tells us to signal or to end it.
  *
- * The end of a step, whoever asked for it: SIGCONT and SIGTERM to all, KillWait, then SIGKILL in sweeps until wait()
- * says that no child is left.  The end of the batch script by itself starts at the sweeps. */
+ * The end of a step, whoever asked for it: SIGCONT and SIGTERM to all, KillWait, then SIGKILL in
+ * sweeps until wait() says that no child is left.  The end of the batch script by itself starts at
+ * the sweeps. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "node/procs.h"
@@ -56,7 +57,7 @@ void step_attend(struct step *s)
             procs_signal_tree(getpid(), 0, SIGKILL);
             sweep_ms = sweep_ms * 2 > SWEEP_MAX_MS ? SWEEP_MAX_MS : sweep_ms * 2;
         }
-        struct pollfd fd = {.fd = s->signals, .events = POLLIN};
+        struct pollfd fd = { .fd = s->signals, .events = POLLIN };
         if (poll(&fd, 1, pause_ms(s, sweep_ms)) > 0)
             told(s);
     }
@@ -107,7 +108,8 @@ static void told(struct step *s)
 
 static void signal_one(pid_t child, int signo)
 {
-    CLEANUP(closep) int fd = child > 0 ? pidfd_open(child, 0) : -1; /* ours and not yet reaped: cannot be reused */
+    CLEANUP(closep)
+    int fd = child > 0 ? pidfd_open(child, 0) : -1; /* ours and not yet reaped: cannot be reused */
 
     if (fd >= 0)
         pidfd_send_signal(fd, signo, NULL, 0);
@@ -125,38 +127,37 @@ static void signal_deliver(struct step *s, int value)
 
 /* ---- the end */
 
-/* The file `end` may be missing when a person sent the SIGTERM: then the step ends as if cancelled, in 30 s. */
+/* The file `end` may be missing when a person sent the SIGTERM: then the step ends as if cancelled,
+ * in 30 s. */
 static void end_read(struct arena *a, struct job_terminate *ret)
 {
-    CLEANUP(buf_fini) struct buf body = {0};
+    CLEANUP(buf_fini) struct buf body = { 0 };
 
     if (spool_get(STEPD_FD_DIR, "end", &body) == 0 &&
         wire_unpack(&desc_job_terminate, body.data, body.len, a, ret, NULL) == 0)
         return;
-    *ret = (struct job_terminate){.kill_wait_s = 30, .why = ""};
+    *ret = (struct job_terminate){ .kill_wait_s = 30, .why = "" };
 }
 
-/* "slurmstepd: error: *** JOB 12 ON node1 CANCELLED AT 2026-11-23T05:47:00 DUE TO TIME LIMIT ***"; the controller's
- * words hold the part from CANCELLED on, with %s where the time goes. */
+/* "slurmstepd: error: *** JOB 12 ON node1 CANCELLED AT 2026-11-23T05:47:00 DUE TO TIME LIMIT ***".
+ * The controller's words are all from CANCELLED on, with %s where the time goes, or only the cause.
+ */
 static void say_why(struct step *s, const char *why)
 {
-    char when[32], words[256], line[512];
+    char when[32], line[512];
     time_t now = (time_t)clock_wall_s();
     struct tm local;
 
     localtime_r(&now, &local);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &local);
-    const char *at = strstr(why, "%s");
-    if (at)
-        snprintf(words, sizeof words, "%.*s%s%s", (int)(at - why), why, when, at + 2);
-    else
-        snprintf(words, sizeof words, "%s", why);
-    snprintf(line, sizeof line, "slurmstepd: error: *** JOB %u ON %s %s ***\n", s->launch->job_id,
-             s->launch->node_name, words);
+    const char *cause = strstr(why, "%s");
+    cause = cause ? cause + 2 + strspn(cause + 2, " ") : strcmp(why, "CANCELLED") == 0 ? "" : why;
+    snprintf(line, sizeof line, "slurmstepd: error: *** JOB %u ON %s CANCELLED AT %s%s%.200s ***\n",
+             s->launch->job_id, s->launch->node_name, when, cause[0] ? " " : "", cause);
 
     pid_t pid = task_say(&s->start, line);
     CLEANUP(closep) int fd = pid > 0 ? pidfd_open(pid, 0) : -1;
-    struct pollfd gone = {.fd = fd, .events = POLLIN};
+    struct pollfd gone = { .fd = fd, .events = POLLIN };
     poll(&gone, 1, SAY_MS);
 }
 

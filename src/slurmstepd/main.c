@@ -1,22 +1,24 @@
-/* slurmstepd: one process for one step.  It starts the task, outlives slurmd, leaves nothing alive behind the task,
- * writes down how it ended, and goes.
+/* slurmstepd: one process for one step.  It starts the task, outlives slurmd, leaves nothing alive
+ * behind the task, writes down how it ended, and goes.
  *
- * Inherited: fd 3 the packed launch message, fd 4 the directory of the step, fd 5 its record, locked.
- * Being told: signals with a value (launcher.h), so that there is no socket to guard or to lose.
- * Telling: the file `result`; slurmd reads it when this process is gone.
+ * Inherited: fd 3 the packed launch message, fd 4 the directory of the step, fd 5 its record,
+ * locked. Being told: signals with a value (launcher.h), so that there is no socket to guard or to
+ * lose. Telling: the file `result`; slurmd reads it when this process is gone.
  *
- * As a subreaper it inherits whatever the task's processes leave behind.  So the end has a proof: when wait() says that
- * there is no child, there is no descendant. */
+ * As a subreaper it inherits whatever the task's processes leave behind.  So the end has a proof:
+ * when wait() says that there is no child, there is no descendant. */
 #include "base/log.h"
 #include "node/stepd.h"
 #include "slurmstepd/step.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int main(int argc, char **argv)
 {
     struct step s;
-    struct err e = {0};
+    struct err e = { 0 };
 
     log_init("slurmstepd", LOG_ERROR);
     if (argc < 1 || strncmp(argv[0], STEPD_NAME, strlen(STEPD_NAME)) != 0) {
@@ -31,5 +33,6 @@ int main(int argc, char **argv)
         step_attend(&s);
     else
         step_fail(&s, &e);
-    return step_report(&s) < 0 ? 1 : 0;
+    _exit(step_report(&s) < 0 ? EXIT_FAILURE
+                              : EXIT_SUCCESS); /* the kernel is the fastest to free */
 }

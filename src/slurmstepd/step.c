@@ -21,6 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define RETRY_S 1
+
 static int stand_apart(struct step *s, struct err *e);
 static void streams_name(struct step *s);
 
@@ -62,7 +64,8 @@ int step_load(struct step *s, struct err *e)
     return stand_apart(s, e);
 }
 
-/* Nobody traces or dumps us while we hold root (R10), nobody's terminal reaches us, and orphans come to us. */
+/* Nobody traces or dumps us while we hold root (R10), nobody's terminal reaches us, and orphans
+ * come to us. */
 static int stand_apart(struct step *s, struct err *e)
 {
     sigset_t told;
@@ -84,8 +87,8 @@ int step_start(struct step *s, struct err *e)
 {
     const struct launch *l = s->launch;
     const char *conf = getenv("SLURM_CONF"), *spool = getenv("SLURMD_SPOOL");
-    struct step_key key = {l->job_id, l->step_id, l->restart};
-    struct env_node node = {conf ? conf : ""};
+    struct step_key key = { l->job_id, l->step_id, l->restart };
+    struct env_node node = { conf ? conf : "" };
     char name[48];
 
     spool_step_name(&key, name);
@@ -103,7 +106,9 @@ int step_start(struct step *s, struct err *e)
 static void streams_name(struct step *s)
 {
     const struct launch *l = s->launch;
-    const char *out = l->std_out[0] ? l->std_out : l->array_task_id.set ? "slurm-%A_%a.out" : "slurm-%j.out";
+    const char *out = l->std_out[0]          ? l->std_out
+                      : l->array_task_id.set ? "slurm-%A_%a.out"
+                                             : "slurm-%j.out";
 
     pattern_path(l->std_in[0] ? l->std_in : "/dev/null", l, &s->in);
     pattern_path(out, l, &s->out);
@@ -137,10 +142,16 @@ static void failure_take(struct step *s)
 
 int step_report(struct step *s)
 {
-    CLEANUP(buf_fini) struct buf body = {0};
+    CLEANUP(buf_fini) struct buf body = { 0 };
 
     failure_take(s);
     s->done.end_time = clock_wall_s();
     wire_pack(&desc_step_done, &s->done, &body);
-    return spool_put(STEPD_FD_DIR, "result", &body);
+    int err = spool_put(STEPD_FD_DIR, "result", &body);
+    while (err == -ENOSPC ||
+           err == -EDQUOT) { /* the outcome waits until there is space again (F7) */
+        sleep(RETRY_S);
+        err = spool_put(STEPD_FD_DIR, "result", &body);
+    }
+    return err;
 }

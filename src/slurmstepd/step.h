@@ -23,11 +23,11 @@ struct step {
     struct task_start start;
     struct buf in, out, err; /* the paths of `start` */
     int signals;             /* signalfd */
-    int report;              /* pipe of the task: why it never reached its exec; -1 before the start */
-    pid_t task;              /* 0 before the start and once it is gone */
+    int report; /* pipe of the task: why it never reached its exec; -1 before the start */
+    pid_t task; /* 0 before the start and once it is gone */
     enum ending ending;
     int64_t kill_at_ns;
-    struct step_done done;   /* what will be reported */
+    struct step_done done; /* what will be reported */
     struct usage used;
 };
 
@@ -36,6 +36,6 @@ int step_load(struct step *s, struct err *e);  /* reads the launch message, sign
 int step_start(struct step *s, struct err *e); /* writes the script, starts the task */
 void step_attend(struct step *s);              /* until the task and all its descendants are gone */
 void step_fail(struct step *s, const struct err *e); /* the step never started: say why */
-int step_report(struct step *s);               /* writes `result` */
+int step_report(struct step *s);                     /* writes `result` */
 
 #endif

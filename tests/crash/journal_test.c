@@ -98,7 +98,7 @@ static void append(struct wal *w, struct state *s)
 static int open_wal(const char *dir, const struct disk *disk, struct state *s, struct wal **ret,
                     struct wal_report *report, struct err *e)
 {
-    struct wal_options o = { dir, disk, SEGMENT, 4096 };
+    struct wal_options o = { .dir = dir, .disk = disk, .segment_bytes = SEGMENT, .ballast_bytes = 4096 };
 
     *s = (struct state){ 0 };
     *ret = NULL;

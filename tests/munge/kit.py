@@ -14,6 +14,8 @@ DEBIAN = {"munged": "/usr/sbin/munged", "munge": "/usr/bin/munge", "unmunge": "/
           "remunge": "/usr/bin/remunge", "mungekey": "/usr/sbin/mungekey"}
 OURS = {name: str(BUILD / name) for name in DEBIAN}
 ANY = 0xFFFFFFFF
+# What a sanitizer keeps of freed memory is not the daemon's.
+SANITIZED = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=1")
 
 
 class Daemon:
@@ -39,7 +41,7 @@ class Daemon:
 
     def start(self):
         self.process = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=open(self.log, "ab"))
+                                        stderr=open(self.log, "ab"), env=SANITIZED)
         until(lambda: self.answers() or self.process.poll() is not None)
         assert self.process.poll() is None, self.log.read_text()
         return self
@@ -54,7 +56,9 @@ class Daemon:
     def stop(self, how=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(10)
+            status = self.process.wait(10)
+            assert how != signal.SIGTERM or status == 0, self.log.read_text()
+            assert "runtime error" not in self.log.read_text(errors="replace"), self.log.read_text()
 
     def hangup(self):
         self.process.send_signal(signal.SIGHUP)

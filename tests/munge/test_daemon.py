@@ -212,6 +212,44 @@ def test_silent_clients_do_not_keep_an_honest_one_waiting(ours):
         s.close()
 
 
+FLOOD = """
+import select, sys
+sys.path.insert(0, {here!r})
+import kit
+request = kit.encode_request(bytes(range(256)) * 500, zip=2)
+flood = []
+for _ in range(100):
+    s = kit.dial({socket!r})
+    s.sendall(request)
+    flood.append(s)
+print("sent", flush=True)
+sys.stdin.readline()
+print(len(select.select(flood, [], [], 0)[0]), flush=True)
+"""
+
+
+def test_users_are_served_in_turn(ours):
+    """A user's hundred expensive requests are in the queue before the one request of another, who need not wait
+    for all of them."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be two users")
+    # The checkout may be closed to the flooder, so it gets a copy of the kit.
+    code = FLOOD.format(here=str(ours.where), socket=ours.socket)
+    (ours.where / "kit.py").write_text(pathlib.Path(kit.__file__).read_text())
+    flooder = subprocess.Popen(["/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                                "/usr/bin/python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert flooder.stdout.readline() == b"sent\n"
+    start = time.monotonic()
+    assert kit.encode(ours.socket)[0] == 0
+    print(f"beside a flood an encode took {(time.monotonic() - start) * 1000:.0f} ms", end=", ")
+    flooder.stdin.write(b"\n")
+    flooder.stdin.flush()
+    answered = int(flooder.stdout.readline())
+    print(f"{answered} of 100 of the flood were answered")
+    assert answered < 100
+    assert flooder.wait(10) == 0
+
+
 def test_a_slow_sender_is_cut_off_at_its_deadline(ours):
     with kit.dial(ours.socket) as s:
         s.sendall(kit.encode_request(b"x" * 1000)[:50])

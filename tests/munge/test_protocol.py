@@ -249,3 +249,11 @@ def test_random_credentials_cross(pair, pytestconfig):
             f.pop("time1")
         assert got[0] == got[-1], (seed, n)
     print(f"{count} random credentials, 0 mismatches")
+
+
+def test_the_daemon_has_no_parser_for_replies_and_the_client_none_for_requests():
+    symbols = {name: kit.run("nm", kit.BUILD / name).stdout for name in ("munged", "unmunge")}
+    if b"main" not in symbols["munged"]:
+        pytest.skip("the build is stripped: nothing to look at")
+    assert b"munge_get_decoded" not in symbols["munged"] and b"request_read" in symbols["munged"]
+    assert b"munge_get_decoded" in symbols["unmunge"] and b"request_read" not in symbols["unmunge"]

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -294,6 +295,34 @@ static void unix_sockets_tell_who_is_there(void **state)
     rmdir(dir);
 }
 
+/* One user's connections are bounded, and the bound is his alone. */
+static void a_user_cannot_take_all_connections(void **state)
+{
+    struct side s = { .loop = loop_made() }, refused = { 0 }, root = { 0 };
+    struct rlimit files = { CONN_UID_MAX * 2 + 100, CONN_UID_MAX * 2 + 100 };
+    struct listener *ls;
+    struct conn *c;
+    unsigned n = 0;
+
+    if (getuid() != 0 || setrlimit(RLIMIT_NOFILE, &files) < 0)
+        skip();
+    assert_int_equal(listener_unix(s.loop, "@conn_test/uid", &ops, &s, &ls, NULL), 0);
+    assert_int_equal(seteuid(65534), 0);
+    int r = 0;
+    for (; n < CONN_UID_MAX + 1 && r == 0; n++) {
+        r = conn_dial_unix(s.loop, "@conn_test/uid", &ops, &refused, &c, NULL);
+        loop_once(s.loop, 0);
+    }
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(r, 0);
+    RUN_UNTIL(s.loop, refused.closes == 1);
+    assert_int_equal(s.readies, CONN_UID_MAX);
+    assert_int_equal(conn_dial_unix(s.loop, "@conn_test/uid", &ops, &root, &c, NULL), 0);
+    RUN_UNTIL(s.loop, s.readies == CONN_UID_MAX + 1);
+    listener_free(ls);
+    loop_free(s.loop);
+}
+
 /* ---- TCP and TLS */
 
 struct tcp {
@@ -476,6 +505,7 @@ int main(void)
         cmocka_unit_test(one_peer_cannot_starve_another),
         cmocka_unit_test(a_peer_that_does_not_read_is_bounded),
         cmocka_unit_test(unix_sockets_tell_who_is_there),
+        cmocka_unit_test(a_user_cannot_take_all_connections),
         cmocka_unit_test(tls_carries_frames_when_both_know_the_secret),
         cmocka_unit_test(another_secret_gets_nowhere),
         cmocka_unit_test(a_refusal_tells_why),

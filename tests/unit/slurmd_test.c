@@ -1,7 +1,9 @@
-/* slurmd with its slurmstepds, the real programs, driven by this test in the place of the controller: over a unix
- * socket, with the real frames.  Works as root (jobs of a throw-away uid too) and as an ordinary user. */
+/* slurmd with its slurmstepds, the real programs, driven by this test in the place of the
+ * controller: over a unix socket, with the real frames.  Works as root (jobs of a throw-away uid
+ * too) and as an ordinary user. */
 #include "test.h"
 
+#include "auth/server.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,21 +32,28 @@ struct outcome {
     int wait_status;
     bool is_clean;
     uint64_t max_rss_kb;
-    char error[256];
+    char error[256], words[256];
 };
 
 struct ctl {
     struct loop *loop;
     struct listener *listener;
-    struct conn *node;      /* registered */
+    struct conn *node; /* registered */
     unsigned registrations;
     struct arena arena;
     struct node_register last; /* in the arena */
-    bool is_deaf;           /* do not acknowledge reports */
+    bool is_deaf;              /* do not acknowledge reports */
     uint32_t request;
-    struct { uint32_t request; bool has; int code; } answer;
+    struct {
+        uint32_t request;
+        bool has;
+        int code;
+    } answer;
     struct outcome jobs[JOBS_MAX];
-    pid_t slurmd;
+    pid_t slurmd, munged;
+    struct munge_async *munge;
+    struct auth_server *auth;
+    struct peer peer; /* who registered */
     char dir[64];
     unsigned uid;
 };
@@ -58,7 +68,12 @@ static void on_closed(void *ctx, struct conn *c, const char *why)
         t->node = NULL;
 }
 
-static const struct conn_ops ops = {.frame = on_frame, .closed = on_closed};
+static void on_hello(void *ctx, struct conn *c, const struct frame *f)
+{
+    auth_server_hello(((struct ctl *)ctx)->auth, c, f);
+}
+
+static const struct conn_ops ops = { .hello = on_hello, .frame = on_frame, .closed = on_closed };
 
 static void on_ended(struct ctl *t, const struct step_done *d)
 {
@@ -71,12 +86,20 @@ static void on_ended(struct ctl *t, const struct step_done *d)
     snprintf(o->error, sizeof o->error, "%s", d->error);
 }
 
+static void on_cleaned(struct ctl *t, const struct job_clean *c)
+{
+    struct outcome *o = &t->jobs[c->job_id % JOBS_MAX];
+
+    o->cleaned++;
+    snprintf(o->words, sizeof o->words, "%s", c->error);
+}
+
 static void on_request(struct ctl *t, struct conn *c, const struct frame *f)
 {
     const struct rpc *rpc = rpc_find(f->opcode);
-    const struct node_welcome welcome = {.epoch = 5, .heartbeat_s = 1, .cluster = "test"};
+    const struct node_welcome welcome = { .epoch = 5, .heartbeat_s = 1, .cluster = "test" };
     const struct empty none = {};
-    struct err e = {0};
+    struct err e = { 0 };
     void *msg;
 
     assert_non_null(rpc);
@@ -84,6 +107,7 @@ static void on_request(struct ctl *t, struct conn *c, const struct frame *f)
     if (f->opcode == OP_node_hello) {
         t->last = *(struct node_register *)msg;
         t->registrations++;
+        t->peer = *conn_peer(c);
         t->node = c;
         rpc_send(c, f->opcode, FRAME_REPLY, f->request, &desc_node_welcome, &welcome);
         return;
@@ -91,7 +115,7 @@ static void on_request(struct ctl *t, struct conn *c, const struct frame *f)
     if (f->opcode == OP_step_ended)
         on_ended(t, msg);
     if (f->opcode == OP_job_cleaned)
-        t->jobs[((struct job_clean *)msg)->job_id % JOBS_MAX].cleaned++;
+        on_cleaned(t, msg);
     if (!t->is_deaf)
         rpc_send(c, f->opcode, FRAME_REPLY, f->request, &desc_empty, &none);
 }
@@ -99,7 +123,7 @@ static void on_request(struct ctl *t, struct conn *c, const struct frame *f)
 static void on_frame(void *ctx, struct conn *c, const struct frame *f)
 {
     struct ctl *t = ctx;
-    struct error_info why = {0};
+    struct error_info why = { 0 };
 
     if (!(f->flags & FRAME_REPLY)) {
         on_request(t, c, f);
@@ -114,13 +138,13 @@ static void on_frame(void *ctx, struct conn *c, const struct frame *f)
 }
 
 /* Turns the loop until the condition holds; a test that waits in vain fails here. */
-#define WAIT_FOR(t, condition)                                                       \
-    do {                                                                             \
-        int64_t until_ = clock_mono_ns() + PATIENCE_S * SECOND;                      \
-        while (!(condition) && clock_mono_ns() < until_)                             \
-            loop_once((t)->loop, 20);                                                \
-        if (!(condition))                                                            \
-            fail_msg("waited %d s in vain for %s", PATIENCE_S, #condition);          \
+#define WAIT_FOR(t, condition)                                              \
+    do {                                                                    \
+        int64_t until_ = clock_mono_ns() + PATIENCE_S * SECOND;             \
+        while (!(condition) && clock_mono_ns() < until_)                    \
+            loop_once((t)->loop, 20);                                       \
+        if (!(condition))                                                   \
+            fail_msg("waited %d s in vain for %s", PATIENCE_S, #condition); \
     } while (0)
 
 static void slurmd_start(struct ctl *t)
@@ -135,7 +159,7 @@ static void slurmd_start(struct ctl *t)
     }
 }
 
-static void slurmd_kill(struct ctl *t, int signo)
+static int slurmd_kill(struct ctl *t, int signo)
 {
     int status;
 
@@ -143,6 +167,7 @@ static void slurmd_kill(struct ctl *t, int signo)
     waitpid(t->slurmd, &status, 0);
     t->slurmd = 0;
     WAIT_FOR(t, t->node == NULL);
+    return status;
 }
 
 static void write_conf(struct ctl *t, const char *more)
@@ -152,17 +177,23 @@ static void write_conf(struct ctl *t, const char *more)
     snprintf(path, sizeof path, "%s/slurm.conf", t->dir);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
-    fprintf(f, "ClusterName=test\nSlurmctldHost=ctl(%s/ctl.sock)\nSlurmUser=root\nSlurmdUser=root\n"
-               "SlurmdSpoolDir=%s/spool.%%n\nSlurmdPidFile=%s/%%n.pid\nSlurmdLogFile=%s/%%n.log\n"
-               "UnkillableStepTimeout=60\n%sNodeName=n1 CPUs=4\nPartitionName=p Nodes=n1 Default=YES\n",
-            t->dir, t->dir, t->dir, t->dir, more);
+    const struct passwd *me = getpwuid(geteuid());
+    const char *d = t->dir;
+    fprintf(f, "ClusterName=test\nSlurmUser=%s\nSlurmdUser=root\n", me ? me->pw_name : "root");
+    if (t->munged)
+        fprintf(f, "SlurmctldHost=localhost(127.0.0.1)\n");
+    else
+        fprintf(f, "SlurmctldHost=ctl(%s/ctl.sock)\n", d);
+    fprintf(f, "SlurmdSpoolDir=%s/spool.%%n\nSlurmdPidFile=%s/%%n.pid\nSlurmdLogFile=%s/%%n.log\n",
+            d, d, d);
+    fprintf(f, "UnkillableStepTimeout=60\n%sNodeName=n1 CPUs=4\nPartitionName=p Nodes=n1\n", more);
     fclose(f);
 }
 
-static void ctl_open(struct ctl *t, const char *more_conf)
+static void dir_open(struct ctl *t)
 {
     char path[128];
-    struct err e = {0};
+    struct err e = { 0 };
 
     memset(t, 0, sizeof *t);
     strcpy(t->dir, "/tmp/slurmd_test.XXXXXX");
@@ -172,10 +203,53 @@ static void ctl_open(struct ctl *t, const char *more_conf)
     snprintf(path, sizeof path, "%s/work", t->dir);
     assert_int_equal(mkdir(path, 0755), 0);
     assert_int_equal(chown(path, t->uid, t->uid), 0);
-    write_conf(t, more_conf);
     assert_int_equal(loop_new(&t->loop, &e), 0);
+}
+
+static void ctl_open(struct ctl *t, const char *more_conf)
+{
+    struct err e = { 0 };
+    char path[128];
+
+    dir_open(t);
     snprintf(path, sizeof path, "%s/ctl.sock", t->dir);
     assert_int_equal(listener_unix(t->loop, path, &ops, t, &t->listener, &e), 0);
+    write_conf(t, more_conf);
+    slurmd_start(t);
+    WAIT_FOR(t, t->node);
+}
+
+static const char *munged_start(struct ctl *t)
+{
+    const char *key = arena_printf(&t->arena, "%s/key", t->dir);
+    char *socket = arena_printf(&t->arena, "--socket=%s/munge.sock", t->dir);
+
+    int fd = open(key, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "not so secret, but long enough for a key", 40), 40);
+    close(fd);
+    t->munged = fork();
+    if (t->munged == 0) {
+        execl(MUNGED, MUNGED, "-F", arena_printf(&t->arena, "--key-file=%s", key), socket,
+              arena_printf(&t->arena, "--pid-file=%s/munged.pid", t->dir),
+              arena_printf(&t->arena, "--log-file=%s/munged.log", t->dir), NULL);
+        _exit(99);
+    }
+    return strchr(socket, '=') + 1;
+}
+
+/* The way between hosts: TCP, a munged of our own, TLS. */
+static void ctl_open_tcp(struct ctl *t)
+{
+    const struct tcp_address any = { "127.0.0.1", 0 };
+    struct err e = { 0 };
+
+    dir_open(t);
+    const char *socket = munged_start(t);
+    t->munge = munge_async_new(t->loop, socket);
+    t->auth = auth_server_new(t->loop, t->munge, geteuid());
+    assert_int_equal(listener_tcp(t->loop, &any, &ops, t, &t->listener, &e), 0);
+    write_conf(t, arena_printf(&t->arena, "SlurmctldPort=%u\nAuthInfo=socket=%s\n",
+                               listener_port(t->listener), socket));
     slurmd_start(t);
     WAIT_FOR(t, t->node);
 }
@@ -184,8 +258,14 @@ static void ctl_close(struct ctl *t)
 {
     char command[128];
 
-    slurmd_kill(t, SIGTERM);
+    assert_int_equal(slurmd_kill(t, SIGTERM), 0);
     listener_free(t->listener);
+    auth_server_free(t->auth);
+    munge_async_free(t->munge);
+    if (t->munged) {
+        kill(t->munged, SIGTERM);
+        waitpid(t->munged, NULL, 0);
+    }
     loop_free(t->loop);
     arena_fini(&t->arena);
     snprintf(command, sizeof command, "%s", t->dir);
@@ -209,18 +289,47 @@ static int ask(struct ctl *t, uint16_t opcode, const struct desc *d, const void 
 
 static struct launch a_launch(struct ctl *t, uint32_t job, const char *script)
 {
-    static const char *environment[] = {"HOME=/", "PATH=/usr/local/bin:/usr/bin:/bin", "MINE=yes"};
+    static const char *environment[] = { "HOME=/", "PATH=/usr/local/bin:/usr/bin:/bin",
+                                         "MINE=yes" };
     static char work[128];
 
     snprintf(work, sizeof work, "%s/work", t->dir);
     return (struct launch){
-        .job_id = job, .step_id = STEP_BATCH, .epoch = 5, .uid = t->uid, .gid = t->uid, .user_name = "tester",
-        .script = {(const uint8_t *)script, (uint32_t)strlen(script)}, .environment = {environment, 3},
-        .work_dir = work, .std_in = "", .std_out = "", .std_err = "", .nodes = "n1", .num_nodes = 1,
-        .cpus_per_node = "1", .tasks_per_node = "1", .cpus = 1, .job_name = "test", .partition = "p",
-        .account = "", .qos = "", .cluster = "test", .submit_dir = work, .submit_host = "here",
-        .node_name = "n1", .is_single_node = true, .cpu_ids = "", .dependency = "", .reservation = "",
-        .export_env = "", .gres = "", .nodes_addr = "", .distribution = "", .licenses = "", .get_user_env = "",
+        .job_id = job,
+        .step_id = STEP_BATCH,
+        .epoch = 5,
+        .uid = t->uid,
+        .gid = t->uid,
+        .user_name = "tester",
+        .script = { (const uint8_t *)script, (uint32_t)strlen(script) },
+        .environment = { environment, 3 },
+        .work_dir = work,
+        .std_in = "",
+        .std_out = "",
+        .std_err = "",
+        .nodes = "n1",
+        .num_nodes = 1,
+        .cpus_per_node = "1",
+        .tasks_per_node = "1",
+        .cpus = 1,
+        .job_name = "test",
+        .partition = "p",
+        .account = "",
+        .qos = "",
+        .cluster = "test",
+        .submit_dir = work,
+        .submit_host = "here",
+        .node_name = "n1",
+        .is_single_node = true,
+        .cpu_ids = "",
+        .dependency = "",
+        .reservation = "",
+        .export_env = "",
+        .gres = "",
+        .nodes_addr = "",
+        .distribution = "",
+        .licenses = "",
+        .get_user_env = "",
     };
 }
 
@@ -233,7 +342,9 @@ static int launch(struct ctl *t, uint32_t job, const char *script)
 
 static int end(struct ctl *t, uint32_t job, uint32_t wait_s, const char *why)
 {
-    struct job_terminate j = {.job_id = job, .epoch = 5, .kill_wait_s = wait_s, .why = why, .uid = t->uid};
+    struct job_terminate j = {
+        .job_id = job, .epoch = 5, .kill_wait_s = wait_s, .why = why, .uid = t->uid
+    };
 
     return ask(t, OP_job_end, &desc_job_terminate, &j);
 }
@@ -252,10 +363,10 @@ static const char *text_of(struct ctl *t, const char *name)
     return text;
 }
 
-#define assert_contains(text, part)                                       \
-    do {                                                                  \
-        if (!strstr((text), (part)))                                      \
-            fail_msg("\"%s\" is not in:\n%s", (part), (text));            \
+#define assert_contains(text, part)                            \
+    do {                                                       \
+        if (!strstr((text), (part)))                           \
+            fail_msg("\"%s\" is not in:\n%s", (part), (text)); \
     } while (0)
 
 /* ---- tests */
@@ -270,7 +381,8 @@ static void a_job_runs_as_its_user_and_is_reported(void **state)
     assert_int_equal(t.last.steps.n, 0);
     assert_true(t.last.cpus > 0 && t.last.real_memory_mb > 0 && strlen(t.last.boot_id) == 36);
 
-    assert_int_equal(launch(&t, 7, "#!/bin/sh\nid -u\npwd\nenv\ngrep NoNewPrivs /proc/self/status\nexit 3\n"), 0);
+    assert_int_equal(
+        launch(&t, 7, "#!/bin/sh\nid -u\npwd\nenv\ncat /proc/self/oom_score_adj\nexit 3\n"), 0);
     WAIT_FOR(&t, t.jobs[7].ended);
     assert_true(WIFEXITED(t.jobs[7].wait_status));
     assert_int_equal(WEXITSTATUS(t.jobs[7].wait_status), 3);
@@ -284,6 +396,24 @@ static void a_job_runs_as_its_user_and_is_reported(void **state)
     assert_contains(out, "\nSLURMD_NODENAME=n1\n");
     assert_contains(out, "\nMINE=yes\n");
     assert_contains(out, "\nTMPDIR=/tmp\n");
+    assert_contains(out, "\n0\n"); /* oom_score_adj: slurmd's protection does not go on to jobs */
+    ctl_close(&t);
+}
+
+static void a_node_is_known_by_its_credential(void **state)
+{
+    struct ctl t;
+
+    ctl_open_tcp(&t);
+    assert_int_equal(t.peer.uid, geteuid()); /* the launcher's, though it was nobody that spoke */
+    assert_int_equal(launch(&t, 1, "#!/bin/sh\nexit 5\n"), 0);
+    WAIT_FOR(&t, t.jobs[1].ended);
+    assert_int_equal(WEXITSTATUS(t.jobs[1].wait_status), 5);
+    unsigned before = t.registrations;
+    conn_close(t.node); /* the controller hangs up: slurmd comes back by itself */
+    WAIT_FOR(&t, t.registrations > before);
+    assert_int_equal(launch(&t, 2, "#!/bin/sh\nexit 6\n"), 0);
+    WAIT_FOR(&t, t.jobs[2].ended);
     ctl_close(&t);
 }
 
@@ -336,31 +466,36 @@ static void failures_before_the_exec_say_why(void **state)
     l.std_out = out;
     assert_int_equal(ask(&t, OP_step_launch, &desc_launch, &l), 0);
     WAIT_FOR(&t, t.jobs[1].ended);
-    assert_string_equal(text_of(&t, "deep/er/00001.test"),
-                        "slurmstepd: error: couldn't chdir to `/nonexistent': No such file or directory: going to "
-                        "/tmp instead\n/tmp\n");
+    assert_string_equal(
+        text_of(&t, "deep/er/00001.test"),
+        "slurmstepd: error: couldn't chdir to `/nonexistent': No such file or directory: going to "
+        "/tmp instead\n/tmp\n");
 
     l = a_launch(&t, 2, "#!/bin/sh\n");
     l.std_out = "/proc/nobody/may/write";
     assert_int_equal(ask(&t, OP_step_launch, &desc_launch, &l), 0);
     WAIT_FOR(&t, t.jobs[2].ended);
     assert_int_equal(t.jobs[2].wait_status, 53);
-    assert_contains(t.jobs[2].error, "Could not open stdout file /proc/nobody/may/write: No such file");
+    assert_contains(t.jobs[2].error,
+                    "Could not open stdout file /proc/nobody/may/write: No such file");
 
     assert_int_equal(launch(&t, 3, "#!/nonexistent/interpreter\n"), 0);
     WAIT_FOR(&t, t.jobs[3].ended);
     assert_int_equal(WEXITSTATUS(t.jobs[3].wait_status), ENOENT);
-    assert_string_equal(text_of(&t, "slurm-3.out"), "slurmstepd: error: execve(): bad interpreter"
-                                                    "(/nonexistent/interpreter): No such file or directory\n");
+    assert_string_equal(text_of(&t, "slurm-3.out"),
+                        "slurmstepd: error: execve(): bad interpreter"
+                        "(/nonexistent/interpreter): No such file or directory\n");
     ctl_close(&t);
 }
 
-/* How many processes hold NAME=value in their environment. */
-static unsigned processes_with(const char *variable)
+/* How many processes of jobs of this test's node there are: they all know its slurm.conf. */
+static unsigned processes_left(struct ctl *t)
 {
-    char command[128], line[32] = "0";
+    char command[256], line[32] = "0";
 
-    snprintf(command, sizeof command, "grep -alzx '%s' /proc/[0-9]*/environ 2>/dev/null | wc -l", variable);
+    snprintf(command, sizeof command,
+             "grep -alzx 'SLURM_CONF=%s/slurm.conf' /proc/[0-9]*/environ 2>/dev/null | wc -l",
+             t->dir);
     FILE *p = popen(command, "r");
     assert_non_null(fgets(line, sizeof line, p));
     pclose(p);
@@ -383,7 +518,7 @@ static void nothing_outlives_the_script(void **state)
     assert_int_equal(launch(&t, 401, script), 0);
     WAIT_FOR(&t, t.jobs[401].ended);
     assert_int_equal(t.jobs[401].wait_status, 0);
-    assert_int_equal(processes_with("SLURM_JOB_ID=401"), 0);
+    assert_int_equal(processes_left(&t), 0);
     ctl_close(&t);
 }
 
@@ -399,10 +534,11 @@ static void a_cancelled_job_is_told_and_then_killed(void **state)
     WAIT_FOR(&t, *text_of(&t, "slurm-402.out") && *text_of(&t, "slurm-403.out"));
     assert_int_equal(end(&t, 402, 1, "CANCELLED AT %s DUE TO TIME LIMIT"), 0);
     assert_int_equal(end(&t, 403, 30, "CANCELLED AT %s"), 0);
-    WAIT_FOR(&t, t.jobs[402].ended && t.jobs[402].cleaned && t.jobs[403].ended && t.jobs[403].cleaned);
+    WAIT_FOR(&t,
+             t.jobs[402].ended && t.jobs[402].cleaned && t.jobs[403].ended && t.jobs[403].cleaned);
     assert_int_equal(t.jobs[402].wait_status, SIGKILL);
     assert_int_equal(t.jobs[403].wait_status, SIGTERM);
-    assert_int_equal(processes_with("SLURM_JOB_ID=402"), 0);
+    assert_int_equal(processes_left(&t), 0);
     const char *out = text_of(&t, "slurm-402.out");
     assert_contains(out, "started\nslurmstepd: error: *** JOB 402 ON n1 CANCELLED AT 20");
     assert_contains(out, " DUE TO TIME LIMIT ***\n");
@@ -411,15 +547,42 @@ static void a_cancelled_job_is_told_and_then_killed(void **state)
     ctl_close(&t);
 }
 
+/* F20: an output file that never opens holds up its own job and nothing else, and the job can be
+ * ended. */
+static void a_hanging_output_hangs_only_its_job(void **state)
+{
+    struct ctl t;
+
+    ctl_open(&t, "");
+    char *fifo = arena_printf(&t.arena, "%s/work/fifo", t.dir);
+    assert_int_equal(mkfifo(fifo, 0666), 0);
+    chmod(fifo, 0666);
+    struct launch l = a_launch(&t, 1, "#!/bin/sh\necho never\n");
+    l.std_out = fifo;
+    assert_int_equal(ask(&t, OP_step_launch, &desc_launch, &l), 0);
+    assert_int_equal(launch(&t, 2, "#!/bin/sh\necho fine\n"), 0);
+    WAIT_FOR(&t, t.jobs[2].ended);
+    assert_int_equal(t.jobs[1].ended, 0);
+    assert_int_equal(end(&t, 1, 1, "CANCELLED AT %s"), 0);
+    WAIT_FOR(&t, t.jobs[1].ended && t.jobs[1].cleaned);
+    assert_true(WIFSIGNALED(t.jobs[1].wait_status));
+    ctl_close(&t);
+}
+
 static void signals_reach_whom_they_are_meant_for(void **state)
 {
     struct ctl t;
-    struct step_signal s = {.job_id = 1, .step_id = STEP_BATCH, .signal = SIGUSR1, .shell_only = true};
+    struct step_signal s = {
+        .job_id = 1, .step_id = STEP_BATCH, .signal = SIGUSR1, .shell_only = true
+    };
 
     ctl_open(&t, "");
-    assert_int_equal(launch(&t, 1, "#!/bin/bash\ntrap 'echo shell' USR1\n"
-                                   "bash -c 'trap \"echo child\" USR1; echo r; while :; do sleep 0.1; done' &\n"
-                                   "while :; do sleep 0.1; done\n"), 0);
+    assert_int_equal(
+        launch(&t, 1,
+               "#!/bin/bash\ntrap 'echo shell' USR1\n"
+               "bash -c 'trap \"echo child\" USR1; echo r; while :; do sleep 0.1; done' &\n"
+               "while :; do sleep 0.1; done\n"),
+        0);
     WAIT_FOR(&t, *text_of(&t, "slurm-1.out"));
     assert_int_equal(ask(&t, OP_step_kill, &desc_step_signal, &s), 0);
     WAIT_FOR(&t, strstr(text_of(&t, "slurm-1.out"), "shell"));
@@ -458,15 +621,17 @@ static void reports_wait_for_their_acknowledgement(void **state)
     ctl_close(&t);
 }
 
-static pid_t stepd_of(unsigned job)
+static pid_t stepd_of(struct ctl *t, unsigned job)
 {
-    char command[128], line[32] = "0";
+    char path[128];
+    int pid = 0;
 
-    snprintf(command, sizeof command, "pgrep -f '^slurmstepd: .%u.batch.'", job);
-    FILE *p = popen(command, "r");
-    char *got = fgets(line, sizeof line, p);
-    pclose(p);
-    return got ? atoi(line) : 0;
+    snprintf(path, sizeof path, "%s/spool.n1/job%u.0.batch/step", t->dir, job);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%*[^\n] pid %d", &pid), 1);
+    fclose(f);
+    return pid;
 }
 
 static void a_killed_slurmstepd_leaves_no_orphan(void **state)
@@ -484,11 +649,11 @@ static void a_killed_slurmstepd_leaves_no_orphan(void **state)
             slurmd_start(&t);
             WAIT_FOR(&t, t.node);
         }
-        assert_true(stepd_of(job) > 0);
-        kill(stepd_of(job), SIGKILL);
+        assert_true(processes_left(&t) > 2);
+        kill(stepd_of(&t, job), SIGKILL);
         WAIT_FOR(&t, t.jobs[job].ended);
         assert_string_equal(t.jobs[job].error, "slurmstepd was killed");
-        assert_int_equal(processes_with(arena_printf(&t.arena, "SLURM_JOB_ID=%u", job)), 0);
+        assert_int_equal(processes_left(&t), 0);
         ctl_close(&t);
     }
 }
@@ -502,8 +667,11 @@ static void steps_survive_a_slurmd_that_is_killed(void **state)
 
     ctl_open(&t, "");
     for (unsigned i = 1; i <= STEPS; i++) {
-        char *script = arena_printf(&t.arena, "#!/bin/sh\nfor i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.%u; "
-                                              "done\nexit %u\n", 1 + i % 5, i);
+        char *script =
+            arena_printf(&t.arena,
+                         "#!/bin/sh\nfor i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.%u; "
+                         "done\nexit %u\n",
+                         1 + i % 5, i);
         assert_int_equal(launch(&t, 100 + i, script), 0);
     }
     for (int kills = 0; kills < KILLS; kills++) {
@@ -516,12 +684,25 @@ static void steps_survive_a_slurmd_that_is_killed(void **state)
     }
     for (unsigned i = 1; i <= STEPS; i++) {
         WAIT_FOR(&t, t.jobs[100 + i].ended);
-        done += WIFEXITED(t.jobs[100 + i].wait_status) && WEXITSTATUS(t.jobs[100 + i].wait_status) == (int)i;
+        done += WIFEXITED(t.jobs[100 + i].wait_status) &&
+                WEXITSTATUS(t.jobs[100 + i].wait_status) == (int)i;
         assert_string_equal(text_of(&t, arena_printf(&t.arena, "slurm-%u.out", 100 + i)),
                             "line 1\nline 2\nline 3\nline 4\nline 5\nline 6\nline 7\nline 8\n");
     }
     assert_int_equal(done, STEPS);
     ctl_close(&t);
+}
+
+static char *hook_write(struct ctl *t, const char *name, int code)
+{
+    char *path = arena_printf(&t->arena, "%s/%s", t->dir, name);
+
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f, "#!/bin/sh\nenv > %s/work/%s.env\nsleep 0.2\nexit %d\n", t->dir, name, code);
+    fclose(f);
+    chmod(path, 0755);
+    return path;
 }
 
 static void prolog_and_epilog_see_only_their_own_environment(void **state)
@@ -530,30 +711,108 @@ static void prolog_and_epilog_see_only_their_own_environment(void **state)
 
     ctl_open(&t, "");
     slurmd_kill(&t, SIGTERM);
-    char *path = arena_printf(&t.arena, "%s/epilog", t.dir);
-    FILE *f = fopen(path, "w");
-    fprintf(f, "#!/bin/sh\nenv > %s/work/epilog.env\nexit 0\n", t.dir);
-    fclose(f);
-    chmod(path, 0755);
-    write_conf(&t, arena_printf(&t.arena, "Epilog=%s\n", path));
+    write_conf(&t, arena_printf(&t.arena, "Prolog=%s\nEpilog=%s\n", hook_write(&t, "prolog", 0),
+                                hook_write(&t, "epilog", 0)));
     slurmd_start(&t);
     WAIT_FOR(&t, t.node);
-    assert_int_equal(launch(&t, 1, "#!/bin/sh\n"), 0);
+    assert_int_equal(launch(&t, 1, "#!/bin/sh\nls\n"), 0);
     WAIT_FOR(&t, t.jobs[1].ended);
     assert_true(t.jobs[1].is_clean);
+    assert_string_equal(text_of(&t, "slurm-1.out"), "prolog.env\nslurm-1.out\n");
     const char *env = text_of(&t, "epilog.env");
     assert_contains(env, "SLURM_JOB_ID=1\n");
     assert_contains(env, "SLURM_SCRIPT_CONTEXT=epilog_slurmd\n");
     assert_null(strstr(env, "MINE="));
+
+    assert_int_equal(launch(&t, 2, "#!/bin/sh\necho never\n"), 0);
+    assert_int_equal(end(&t, 2, 0, ""), 0); /* ended while its Prolog runs */
+    WAIT_FOR(&t, t.jobs[2].cleaned);
+    assert_int_equal(t.jobs[2].ended, 0);
+    assert_string_equal(text_of(&t, "slurm-2.out"), "");
     ctl_close(&t);
 }
 
-int main(void)
+static void a_failed_hook_is_reported(void **state)
+{
+    struct ctl t;
+
+    ctl_open(&t, "");
+    slurmd_kill(&t, SIGTERM);
+    write_conf(&t, arena_printf(&t.arena, "Epilog=%s\n", hook_write(&t, "epilog", 3)));
+    slurmd_start(&t);
+    WAIT_FOR(&t, t.node);
+    assert_int_equal(launch(&t, 1, "#!/bin/sh\n"), 0);
+    WAIT_FOR(&t, t.jobs[1].ended && t.jobs[1].cleaned);
+    assert_false(t.jobs[1].is_clean);
+    assert_string_equal(t.jobs[1].words, "Epilog error: job 1, exit code 3");
+
+    slurmd_kill(&t, SIGTERM);
+    write_conf(&t, arena_printf(&t.arena, "Prolog=%s\n", hook_write(&t, "prolog", 4)));
+    slurmd_start(&t);
+    WAIT_FOR(&t, t.node);
+    assert_int_equal(launch(&t, 2, "#!/bin/sh\necho never\n"), 0);
+    WAIT_FOR(&t, t.jobs[2].ended);
+    assert_contains(t.jobs[2].error, "Prolog error: job 2");
+    assert_string_equal(text_of(&t, "slurm-2.out"), "");
+    ctl_close(&t);
+}
+
+/* ---- `test_slurmd N` is no test: it prints the CPU time of slurmd, launcher and slurmstepd for a
+ * no-op job. */
+
+/* utime, stime, cutime, cstime of the process and of its first child, in clock ticks. */
+static unsigned long ticks_of(pid_t pid)
+{
+    char path[64];
+    unsigned long u = 0, s = 0, cu = 0, cs = 0, child = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "r");
+    if (f && fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu",
+                    &u, &s, &cu, &cs) != 4)
+        u = 0;
+    if (f)
+        fclose(f);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    if ((f = fopen(path, "r")) && fscanf(f, "%lu", &child) != 1)
+        child = 0;
+    if (f)
+        fclose(f);
+    return u + s + cu + cs + (child ? ticks_of((pid_t)child) : 0);
+}
+
+static void measure(unsigned jobs)
+{
+    struct ctl t;
+
+    ctl_open(&t, "");
+    unsigned long before = ticks_of(t.slurmd);
+    int64_t start = clock_mono_ns();
+    for (unsigned i = 0; i < jobs; i++) {
+        unsigned job = 1000 + i, at = job % JOBS_MAX;
+        t.jobs[at].ended = 0;
+        assert_int_equal(launch(&t, job, "#!/bin/sh\n"), 0);
+        WAIT_FOR(&t, t.jobs[at].ended);
+    }
+    double ms = (double)(clock_mono_ns() - start) / 1e6;
+    double cpu_ms = (double)(ticks_of(t.slurmd) - before) * 1000 / (double)sysconf(_SC_CLK_TCK);
+    printf("%u no-op jobs one after the other: %.2f ms each, %.2f ms CPU each on the node\n", jobs,
+           ms / jobs, cpu_ms / jobs);
+    ctl_close(&t);
+}
+
+int main(int argc, char **argv)
 {
     log_init("slurmd_test", LOG_QUIET);
-    return RUN(T(a_job_runs_as_its_user_and_is_reported), T(launches_are_fenced),
-               T(failures_before_the_exec_say_why), T(nothing_outlives_the_script),
-               T(a_cancelled_job_is_told_and_then_killed), T(signals_reach_whom_they_are_meant_for),
+    if (argc > 1) {
+        measure((unsigned)atoi(argv[1]));
+        return 0;
+    }
+    return RUN(T(a_job_runs_as_its_user_and_is_reported), T(a_node_is_known_by_its_credential),
+               T(launches_are_fenced), T(failures_before_the_exec_say_why),
+               T(nothing_outlives_the_script), T(a_cancelled_job_is_told_and_then_killed),
+               T(a_hanging_output_hangs_only_its_job), T(signals_reach_whom_they_are_meant_for),
                T(reports_wait_for_their_acknowledgement), T(a_killed_slurmstepd_leaves_no_orphan),
-               T(steps_survive_a_slurmd_that_is_killed), T(prolog_and_epilog_see_only_their_own_environment));
+               T(steps_survive_a_slurmd_that_is_killed),
+               T(prolog_and_epilog_see_only_their_own_environment), T(a_failed_hook_is_reported));
 }

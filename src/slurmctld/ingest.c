@@ -1,0 +1,87 @@
+/* Frames to inputs: who asks is settled, the row of the table says whether they may, the body is decoded; then the
+ * request waits in the queue for the turn that follows. */
+#include "slurmctld/ctld.h"
+
+#include "auth/roles.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "net/rpc.h"
+#include "schema/errors.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void on_hello(void *ctx, struct conn *conn, const struct frame *f);
+static void on_frame(void *ctx, struct conn *conn, const struct frame *f);
+static void on_closed(void *ctx, struct conn *conn, const char *why);
+
+const struct conn_ops ingest_ops = { .hello = on_hello, .frame = on_frame, .closed = on_closed };
+
+static void on_hello(void *ctx, struct conn *conn, const struct frame *f)
+{
+    struct ctld *c = ctx;
+
+    auth_server_hello(c->auth, conn, f);
+}
+
+static void refuse(struct conn *conn, const struct frame *f, const char *text)
+{
+    struct error_info why = { .code = ESLURM_NOT_SUPPORTED, .text = text };
+
+    rpc_refuse(conn, f->opcode, f->request, &why);
+}
+
+static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
+{
+    struct ctld *c = ctx;
+    const struct peer *peer = conn_peer(conn);
+    enum role have = role_of(peer->uid, c->slurm_uid, ROLE_ANY);
+    struct pending p = { .route = route_find(f->opcode) };
+    struct rpc_call got;
+    struct err e = { 0 };
+
+    nodes_heard(c, conn);
+    if (f->flags & FRAME_REPLY) {
+        nodes_answer(c, conn, f);
+        return;
+    }
+    if (rpc_decode(conn, f, have, &c->queue_arena, &got, &e) < 0) {
+        log_verbose("uid %u at %s: %s", peer->uid, peer->address, e.text);
+        return;
+    }
+    if (!p.route) {
+        refuse(conn, f, "slurmctld does not answer this request");
+        return;
+    }
+    log_at(LOG_DEBUG2, "%s from uid %u at %s", got.rpc->name, peer->uid, peer->address);
+    p.call = (struct call){ conn_id(conn), f->request, f->opcode };
+    p.in = (struct input){ .kind = f->opcode, .body = got.msg };
+    p.in.who = (struct who){ .uid = peer->uid, .gid = peer->gid, .role = have };
+    c->requests++;
+    ingest_push(c, &p);
+}
+
+static void on_closed(void *ctx, struct conn *conn, const char *why)
+{
+    struct ctld *c = ctx;
+
+    if (why)
+        log_debug("connection of %s: %s", conn_peer(conn)->address, why);
+    nodes_closed(c, conn);
+}
+
+void ingest_push(struct ctld *c, const struct pending *p)
+{
+    struct queue *q = &c->queue;
+
+    if (q->n == q->cap) {
+        q->cap = q->cap ? q->cap * 2 : 64;
+        q->v = xrealloc(q->v, q->cap, sizeof *q->v);
+    }
+    q->v[q->n++] = *p;
+}
+
+void *ingest_body(struct ctld *c, size_t size)
+{
+    return arena_alloc(&c->queue_arena, size);
+}
