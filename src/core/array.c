@@ -115,8 +115,14 @@ void array_load(struct core *c, const struct fact_array *f)
     if (a)
         return;
     a = xcalloc(1, sizeof *a);
-    *a = (struct array){ .id = f->array_id, .min = f->min, .max = f->max, .step = f->step, .count = f->count,
-                         .limit = f->limit, .done = f->done, .failed = f->failed };
+    *a = (struct array){ .id = f->array_id,
+                         .min = f->min,
+                         .max = f->max,
+                         .step = f->step,
+                         .count = f->count,
+                         .limit = f->limit,
+                         .done = f->done,
+                         .failed = f->failed };
     a->ok = load_bitmap(a, f->ok);
     a->bad = load_bitmap(a, f->bad);
     map_put(&c->arrays, a->id, a);
@@ -178,7 +184,8 @@ void array_task_done(struct core *c, const struct job *job)
 
     if (job->task != NO_TASK)
         count_done(a, job->task, is_ok);
-    for (uint32_t t = job->rest ? runs_first(job->rest) : NO_TASK; t != NO_TASK; t = runs_next(job->rest, t))
+    for (uint32_t t = job->rest ? runs_first(job->rest) : NO_TASK; t != NO_TASK;
+         t = runs_next(job->rest, t))
         count_done(a, t, is_ok);
 }
 
@@ -204,7 +211,8 @@ static void reopen_corr(struct job_record *rec, struct arena *a)
     rec->deps.v = deps;
 }
 
-/* The last task keeps the record: its id was printed by sbatch and should go on to mean something. */
+/* The last task keeps the record: its id was printed by sbatch and should go on to mean something.
+ */
 static void become_task(struct core *c, struct job *rest, uint32_t task)
 {
     job_unqueue(c, rest);

@@ -1,4 +1,5 @@
-/* Snapshots: the state as facts, in an order that depends on the state alone; and its hash, which is that of the facts. */
+/* Snapshots: the state as facts, in an order that depends on the state alone; and its hash, which
+ * is that of the facts. */
 #include "core/state.h"
 
 #include "base/xalloc.h"
@@ -23,8 +24,12 @@ static void emit(const struct dump *d, enum fact_kind kind, const void *body)
 static void dump_counters(const struct dump *d)
 {
     const struct core *c = d->c;
-    struct fact_counters f = { .next_id = c->next_id, .ids_end = c->ids_end, .prio_next = c->prio_next,
-                               .acct_seq = c->acct_seq, .db_next = c->db_next, .now = c->now };
+    struct fact_counters f = { .next_id = c->next_id,
+                               .ids_end = c->ids_end,
+                               .prio_next = c->prio_next,
+                               .acct_seq = c->acct_seq,
+                               .db_next = c->db_next,
+                               .now = c->now };
 
     f.nodes.v = xcalloc(c->node_count + 1, sizeof *f.nodes.v);
     f.nodes.n = c->node_count;
@@ -56,8 +61,14 @@ static void dump_parts(const struct dump *d)
 
 static void dump_array(const struct dump *d, const struct array *a)
 {
-    struct fact_array f = { .array_id = a->id, .min = a->min, .max = a->max, .step = a->step, .count = a->count,
-                            .limit = a->limit, .done = a->done, .failed = a->failed };
+    struct fact_array f = { .array_id = a->id,
+                            .min = a->min,
+                            .max = a->max,
+                            .step = a->step,
+                            .count = a->count,
+                            .limit = a->limit,
+                            .done = a->done,
+                            .failed = a->failed };
 
     f.ok = (struct bytes){ .p = a->ok, .len = a->ok ? a->max / 8 + 1 : 0 };
     f.bad = (struct bytes){ .p = a->bad, .len = a->bad ? a->max / 8 + 1 : 0 };
@@ -108,9 +119,11 @@ void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f)
     dump_parts(&d);
     dump_arrays(&d);
     QUEUE_FOREACH(it, &c->jobs)
-        dump_job(&d, it->job);
+    dump_job(&d, it->job);
     for (uint32_t i = 0; i < c->keys_n; i++) {
-        struct fact_key f = { .key = c->keys[i].key, .job_id = c->keys[i].job_id, .time = c->keys[i].time };
+        struct fact_key f = { .key = c->keys[i].key,
+                              .job_id = c->keys[i].job_id,
+                              .time = c->keys[i].time };
         emit(&d, FACT_snap_key, &f);
     }
 }
