@@ -54,6 +54,15 @@ struct held {
     const void *msg; /* in the arena of the round */
 };
 
+/* Members of two messages that have the same name and type: found once, for they are looked for in every launch and
+ * accounting event. */
+struct twins {
+    struct twin {
+        const struct field *to, *from;
+    } *v;
+    unsigned n;
+};
+
 struct ctld {
     const struct daemon_args *args;
     char *conf_path;
@@ -83,6 +92,7 @@ struct ctld {
     struct names *names;
     struct nodes *nodes;
     struct dbd *dbd;
+    struct twins acct_twins, launch_twins; /* from a job_spec to acct_job and to launch */
 
     struct queue queue;
     struct arena queue_arena;  /* bodies of what is queued; dropped when the queue is empty */
@@ -149,7 +159,8 @@ void release_effects(struct ctld *c);
 int launch_make(struct ctld *c, const struct effect *ef, struct arena *a, struct launch *ret,
                 struct err *e);
 /* Every member of dst that is absent gets the member of the same name and kind of src. */
-void copy_missing(const struct desc *to, void *dst, const struct desc *from, const void *src);
+struct twins twins_find(const struct desc *to, const struct desc *from); /* .v is malloc'ed */
+void copy_missing(const struct twins *t, void *dst, const void *src);
 bool cold_spec(struct ctld *c, uint32_t job_id, struct arena *a, struct job_spec *ret,
                uint64_t *ret_script, uint64_t *ret_environment);
 

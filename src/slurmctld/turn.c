@@ -211,7 +211,7 @@ static void account(struct ctld *c, const struct effect *ef)
     core_account(c->core, ef, &c->arena, &event);
     if (event.job) {
         if (cold_spec(c, event.job->job_id, &c->arena, &cold, NULL, NULL))
-            copy_missing(&desc_acct_job, event.job, &desc_job_spec, &cold);
+            copy_missing(&c->acct_twins, event.job, &cold);
         if (!*event.job->group)
             event.job->group = arena_strdup(&c->arena, names_group(c->names, event.job->gid));
     }
