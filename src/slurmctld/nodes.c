@@ -147,12 +147,6 @@ void nodes_closed(struct ctld *c, struct conn *conn)
     tell_lost(c, node);
 }
 
-void nodes_all_lost(struct ctld *c)
-{
-    for (uint32_t i = 0; i < core_node_count(c->core); i++)
-        tell_lost(c, i);
-}
-
 void nodes_heard(struct ctld *c, struct conn *conn)
 {
     uint32_t node;
@@ -276,11 +270,17 @@ void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t n
 
 void nodes_answer(struct ctld *c, struct conn *conn, const struct frame *f)
 {
-    struct start *s = f->opcode == OP_step_launch ? map_del(&c->nodes->starts, f->request) : NULL;
+    bool is_launch = f->opcode == OP_step_launch;
+    struct start *s = is_launch ? map_get(&c->nodes->starts, f->request) : NULL;
     struct error_info info = { 0 };
     struct err e = { .code = EIO };
+    uint32_t node;
 
-    if (s && (f->flags & FRAME_ERROR)) {
+    /* Anybody can send a frame that looks like an answer; only the node that was asked is believed. */
+    if (!s || !nodes_of(c, conn, &node) || node != s->node)
+        return;
+    map_del(&c->nodes->starts, f->request);
+    if ((f->flags & FRAME_ERROR)) {
         if (wire_unpack(&desc_error_info, f->body, f->len, &c->queue_arena, &info, &e) == 0)
             err_set(&e, info.code ? (int)info.code : EIO, "%s", info.text);
         nodes_start_failed(c, &(struct step_ident){ s->job_id, STEP_BATCH, s->restart, 0 }, s->node,
