@@ -12,7 +12,8 @@
 
 void output_flush(struct buf *out)
 {
-    fwrite(out->data, 1, out->len, stdout);
+    if (out->len)
+        fwrite(out->data, 1, out->len, stdout);
     fflush(stdout);
     buf_reset(out);
 }
