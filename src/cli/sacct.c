@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/times.h"
 #include "base/xalloc.h"
+#include "net/daemon.h"
 #include "cli/acct_line.h"
 #include "cli/connect.h"
 #include "cli/words.h"
@@ -328,7 +329,7 @@ static int read_options(struct sacct *s, int argc, char **argv)
         struct strs *list = list_of(s, letter);
 
         if (letter == 'V')
-            return puts("slurm 25.11.0"), 0;
+            return puts(SLURM_COMPAT_VERSION), 0;
         if (letter == 'h' || letter == OPT_USAGE)
             return fputs(letter == 'h' ? help : usage, stdout), 0;
         if (letter == '?')
