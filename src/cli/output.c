@@ -65,10 +65,14 @@ void output_json_item(bool first, struct buf *out)
 
 void output_json_close(const char *command, const char *cluster, struct buf *out)
 {
-    buf_puts(out, "\n],\n\"meta\": {\"plugins\": {\"data_parser\": \"data_parser/v0.0.40\"}, \"command\": [");
+    buf_puts(
+        out,
+        "\n],\n\"meta\": {\"plugins\": {\"data_parser\": \"data_parser/v0.0.40\"}, \"command\": [");
     json_write_string(command, out);
-    buf_puts(out, "], \"slurm\": {\"version\": {\"major\": \"22\", \"micro\": \"8\", \"minor\": \"05\"}, "
-                  "\"release\": \"22.05.8\", \"cluster\": ");
+    buf_puts(
+        out,
+        "], \"slurm\": {\"version\": {\"major\": \"22\", \"micro\": \"8\", \"minor\": \"05\"}, "
+        "\"release\": \"22.05.8\", \"cluster\": ");
     json_write_string(cluster ? cluster : "", out);
     buf_puts(out, "}},\n\"errors\": [],\n\"warnings\": []\n}\n");
 }

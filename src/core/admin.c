@@ -1,4 +1,5 @@
 /* scontrol update node and partition. */
+#include "core/finish.h"
 #include "core/place.h"
 #include "core/report.h"
 #include "core/state.h"
@@ -136,20 +137,16 @@ static void update_node(struct turn *t, const struct node *n, const struct node_
     put_node(t, &rec, event);
 }
 
-/* A node that was put down takes its jobs with it.  A job that uses several of the nodes ends once. */
+/* A node that was put down takes its jobs with it. */
 static void end_jobs(struct turn *t, const struct node *const *nodes, uint32_t count)
 {
-    struct map seen = { 0 };
+    struct bits set;
 
+    bits_init(&set, t->c->node_count);
     for (uint32_t i = 0; i < count; i++)
-        for (uint32_t k = 0; k < nodes[i]->jobs.n; k++) {
-            const struct job *job = job_find(t->c, nodes[i]->jobs.v[k]);
-            if (map_get(&seen, job->id))
-                continue;
-            map_put(&seen, job->id, (void *)(uintptr_t)job);
-            end_for_node(t, job, nodes[i], "DUE TO NODE FAILURE");
-        }
-    map_fini(&seen);
+        bits_set(&set, nodes[i]->index);
+    end_for_nodes(t, &set);
+    bits_fini(&set);
 }
 
 void decide_node_update(struct turn *t, const struct node_update *up)

@@ -119,6 +119,7 @@ static int apply_node_lost(struct core *c, const struct fact *f, struct effects 
         return err_set(e, ESTATE, "no node of index %u", body->node);
     c->now = body->now;
     node_set_lost(c, n, body->now);
+    part_mark_dirty(c, n); /* a job that waited for it no longer holds back others */
     return 0;
 }
 
@@ -234,7 +235,10 @@ static int apply_snap_job(struct core *c, const struct fact *f, struct effects *
     for (uint32_t i = 0; i < rec->alloc.n; i++)
         if (!node_at(c, rec->alloc.v[i].node))
             return err_set(e, ESTATE, "snapshot: job %u uses a node that does not exist", rec->job_id);
-    job_settle(c, job_new(c, rec));
+    struct job *job = job_new(c, rec);
+    job_settle(c, job);
+    if (job->array_id)
+        array_settle(c, job);
     return 0;
 }
 

@@ -47,6 +47,8 @@ void array_join(struct core *c, struct job *job)
     }
     ids_add(&a->jobs, job->id);
     a->running += is_active(job);
+    if (job->phase == PHASE_PENDING)
+        ids_add(&a->pending, job->id);
     if (job->task != NO_TASK)
         map_put(&c->tasks, task_key(job->array_id, job->task), job);
 }
@@ -54,6 +56,7 @@ void array_join(struct core *c, struct job *job)
 void array_free(struct array *a)
 {
     ids_fini(&a->jobs);
+    ids_fini(&a->pending);
     free(a->ok);
     free(a->bad);
     free(a);
@@ -64,6 +67,7 @@ void array_leave(struct core *c, struct job *job)
     struct array *a = array_find(c, job->array_id);
 
     ids_remove(&a->jobs, job->id);
+    ids_remove(&a->pending, job->id);
     a->running -= is_active(job);
     if (job->task != NO_TASK)
         map_del(&c->tasks, task_key(job->array_id, job->task));
@@ -108,6 +112,27 @@ void array_load(struct core *c, const struct fact_array *f)
     a->ok = load_bitmap(a, f->ok);
     a->bad = load_bitmap(a, f->bad);
     map_put(&c->arrays, a->id, a);
+}
+
+void array_moved(struct core *c, const struct job *job, unsigned from)
+{
+    struct array *a = array_find(c, job->array_id);
+
+    a->running += is_active(job);
+    a->running -= from == PHASE_RUNNING || from == PHASE_ENDING;
+    if (from == PHASE_PENDING && job->phase != PHASE_PENDING)
+        ids_remove(&a->pending, job->id);
+    if (from != PHASE_PENDING && job->phase == PHASE_PENDING)
+        ids_add(&a->pending, job->id);
+}
+
+void array_settle(struct core *c, const struct job *job)
+{
+    const struct array *a = array_find(c, job->array_id);
+
+    for (uint32_t i = 0; a->limit && i < a->pending.n; i++)
+        if (a->pending.v[i] != job->id)
+            job_settle(c, job_find(c, a->pending.v[i]));
 }
 
 bool array_has_room(const struct core *c, const struct job *job)

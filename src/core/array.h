@@ -31,6 +31,7 @@ struct array {
     uint32_t running;               /* running or ending */
     uint32_t done, failed;          /* failed counts among the done */
     struct ids jobs;                /* records that still live */
+    struct ids pending;             /* of these, the ones that wait; the limit is asked for each */
     uint8_t *ok, *bad;              /* bitmaps over task numbers, of max + 1 bits; made when the first task ends */
 };
 
@@ -53,6 +54,8 @@ void array_leave(struct core *c, struct job *job); /* a record is forgotten; the
 void array_begin(struct core *c, const struct job *rest, uint32_t limit); /* after array_join of a new array */
 void array_split(struct core *c, struct job *rest, const struct fact_job_split *f);
 void array_load(struct core *c, const struct fact_array *f);
+void array_moved(struct core *c, const struct job *job, unsigned from); /* its phase changed */
+void array_settle(struct core *c, const struct job *job); /* room may have come or gone for those that wait */
 void array_task_done(struct core *c, const struct job *job);
 void array_free(struct array *a);
 bool array_has_room(const struct core *c, const struct job *job); /* the % limit lets one more run */

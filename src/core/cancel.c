@@ -1,4 +1,5 @@
 /* scancel: by name, by filter, or both; a signal, or the end. */
+#include "core/finish.h"
 #include "core/pick.h"
 #include "core/state.h"
 

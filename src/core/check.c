@@ -14,12 +14,15 @@ struct sums {
     uint32_t *jobs, *ending;
 };
 
+/* A job is queued exactly when it could start; its place follows from its key. */
 static int check_queue(const struct core *c, const struct job *job, struct err *e)
 {
     const char *list = job->wish->ask->partitions;
 
     if (job->is_queued != job_is_ready(c, job))
-        return err_set(e, ESTATE, "job %u: queued %d, ready %d", job->id, job->is_queued, job_is_ready(c, job));
+        return err_set(e, ESTATE, "job %u: queued %d, ready %d; phase %u, priority %u, begun %d, deps %d, room %d",
+                       job->id, job->is_queued, job_is_ready(c, job), job->phase, job_priority(job),
+                       (job->flags & JOB_BEGUN) != 0, deps_are_met(c, job), array_has_room(c, job));
     for (const struct part *p; (p = part_next(c, &list));) {
         struct queue_key key = { ~((uint64_t)p->info->priority_tier << 32 | job_priority(job)), job->id };
         const struct queue_entry *it = queue_from(&p->queue, key);
@@ -101,8 +104,6 @@ static int check_array(const struct core *c, const struct array *a, struct err *
     }
     if (running != a->running || a->jobs.n == 0)
         return err_set(e, ESTATE, "array %u: %u run, %u are counted", a->id, running, a->running);
-    if (a->limit && a->running > a->limit && a->limit == UINT32_MAX)
-        return err_set(e, ESTATE, "array %u: more run than its limit", a->id);
     return 0;
 }
 

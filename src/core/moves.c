@@ -57,13 +57,14 @@ static bool is_active(unsigned phase)
 static void set_phase(struct core *c, struct job *job, unsigned next)
 {
     unsigned old = job->phase;
-    struct array *a = job->array_id ? array_find(c, job->array_id) : NULL;
 
     c->phase_count[old]--;
     c->phase_count[next]++;
     job->phase = (uint8_t)next;
-    if (a)
-        a->running += (uint32_t)is_active(next) - (uint32_t)is_active(old);
+    if (job->array_id)
+        array_moved(c, job, old);
+    if (next != PHASE_PENDING)
+        ids_remove(&c->doomed, job->id);
     for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++)
         if (!job->alloc->nodes.v[i].is_clean)
             node_at(c, job->alloc->nodes.v[i].node)->ending += (next == PHASE_ENDING) - (old == PHASE_ENDING);
@@ -117,9 +118,7 @@ static void drop_blobs(const struct job *job, struct effects *effects)
 /* Others that look at this job: its dependents, and the rest of its array when room became free. */
 static void tell_others(struct core *c, struct job *job, unsigned old)
 {
-    struct job *rest = job->array_id ? array_rest(c, job->array_id) : NULL;
-
-    if (job->phase == PHASE_DONE) {
+    if (job->phase == PHASE_DONE && old != PHASE_DONE) {
         job->ended_at = c->now;
         single_leave(c, job);
         if (job->array_id)
@@ -127,8 +126,8 @@ static void tell_others(struct core *c, struct job *job, unsigned old)
     }
     if (job->phase == PHASE_DONE || job->phase == PHASE_RUNNING)
         deps_wake(c, job);
-    if (rest && rest != job && is_active(old) != is_active(job->phase))
-        job_settle(c, rest);
+    if (job->array_id && is_active(old) != is_active(job->phase))
+        array_settle(c, job);
 }
 
 static void release(struct core *c, struct job *job, const struct move *m, const struct fact *f,

@@ -122,6 +122,7 @@ void node_set_lost(struct core *c, struct node *n, int64_t at)
 void node_set_record(struct core *c, struct node *n, const struct node_record *rec)
 {
     struct node_record *old = n->rec;
+    uint32_t weight = node_weight(n);
 
     n->rec = msg_clone(&desc_node_record, rec);
     n->lost_at = rec->lost_at;
@@ -133,6 +134,8 @@ void node_set_record(struct core *c, struct node *n, const struct node_record *r
     }
     free(old);
     arm_timer(c, n);
+    if (node_weight(n) != weight)
+        part_reorder(c, n);
 }
 
 bool node_is_up(const struct node *n)

@@ -33,6 +33,7 @@ void part_set(struct core *c, struct part *p, const struct part_info *info);
 void part_free(struct part *p);
 /* The partitions of a wish, in its order: calls of part_next walk the comma list. */
 struct part *part_next(const struct core *c, const char **list);
+void part_reorder(struct core *c, const struct node *n); /* its weight changed */
 /* Something from this key on may be able to start. */
 void part_touch(struct core *c, struct part *p, struct queue_key key);
 void part_mark_dirty(struct core *c, const struct node *n); /* every partition of the node */

@@ -26,12 +26,12 @@ void put_node(struct turn *t, const struct node_record *rec, const char *event)
     turn_fact(t, FACT_node_set, &f);
 }
 
-/* The connection knows its node; a report that names another one is of no use. */
+/* By name, or by connection.  A node that is no longer configured may still tell how its jobs ended. */
 static const struct node *reporter(const struct turn *t, const char *name)
 {
     const struct node *n = name && *name ? node_find(t->c, name) : node_at(t->c, t->in->node);
 
-    return n && !n->is_gone ? n : NULL;
+    return n;
 }
 
 static bool is_reported(const struct node_register *reg, const struct job *job)
@@ -123,11 +123,11 @@ static void reconcile(struct turn *t, const struct node *n, const struct node_re
 
     if (job->phase == PHASE_ENDING) {
         if (is_rebooted && !is_reported(reg, job))
-            clean_node(t, job, n->index, NULL);
+            clean_parts(t, job, (struct parts_of){ .node = n->index });
         else
             effect_terminate(job, n->index, t->c->conf->kill_wait_s, "", t->effects);
     } else if (is_rebooted && !is_reported(reg, job)) {
-        end_for_node(t, job, n, "");
+        end_for_node(t, job, n);
     } else if (!is_reported(reg, job) && job->alloc->nodes.v[0].node == n->index) {
         effect_launch(job, t->effects);
     }
@@ -225,7 +225,7 @@ static void running_step_ended(struct turn *t, const struct job *job, const stru
     }
     end.kill_wait_s = t->c->conf->kill_wait_s;
     if (done->is_clean)
-        end_with_clean_node(t, job, end, n->index);
+        end_with_clean(t, job, end, (struct parts_of){ .node = n->index });
     else
         end_running(t, job, end);
 }
@@ -247,7 +247,7 @@ void decide_step_ended(struct turn *t, const struct step_done *done)
     struct fact_job_step step = { .job_id = job->id, .now = t->in->now, .step = (struct step_done *)(uintptr_t)done };
     turn_fact(t, FACT_job_step, &step);
     if (done->is_clean)
-        clean_node(t, job, n->index, NULL);
+        clean_parts(t, job, (struct parts_of){ .node = n->index });
 }
 
 static void drain_for(struct turn *t, const struct node *n, const char *reason)
@@ -273,7 +273,7 @@ void decide_cleaned(struct turn *t, const struct job_clean *clean)
     if (clean->error && *clean->error)
         drain_for(t, n, clean->error);
     if (job->phase == PHASE_ENDING)
-        clean_node(t, job, n->index, NULL);
+        clean_parts(t, job, (struct parts_of){ .node = n->index });
     else
-        end_for_node(t, job, n, "");
+        end_for_node(t, job, n);
 }

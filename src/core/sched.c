@@ -3,6 +3,7 @@
  *
  * A pass costs what changed, not what waits: a partition is looked at only when something happened that could let a
  * job start, and only down to its first blocked job. */
+#include "core/finish.h"
 #include "core/place.h"
 #include "core/sched.h"
 #include "core/state.h"

@@ -117,11 +117,6 @@ void account_job(struct core *c, const struct job *job, const struct step_done *
 void account_step(struct core *c, const struct job *job, const struct step_done *step, struct effects *effects);
 void account_node(struct core *c, const struct node *n, const struct fact_node *f, struct effects *effects);
 
-/* Ending jobs (finish.c). */
-void end_pending(struct turn *t, const struct job *job, struct fact_job_end end);
-void end_running(struct turn *t, const struct job *job, struct fact_job_end end);
-void end_for_node(struct turn *t, const struct job *job, const struct node *n, const char *why); /* NODE_FAIL or requeue */
-void clean_node(struct turn *t, const struct job *job, uint32_t node, const struct step_done *step);
 void effect_terminate(const struct job *job, uint32_t node, uint32_t wait_s, const char *why, struct effects *effects);
 void effect_launch(const struct job *job, struct effects *effects);
 struct alloc_node *alloc_find_mutable(struct job *job, uint32_t node);

@@ -1,4 +1,5 @@
 /* What time brings: begin times, time limits, the end of memory, nodes that stay silent; and configuration. */
+#include "core/finish.h"
 #include "core/report.h"
 #include "core/state.h"
 
@@ -39,7 +40,7 @@ static void node_due(struct turn *t, const struct node *n)
     rec.reason_time = t->in->now;
     put_node(t, &rec, "DOWN");
     for (uint32_t i = 0; i < n->jobs.n; i++)
-        end_for_node(t, job_find(t->c, n->jobs.v[i]), n, "DUE TO NODE FAILURE");
+        end_for_node(t, job_find(t->c, n->jobs.v[i]), n);
 }
 
 /* The due entries of a heap without taking them out: children are looked at only below a due parent. */
@@ -94,6 +95,23 @@ void decide_tick(struct turn *t)
         job_due(t, jobs[i].value);
 }
 
+/* Nodes that are configured no longer take their jobs with them. */
+static void end_on_removed(struct turn *t, const struct core_conf *conf)
+{
+    struct smap kept = { 0 };
+    struct bits gone;
+
+    bits_init(&gone, t->c->node_count);
+    for (uint32_t i = 0; i < conf->nodes.n; i++)
+        smap_put(&kept, conf->nodes.v[i].name, (void *)(uintptr_t)conf);
+    for (uint32_t i = 0; i < t->c->node_count; i++)
+        if (t->c->nodes[i]->jobs.n > 0 && !smap_get(&kept, t->c->nodes[i]->conf->name))
+            bits_set(&gone, i);
+    end_for_nodes(t, &gone);
+    bits_fini(&gone);
+    smap_fini(&kept);
+}
+
 /* The same configuration again is no news. */
 void decide_configure(struct turn *t, const struct core_conf *conf)
 {
@@ -102,6 +120,7 @@ void decide_configure(struct turn *t, const struct core_conf *conf)
 
     if (!c->conf || !msg_equal(&desc_core_conf, c->conf, conf))
         turn_fact(t, FACT_configured, &f);
+    end_on_removed(t, conf);
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 

@@ -301,12 +301,13 @@ static void set_requeue(struct core *c, struct job *job, const char *value)
 static void set_throttle(struct core *c, struct job *job, const char *value)
 {
     struct array *a = job->array_id ? array_find(c, job->array_id) : NULL;
-    struct job *rest = a ? array_rest(c, a->id) : NULL;
 
-    if (a)
-        a->limit = (uint32_t)strtoul(value, NULL, 10);
-    if (rest && rest != job)
-        job_settle(c, rest);
+    if (!a)
+        return;
+    a->limit = (uint32_t)strtoul(value, NULL, 10);
+    for (uint32_t i = 0; i < a->pending.n; i++)
+        if (a->pending.v[i] != job->id)
+            job_settle(c, job_find(c, a->pending.v[i]));
 }
 
 /* The list itself came with the fact. */

@@ -216,18 +216,17 @@ uint64_t wal_free_bytes(const struct wal *w)
     return n < 0 ? UINT64_MAX : (uint64_t)n;
 }
 
-/* True as long as the ballast lies there whole and `bytes` fit besides a segment to rotate into.  The ballast
- * comes back by itself when there is room again. */
+/* True as long as the ballast lies there whole and `bytes` are free besides.  The ballast comes back by itself when
+ * there is room again. */
 bool wal_has_space(struct wal *w, uint64_t bytes)
 {
     uint64_t room = wal_free_bytes(w);
-    uint64_t wanted = bytes + w->segment_bytes;
 
-    if (!w->has_ballast && room > wanted + w->ballast_bytes) {
+    if (!w->has_ballast && room > bytes + w->ballast_bytes) {
         take_ballast(w);
         room -= w->ballast_bytes;
     }
-    return w->has_ballast && room >= wanted;
+    return w->has_ballast && room >= bytes;
 }
 
 /* Failure only means that there is none: wal_has_space tells. */

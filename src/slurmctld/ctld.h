@@ -178,7 +178,6 @@ void nodes_send(struct ctld *c, uint32_t node, uint16_t opcode, const struct des
 void nodes_send_launch(struct ctld *c, uint32_t node, const struct launch *l);
 void nodes_answer(struct ctld *c, struct conn *conn, const struct frame *f);
 void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t node, const struct err *e);
-void nodes_all_lost(struct ctld *c); /* at start: the wait for every node begins */
 uint32_t nodes_heartbeat_s(const struct ctld *c);
 
 /* dbd.c: the outbox to slurmdbd. */

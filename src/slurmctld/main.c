@@ -86,7 +86,6 @@ static int ctld_open(void *ctx, struct loop *loop, struct err *e)
     r = turn_start(c, e);
     if (r < 0)
         return r;
-    nodes_all_lost(c);
     c->dbd = dbd_new(c);
     r = listen_all(c, e);
     if (r == 0)

@@ -147,12 +147,6 @@ void nodes_closed(struct ctld *c, struct conn *conn)
     tell_lost(c, node);
 }
 
-void nodes_all_lost(struct ctld *c)
-{
-    for (uint32_t i = 0; i < core_node_count(c->core); i++)
-        tell_lost(c, i);
-}
-
 void nodes_heard(struct ctld *c, struct conn *conn)
 {
     uint32_t node;

@@ -146,9 +146,7 @@ int do_reconfigure(struct ctld *c, const struct pending *p, struct err *e)
         r = configure_core(c, conf, &p->call, e);
     if (r != 0) {
         conf_free(conf);
-        log_error("reconfigure: the old configuration stays%s%s", r < 0 ? ": " : "",
-                  r < 0 ? e->text : "");
-        return r;
+        return err_at(e, r, "the old configuration stays");
     }
     conf_free(c->conf);
     c->conf = conf;

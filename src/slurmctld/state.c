@@ -166,24 +166,16 @@ static int move_aside(struct ctld *c, struct err *e)
     return 0;
 }
 
-/* Ids that were given out stay given out, and so does the epoch. */
+/* Ids that were given out stay given out (turn_start writes that down), and so does the epoch. */
 static int discard(struct ctld *c, struct err *e)
 {
-    struct fact_ids ids = { .first = c->ids_end + 1, .end = c->ids_end };
-    struct fact fact = { FACT_ids_reserved, &ids };
     uint64_t epoch = c->wal ? wal_epoch(c->wal) : 0;
 
     state_close(c);
     int r = move_aside(c, e);
     if (r == 0)
         r = open_journal(c, epoch, e);
-    if (r < 0 || c->ids_end == 0)
-        return r;
-    r = core_apply(c->core, &fact, NULL, e);
-    if (r < 0)
-        return r;
-    wal_append(c->wal, &fact);
-    return wal_commit(c->wal, e);
+    return r;
 }
 
 /* ---- snapshots */

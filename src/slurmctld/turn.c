@@ -48,6 +48,20 @@ static void begin(struct ctld *c)
     c->has_space = wal_has_space(c->wal, SPACE_WANTED);
 }
 
+/* After -c: the ids of the state that was discarded are never given out again. */
+static int reserve_old_ids(struct ctld *c, struct err *e)
+{
+    struct fact_ids ids = { .first = c->ids_end + 1, .end = c->ids_end };
+    struct fact fact = { FACT_ids_reserved, &ids };
+
+    if (!c->clean_start || c->ids_end == 0)
+        return 0;
+    int r = core_apply(c->core, &fact, NULL, e);
+    if (r == 0)
+        wal_append(c->wal, &fact);
+    return r;
+}
+
 /* The first round of a life: the configuration, before anybody can connect. */
 int turn_start(struct ctld *c, struct err *e)
 {
@@ -57,6 +71,11 @@ int turn_start(struct ctld *c, struct err *e)
     int r = configure_core(c, c->conf, &nobody, e);
     if (r > 0)
         r = err_set(e, EINVAL, "%s is not possible with the jobs and nodes there are", c->conf_path);
+    if (r == 0)
+        r = reserve_old_ids(c, e);
+    if (r < 0)
+        return r;
+    turn_step(c, &(struct input){ .kind = INPUT_STARTED }, NULL);
     commit(c);
     release_effects(c);
     arena_reset(&c->arena);
