@@ -149,7 +149,7 @@ int args_parse(const struct args *spec, int argc, char **argv, struct arena *a, 
             return ARGS_BAD;
         }
         if (found == 'V')
-            printf("slurm 22.05.8\n");
+            printf("slurm 25.11.0\n");
         else if (found == FIRST_LONG + (int)spec->n)
             help_print(spec);
         else if (found == FIRST_LONG + (int)spec->n + 1)

@@ -72,7 +72,7 @@ void output_json_close(const char *command, const char *cluster, struct buf *out
     buf_puts(
         out,
         "], \"slurm\": {\"version\": {\"major\": \"22\", \"micro\": \"8\", \"minor\": \"05\"}, "
-        "\"release\": \"22.05.8\", \"cluster\": ");
+        "\"release\": \"25.11.0\", \"cluster\": ");
     json_write_string(cluster ? cluster : "", out);
     buf_puts(out, "}},\n\"errors\": [],\n\"warnings\": []\n}\n");
 }

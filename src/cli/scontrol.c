@@ -111,7 +111,7 @@ static int verb_errnumstr(struct scontrol *s, int count, char **words)
 
 static int verb_version(struct scontrol *s, int count, char **words)
 {
-    puts("slurm 22.05.8");
+    puts("slurm 25.11.0");
     return 0;
 }
 
