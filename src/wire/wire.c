@@ -13,21 +13,23 @@
 #include <errno.h>
 #include <string.h>
 
+#define VARINT_MAX 10 /* bytes of 64 bits, seven in each */
+
 enum { WT_VARINT = 0, WT_FIXED64 = 1, WT_LEN = 2, WT_FIXED32 = 5 };
 
 /* ---- packing */
 
 static void put_varint(struct buf *b, uint64_t v)
 {
-    uint8_t tmp[10];
-    size_t n = 0;
-
+    if (b->cap - b->len < VARINT_MAX)
+        buf_reserve(b, VARINT_MAX);
+    uint8_t *at = b->data + b->len;
     while (v >= 0x80) {
-        tmp[n++] = (uint8_t)(v | 0x80);
+        *at++ = (uint8_t)(v | 0x80);
         v >>= 7;
     }
-    tmp[n++] = (uint8_t)v;
-    buf_put(b, tmp, n);
+    *at++ = (uint8_t)v;
+    b->len = (size_t)(at - b->data);
 }
 
 static uint64_t zigzag(int64_t v)
