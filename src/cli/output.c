@@ -71,7 +71,7 @@ void output_json_close(const char *command, const char *cluster, struct buf *out
     json_write_string(command, out);
     buf_puts(
         out,
-        "], \"slurm\": {\"version\": {\"major\": \"22\", \"micro\": \"8\", \"minor\": \"05\"}, "
+        "], \"slurm\": {\"version\": {\"major\": \"25\", \"micro\": \"0\", \"minor\": \"11\"}, "
         "\"release\": \"25.11.0\", \"cluster\": ");
     json_write_string(cluster ? cluster : "", out);
     buf_puts(out, "}},\n\"errors\": [],\n\"warnings\": []\n}\n");
