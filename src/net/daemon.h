@@ -48,6 +48,7 @@ struct daemon {
     int (*open)(void *ctx, struct loop *loop, struct err *e);
     void (*turn)(void *ctx);   /* after each batch of events */
     void (*reload)(void *ctx); /* SIGHUP */
+    void (*reopen)(void *ctx); /* SIGUSR2, SIGHUP: the log anew; NULL: by its path */
     void (*close)(void *ctx);  /* orderly stop: SIGTERM, SIGINT, loop_stop */
 };
 

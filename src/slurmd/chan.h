@@ -28,6 +28,8 @@ enum chan_type {
     CHAN_READY,  /* the spool was read: every step of it has been told */
     CHAN_HELLO,  /* body: 32 secret bytes, then the packed hello; code: errno, body: words */
     CHAN_HEALTH, /* body: why the node should be drained, or empty */
+    /* both ways */
+    CHAN_LOG, /* open the log anew; the answer has its level as value, and the file as fd */
     CHAN_TYPES,
 };
 

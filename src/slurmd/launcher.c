@@ -26,6 +26,8 @@ static void on_ack(struct launcher *l, const struct chan_head *h, const void *bo
                    int *fd);
 static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                     int *fd);
+static void on_log(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd);
 
 typedef void message_fn(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                         int *fd);
@@ -33,7 +35,7 @@ typedef void message_fn(struct launcher *l, const struct chan_head *h, const voi
 /* All that root can be asked to do. */
 static message_fn *const messages[CHAN_TYPES] = {
     [CHAN_LAUNCH] = on_launch, [CHAN_SIGNAL] = on_signal, [CHAN_END] = on_end,
-    [CHAN_ACK] = on_ack,       [CHAN_CRED] = on_cred,
+    [CHAN_ACK] = on_ack,       [CHAN_CRED] = on_cred,     [CHAN_LOG] = on_log,
 };
 
 static void on_message(void *ctx, const struct chan_head *h, const void *body, size_t len, int *fd)
@@ -163,4 +165,20 @@ static void on_cred(struct launcher *l, const struct chan_head *h, const void *b
     else
         chan_send_on(chan_fd(l->chan), &answer, hello.data, hello.len);
     _exit(EXIT_SUCCESS);
+}
+
+/* The log was rotated.  The folder is root's, so the new file is opened here for both halves. */
+static void on_log(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd)
+{
+    const struct launcher_conf *conf = l->conf;
+    struct chan_head answer = { .type = CHAN_LOG, .value = (uint32_t)conf->log_level };
+
+    CLEANUP(closep) int file = -1;
+    if (conf->log_path && log_to_file(conf->log_path, conf->log_level) == 0)
+        file = open(conf->log_path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (file < 0)
+        log_error("cannot reopen %s", conf->log_path);
+    else
+        chan_send(l->chan, &answer, NULL, 0, file);
 }

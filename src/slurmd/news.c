@@ -3,6 +3,7 @@
  * cleaned jobs. */
 #include "slurmd/listener.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
@@ -50,6 +51,8 @@ static news_fn *const news[CHAN_TYPES] = {
 
 void news_from_launcher(void *ctx, const struct chan_head *h, const void *body, size_t len, int *fd)
 {
+    if (h->type == CHAN_LOG && *fd >= 0)
+        log_to_fd(TAKE_FD(*fd), (enum log_level)h->value);
     if (news[h->type])
         news[h->type](ctx, h, body, len);
 }
