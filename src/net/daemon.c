@@ -236,7 +236,7 @@ static void on_reload(void *ctx, int signo)
 
 /* ---- the process */
 
-/* Forks.  The parent waits for the status of open() and exits with it; the child goes on. */
+/* Forks.  The parent waits for the status of open() and exits with it; only the child returns. */
 static int background(struct run *r)
 {
     int ends[2];
@@ -256,8 +256,7 @@ static int background(struct run *r)
     close(ends[1]);
     if (pid < 0 || read(ends[0], &status, 1) != 1)
         status = EXIT_FAILURE;
-    close(ends[0]);
-    return status;
+    _exit(status); /* what configure() made is the child's to free */
 }
 
 /* Tells the starter, and lets go of its terminal when all went well. */
