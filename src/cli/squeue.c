@@ -117,7 +117,7 @@ static bool needs_spec(const struct squeue *q)
 {
     for (uint32_t i = 0; i < q->format.n; i++)
         if (q->format.v[i].column->through != TEXT_DIRECT ||
-            strchr("mz", q->format.v[i].column->letter))
+            strchr("cmz", q->format.v[i].column->letter))
             return true;
     return q->o.reservation || q->o.licenses.n || q->o.json || q->o.yaml;
 }
@@ -138,7 +138,7 @@ static int states_check(const struct strs *states)
                 "FAILED,TIMEOUT,NODE_FAIL,PREEMPTED,BOOT_FAIL,DEADLINE,OUT_OF_MEMORY,COMPLETING,"
                 "CONFIGURING,RESIZING,RESV_DEL_HOLD,REQUEUED,REQUEUE_FED,REQUEUE_HOLD,REVOKED,"
                 "SIGNALING,"
-                "SPECIAL_EXIT,STAGE_OUT,STOPPED\n",
+                "SPECIAL_EXIT,STAGE_OUT,STOPPED\n\n",
                 states->v[i]);
         return -1;
     }
