@@ -108,7 +108,7 @@ static void format_choose(struct sinfo *s)
 static bool shows_partition(const struct sinfo *s)
 {
     for (uint32_t i = 0; i < s->format.n; i++)
-        if (strchr("PR", s->format.v[i].column->letter))
+        if (strchr("PR", s->format.v[i].column->letter) && s->format.v[i].column->letter)
             return true;
     return false;
 }
