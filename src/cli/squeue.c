@@ -74,6 +74,12 @@ static const struct arg arg_rows[] = {
 static const struct args args = { "squeue", "", "Shows jobs that wait or run.", arg_rows,
                                   sizeof arg_rows / sizeof arg_rows[0] };
 
+/* Jobs stay where they were unpacked: a queue of 100,000 is not copied around. */
+struct rows {
+    const void **v;
+    uint32_t n, cap;
+};
+
 struct squeue {
     struct arena arena;
     struct options o;
@@ -81,7 +87,8 @@ struct squeue {
     struct job_filter filter;
     struct text_format format;
     const struct text_table *table;
-    struct job_infos jobs; /* every one the controller told */
+    struct rows jobs; /* those that passed the filters */
+    int64_t now;      /* the controller's clock */
     struct buf out;
 };
 
@@ -240,6 +247,48 @@ static int filter_fill(struct squeue *q, struct err *e)
 
 /* ---- fetching */
 
+static void rows_add(struct rows *rows, const void *row)
+{
+    if (rows->n == rows->cap) {
+        rows->cap = rows->cap ? rows->cap * 2 : 1024;
+        rows->v = xrealloc(rows->v, rows->cap, sizeof *rows->v);
+    }
+    rows->v[rows->n++] = row;
+}
+
+static bool names_tasks(const struct strs *ids)
+{
+    for (uint32_t i = 0; i < ids->n; i++)
+        if (strchr(ids->v[i], '_'))
+            return true;
+    return false;
+}
+
+/* What is left of a page after the filters, arrays taken apart where asked. */
+static void choose(struct squeue *q, const struct job_infos *page)
+{
+    static const struct strs every;
+    bool names = names_tasks(&q->o.jobs);
+    const struct strs *apart = names                                   ? &q->o.jobs
+                               : q->o.wants_array || q->o.array_unique ? &every
+                                                                       : NULL;
+
+    for (uint32_t i = 0; i < page->jobs.n; i++) {
+        const struct job_info *job = &page->jobs.v[i];
+        struct job_infos tasks = { 0 };
+
+        if (!job_wanted(&q->filter, job, &q->arena))
+            continue;
+        if (!apart) {
+            rows_add(&q->jobs, job);
+            continue;
+        }
+        job_expand(job, apart, &q->arena, &tasks);
+        for (uint32_t k = 0; k < tasks.jobs.n; k++)
+            rows_add(&q->jobs, &tasks.jobs.v[k]);
+    }
+}
+
 /* All pages.  One unknown id is an error; among several it is passed over (clients.md rule 4). */
 static int fetch(struct squeue *q, struct err *e)
 {
@@ -252,8 +301,10 @@ static int fetch(struct squeue *q, struct err *e)
         .start = q->o.start,
     };
     struct job_infos *page;
+    bool is_any = false;
 
-    q->jobs = (struct job_infos){ .now = clock_wall_s() };
+    q->jobs.n = 0;
+    q->now = clock_wall_s();
     do {
         int r =
             client_call(q->connection.client, OP_job_list, &query, &q->arena, (void **)&page, e);
@@ -262,79 +313,39 @@ static int fetch(struct squeue *q, struct err *e)
             return 0;
         if (r < 0)
             return r;
-        for (uint32_t i = 0; i < page->jobs.n; i++)
-            job_expand(&page->jobs.v[i], NULL, &q->arena, &q->jobs);
-        q->jobs.now = page->now;
+        choose(q, page);
+        q->now = page->now;
+        is_any = is_any || page->jobs.n;
         query.after_job = page->jobs.n ? page->jobs.v[page->jobs.n - 1].record : 0;
     } while (page->more && page->jobs.n);
 
-    if (!q->jobs.jobs.n && q->o.jobs.n == 1)
+    if (!is_any && q->o.jobs.n == 1)
         return err_set(e, ESLURM_INVALID_JOB_ID, "%s", errors_text(ESLURM_INVALID_JOB_ID));
     return 0;
-}
-
-static bool names_tasks(const struct strs *ids)
-{
-    for (uint32_t i = 0; i < ids->n; i++)
-        if (strchr(ids->v[i], '_'))
-            return true;
-    return false;
-}
-
-/* What is left after the filters, arrays taken apart where asked. */
-static struct job_infos choose(struct squeue *q)
-{
-    static const struct strs every = { 0 };
-    bool names = names_tasks(&q->o.jobs);
-    const struct strs *apart = names                                   ? &q->o.jobs
-                               : q->o.wants_array || q->o.array_unique ? &every
-                                                                       : NULL;
-    struct job_infos chosen = { .now = q->jobs.now };
-
-    for (uint32_t i = 0; i < q->jobs.jobs.n; i++)
-        if (job_wanted(&q->filter, &q->jobs.jobs.v[i], &q->arena))
-            job_expand(&q->jobs.jobs.v[i], apart, &q->arena, &chosen);
-    return chosen;
 }
 
 /* ---- printing */
 
 /* The batch step is the one step that follows from the job alone. */
-static const void **steps_of(struct squeue *q, const struct job_infos *jobs, uint32_t *ret_n)
+static void steps_of(struct squeue *q, struct rows *ret)
 {
-    struct job_step *steps = arena_calloc(&q->arena, jobs->jobs.n + 1u, sizeof *steps);
-    const void **rows = arena_calloc(&q->arena, jobs->jobs.n + 1u, sizeof *rows);
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < jobs->jobs.n; i++) {
-        const struct job_info *job = &jobs->jobs.v[i];
+    for (uint32_t i = 0; i < q->jobs.n; i++) {
+        const struct job_info *job = q->jobs.v[i];
 
         if (!job->batch || (job->state != STATE_RUNNING && job->state != STATE_SUSPENDED))
             continue;
-        steps[n] = (struct job_step){ job,        "batch",         job->batch_host,
-                                      STEP_BATCH, job->start_time, job->time_limit_min,
-                                      1,          job->num_cpus };
-        rows[n] = &steps[n];
-        n++;
+        struct job_step *step = arena_alloc(&q->arena, sizeof *step);
+        *step = (struct job_step){ job, "batch", job->batch_host, STEP_BATCH, job->start_time,
+                                   job->time_limit_min, 1, job->num_cpus };
+        rows_add(ret, step);
     }
-    *ret_n = n;
-    return rows;
 }
 
-static const void **jobs_as_rows(struct squeue *q, const struct job_infos *jobs)
-{
-    const void **rows = arena_calloc(&q->arena, jobs->jobs.n + 1u, sizeof *rows);
-
-    for (uint32_t i = 0; i < jobs->jobs.n; i++)
-        rows[i] = &jobs->jobs.v[i];
-    return rows;
-}
-
-static void print_json(struct squeue *q, const struct job_infos *jobs)
+static void print_json(struct squeue *q)
 {
     output_json_open("jobs", &q->out);
-    for (uint32_t i = 0; i < jobs->jobs.n; i++) {
-        const struct job_info *job = &jobs->jobs.v[i];
+    for (uint32_t i = 0; i < q->jobs.n; i++) {
+        const struct job_info *job = q->jobs.v[i];
 
         output_json_item(i == 0, &q->out);
         json_write(&desc_job_info, job, JSON_ALL | JSON_SLURM, &q->out);
@@ -364,27 +375,40 @@ static void unknown_last(const void **rows, uint32_t n)
     free(late);
 }
 
-static int print_rows(struct squeue *q, const struct job_infos *jobs, struct err *e)
+static int print_rows(struct squeue *q, struct rows *rows, struct err *e)
 {
-    struct text_env env =
-        output_env(jobs->now, conf_str(q->connection.conf, "ClusterName"), q->o.noconvert);
-    uint32_t n = jobs->jobs.n;
-    const void **rows = q->o.steps ? steps_of(q, jobs, &n) : jobs_as_rows(q, jobs);
-    int r = order_rows(q->table, q->o.sort ? q->o.sort : default_sort(&q->o), rows, n, e);
+    struct text_env env = output_env(q->now, conf_str(q->connection.conf, "ClusterName"), q->o.noconvert);
+    int r = order_rows(q->table, q->o.sort ? q->o.sort : default_sort(&q->o), rows->v, rows->n, e);
 
     if (r < 0)
         return r;
     if (q->o.start && !q->o.sort)
-        unknown_last(rows, n);
+        unknown_last(rows->v, rows->n);
     if (q->o.clusters.n && !q->o.no_header)
         buf_printf(&q->out, "CLUSTER: %s\n", env.cluster);
     if ((q->o.is_long && !q->o.no_header) || q->o.iterate)
-        output_date(jobs->now, &q->out);
+        output_date(q->now, &q->out);
     if (!q->o.no_header)
         text_header(&q->format, &q->out);
-    for (uint32_t i = 0; i < n; i++)
-        text_row(&q->format, rows[i], &env, &q->out);
+    for (uint32_t i = 0; i < rows->n; i++)
+        text_row(&q->format, rows->v[i], &env, &q->out);
     return 0;
+}
+
+static int print(struct squeue *q, struct err *e)
+{
+    struct rows steps = { 0 };
+
+    if (q->o.json || q->o.yaml) {
+        print_json(q);
+        return 0;
+    }
+    if (!q->o.steps)
+        return print_rows(q, &q->jobs, e);
+    steps_of(q, &steps);
+    int r = print_rows(q, &steps, e);
+    free(steps.v);
+    return r;
 }
 
 /* ---- the program */
@@ -392,16 +416,12 @@ static int print_rows(struct squeue *q, const struct job_infos *jobs, struct err
 static int show_once(struct squeue *q)
 {
     struct err e = { 0 };
-    struct job_infos chosen;
 
     if (fetch(q, &e) < 0) {
         output_load_error("slurm_load_jobs", &e);
         return 1;
     }
-    chosen = choose(q);
-    if (q->o.json || q->o.yaml)
-        print_json(q, &chosen);
-    else if (print_rows(q, &chosen, &e) < 0) {
+    if (print(q, &e) < 0) {
         fprintf(stderr, "squeue: error: %s\n", e.text);
         return 1;
     }
@@ -478,6 +498,7 @@ int main(int argc, char **argv)
     int rc = run(&q, argc, argv);
 
     buf_fini(&q.out);
+    free(q.jobs.v);
     connection_close(&q.connection);
     arena_fini(&q.arena);
     return rc;
