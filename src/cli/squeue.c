@@ -335,8 +335,9 @@ static void steps_of(struct squeue *q, struct rows *ret)
         if (!job->batch || (job->state != STATE_RUNNING && job->state != STATE_SUSPENDED))
             continue;
         struct job_step *step = arena_alloc(&q->arena, sizeof *step);
-        *step = (struct job_step){ job, "batch", job->batch_host, STEP_BATCH, job->start_time,
-                                   job->time_limit_min, 1, job->num_cpus };
+        *step = (struct job_step){ job,        "batch",         job->batch_host,
+                                   STEP_BATCH, job->start_time, job->time_limit_min,
+                                   1,          job->num_cpus };
         rows_add(ret, step);
     }
 }
@@ -377,7 +378,8 @@ static void unknown_last(const void **rows, uint32_t n)
 
 static int print_rows(struct squeue *q, struct rows *rows, struct err *e)
 {
-    struct text_env env = output_env(q->now, conf_str(q->connection.conf, "ClusterName"), q->o.noconvert);
+    struct text_env env =
+        output_env(q->now, conf_str(q->connection.conf, "ClusterName"), q->o.noconvert);
     int r = order_rows(q->table, q->o.sort ? q->o.sort : default_sort(&q->o), rows->v, rows->n, e);
 
     if (r < 0)
