@@ -327,33 +327,27 @@ static int inner_get(struct bytes *r, struct cred *ret, struct err *e)
 
 /* ---- who and when */
 
-static void origin_text(const struct cred *c, char *buf, size_t size)
+static int out_of_time(const struct cred *c, enum munge_code code, int64_t age, struct err *e)
 {
-    snprintf(buf, size, "%d.%d.%d.%d", c->addr[0], c->addr[1], c->addr[2], c->addr[3]);
+    return err_set(e, code,
+                   "%s: encoded at %d.%d.%d.%d by a clock %+lld s from ours, lifetime %u s",
+                   munge_text(code), c->addr[0], c->addr[1], c->addr[2], c->addr[3],
+                   (long long)-age, c->ttl_s);
 }
 
 int cred_judge(struct cred *c, const struct cred_asker *who, struct err *e)
 {
-    char origin[16];
     int64_t age = (int64_t)who->now - c->time0;
 
     if ((c->auth_uid != MUNGE_ANY && c->auth_uid != who->uid) ||
         (c->auth_gid != MUNGE_ANY && c->auth_gid != who->gid && !who->is_member))
         return err_set(e, MUNGE_UNAUTHORIZED, "Unauthorized credential for client UID=%u GID=%u",
                        who->uid, who->gid);
-
     if (c->ttl_s > who->max_ttl_s)
         c->ttl_s = who->max_ttl_s;
-    origin_text(c, origin, sizeof origin);
     if (age < -(int64_t)c->ttl_s)
-        return err_set(
-            e, MUNGE_REWOUND,
-            "Rewound credential: encoded at %s by a clock %+lld s from ours, lifetime %u s", origin,
-            (long long)-age, c->ttl_s);
+        return out_of_time(c, MUNGE_REWOUND, age, e);
     if (age > (int64_t)c->ttl_s)
-        return err_set(
-            e, MUNGE_EXPIRED,
-            "Expired credential: encoded at %s by a clock %+lld s from ours, lifetime %u s", origin,
-            (long long)-age, c->ttl_s);
+        return out_of_time(c, MUNGE_EXPIRED, age, e);
     return 0;
 }

@@ -2,7 +2,9 @@
 #include "auth/munge.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 const struct munge_cipher_row munge_ciphers[CIPHERS] = {
@@ -53,6 +55,21 @@ const char *munge_text(int code)
     size_t n = sizeof texts / sizeof *texts;
 
     return code >= 0 && (size_t)code < n ? texts[code] : "Unknown error";
+}
+
+void munge_status_get(const char *status, const char *name, char *ret, size_t size)
+{
+    size_t len = strlen(name);
+
+    ret[0] = '\0';
+    for (const char *line = status; line && *line; line += *line == '\n') {
+        size_t end = strcspn(line, "\n");
+        if (strncmp(line, name, len) == 0 && line[len] == '=') {
+            snprintf(ret, size, "%.*s", (int)(end - len - 1), line + len + 1);
+            return;
+        }
+        line += end;
+    }
 }
 
 /* A number below n, or -1. */

@@ -94,6 +94,11 @@ extern const char *const munge_zips[ZIPS];
 /* "Expired credential".  Tools grep for these words. */
 const char *munge_text(int code);
 
+#define FINGERPRINT_LEN 8 /* hex digits: the first of SHA-256 of the MAC subkey */
+
+/* The value of a "name=value" line of a munged's status; "" when there is none. */
+void munge_status_get(const char *status, const char *name, char *ret, size_t size);
+
 /* By name (any case) or number; -1 when neither.  names has n entries. */
 int munge_cipher_parse(const char *s);
 int munge_mac_parse(const char *s);

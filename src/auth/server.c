@@ -45,10 +45,12 @@ struct hearing {
     uint64_t conn;
     struct loop_timer *penalty; /* NULL once the credential is with munged */
     char *cred;
+    char fingerprint[FINGERPRINT_LEN + 1]; /* what the peer says its key is; believed by nobody */
 };
 
 static void ask(void *ctx);
 static void decoded(void *ctx, const struct munge_found *found, const char *text);
+static void other_key(void *ctx, int code, const char *status);
 static const char *objection(const struct auth_server *s, const struct munge_found *found,
                              char *text, size_t size);
 static void refuse(struct auth_server *s, struct conn *c, const char *why);
@@ -77,6 +79,15 @@ void auth_server_free(struct auth_server *s)
     free(s);
 }
 
+/* Eight hex digits or nothing: it will be in the log. */
+static void fingerprint_copy(const char *said, char ret[FINGERPRINT_LEN + 1])
+{
+    bool is_one =
+        strlen(said) == FINGERPRINT_LEN && strspn(said, "0123456789abcdef") == FINGERPRINT_LEN;
+
+    snprintf(ret, FINGERPRINT_LEN + 1, "%s", is_one ? said : "");
+}
+
 void auth_server_hello(struct auth_server *s, struct conn *c, const struct frame *f)
 {
     struct arena a = { 0 };
@@ -90,6 +101,7 @@ void auth_server_hello(struct auth_server *s, struct conn *c, const struct frame
         h->server = s;
         h->conn = conn_id(c);
         h->cred = xstrdup(hello.cred);
+        fingerprint_copy(hello.fingerprint, h->fingerprint);
         list_add_tail(&s->waiting, &h->link);
         if (bucket_of(s, c)->failures >= FAILURES)
             h->penalty = loop_add_timer(s->loop, PENALTY_MS, ask, h);
@@ -121,12 +133,30 @@ static void decoded(void *ctx, const struct munge_found *found, const char *text
     struct conn *c = conn_find(s->loop, h->conn);
     char why[160];
 
+    if (c && found->code == MUNGE_INVALID && h->fingerprint[0] &&
+        munge_async_status(s->munge, other_key, h) == 0)
+        return;
     if (c && found->code != MUNGE_OK)
         refuse(s, c, text ? text : "credential not accepted");
     else if (c && objection(s, found, why, sizeof why))
         refuse(s, c, why);
     else if (c)
         conn_authenticated(c, found->uid, found->gid, found->payload);
+    hearing_free(h);
+}
+
+/* Our munged found no key that fits: the refusal names the peer's key and ours. */
+static void other_key(void *ctx, int code, const char *status)
+{
+    struct hearing *h = ctx;
+    struct conn *c = conn_find(h->server->loop, h->conn);
+    char expected[FINGERPRINT_LEN + 1], why[160];
+
+    munge_status_get(status, "fingerprint", expected, sizeof expected);
+    snprintf(why, sizeof why, "authentication: key fingerprint %s, expected %s", h->fingerprint,
+             expected[0] ? expected : "another");
+    if (c)
+        refuse(h->server, c, why);
     hearing_free(h);
 }
 

@@ -48,6 +48,7 @@ void target_hello(const struct target *t, const char *cred, struct buf *out)
         .node = t->node ? t->node : "",
         .cred = cred,
         .cluster = t->cluster ? t->cluster : "",
+        .fingerprint = t->fingerprint ? t->fingerprint : "",
     };
 
     wire_pack(&desc_hello, &hello, out);

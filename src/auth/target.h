@@ -19,10 +19,11 @@ struct target {
     const struct target_host *hosts; /* the best first; the others are backups */
     unsigned host_count;
     uint16_t port;
-    uid_t server_uid;    /* SlurmUser: may answer, and alone can open our credential */
-    const char *role;    /* what we are: "client" (also when NULL), "node", "ctld" or "dbd" */
-    const char *node;    /* NodeName when we are a node, else NULL */
-    const char *cluster; /* ClusterName, may be NULL */
+    uid_t server_uid;        /* SlurmUser: may answer, and alone can open our credential */
+    const char *role;        /* what we are: "client" (also when NULL), "node", "ctld" or "dbd" */
+    const char *node;        /* NodeName when we are a node, else NULL */
+    const char *cluster;     /* ClusterName, may be NULL */
+    const char *fingerprint; /* of our munged's key, to word a refusal with; may be NULL */
 };
 
 #define TARGET_PATH_MAX 64

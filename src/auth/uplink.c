@@ -30,12 +30,14 @@ struct uplink {
     int64_t pause_ms;
     struct loop_timer *again;
     uint8_t psk[TLS_PSK_LEN];
+    char fingerprint[FINGERPRINT_LEN + 1]; /* of our munged's key; "" while unknown */
     struct log_limit told;
     char trouble[200];
 };
 
 static void try(void *ctx);
 static bool try_unix(struct uplink *u, const struct target_host *h);
+static void status_told(void *ctx, int code, const char *status);
 static void encoded(void *ctx, int code, const char *cred, const char *text);
 static void later(struct uplink *u, const char *why);
 static void on_ready(void *ctx, struct conn *c);
@@ -98,9 +100,7 @@ static void try(void *ctx)
     u->host %= t->host_count;
     if (target_is_here(&t->hosts[u->host]) && try_unix(u, &t->hosts[u->host]))
         return;
-    if (getrandom(u->psk, sizeof u->psk, 0) != sizeof u->psk)
-        later(u, "no random bytes");
-    else if (munge_async_encode(u->munge, t->server_uid, u->psk, sizeof u->psk, encoded, u) < 0)
+    if (munge_async_status(u->munge, status_told, u) < 0)
         later(u, "too many calls wait for munged");
 }
 
@@ -120,10 +120,24 @@ static bool try_unix(struct uplink *u, const struct target_host *h)
     return true;
 }
 
+/* A stock munged does not tell, which is well: the fingerprint only words a refusal. */
+static void status_told(void *ctx, int code, const char *status)
+{
+    struct uplink *u = ctx;
+    const struct target *t = u->target;
+
+    munge_status_get(status, "fingerprint", u->fingerprint, sizeof u->fingerprint);
+    if (getrandom(u->psk, sizeof u->psk, 0) != sizeof u->psk)
+        later(u, "no random bytes");
+    else if (munge_async_encode(u->munge, t->server_uid, u->psk, sizeof u->psk, encoded, u) < 0)
+        later(u, "too many calls wait for munged");
+}
+
 static void encoded(void *ctx, int code, const char *cred, const char *text)
 {
     struct uplink *u = ctx;
     const struct target *t = u->target;
+    struct target telling = *t;
     struct buf hello = { 0 };
     struct conn *c;
     struct err e;
@@ -132,7 +146,8 @@ static void encoded(void *ctx, int code, const char *cred, const char *text)
         later(u, text ? text : "munged gives no credential");
         return;
     }
-    target_hello(t, cred, &hello);
+    telling.fingerprint = u->fingerprint;
+    target_hello(&telling, cred, &hello);
     const struct tcp_dial d = { .to = { target_address(&t->hosts[u->host]), t->port },
                                 .hello = hello.data,
                                 .hello_len = (uint32_t)hello.len,

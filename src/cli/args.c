@@ -2,6 +2,7 @@
 #include "cli/args.h"
 
 #include "cli/words.h"
+#include "net/daemon.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -55,8 +56,8 @@ static void store(const struct arg *arg, const char *value, struct arena *a, voi
 
 static void help_print(const struct args *spec)
 {
-    printf("Usage: %s [OPTIONS]%s%s\n%s\n\n", spec->command, *spec->operands ? " " : "", spec->operands,
-           spec->about);
+    printf("Usage: %s [OPTIONS]%s%s\n%s\n\n", spec->command, *spec->operands ? " " : "",
+           spec->operands, spec->about);
     for (unsigned i = 0; i < spec->n; i++) {
         const struct arg *arg = &spec->v[i];
         char left[64];
@@ -65,8 +66,8 @@ static void help_print(const struct args *spec)
                  arg->letter ? arg->letter : ' ', arg->letter ? "," : " ", arg->name,
                  arg->value ? is_optional(arg) ? "[=" : "=" : "", arg->value ? arg->value : "",
                  arg->value && is_optional(arg) ? "]" : "");
-        printf("  %-32s %s%s%s%s\n", left, arg->help, arg->env ? " [" : "", arg->env ? arg->env : "",
-               arg->env ? "]" : "");
+        printf("  %-32s %s%s%s%s\n", left, arg->help, arg->env ? " [" : "",
+               arg->env ? arg->env : "", arg->env ? "]" : "");
     }
     printf("  -V, --version                    print the version and exit\n"
            "      --help                       print this and exit\n"
@@ -87,8 +88,9 @@ static void tables_fill(const struct args *spec, struct option *longs, char *let
 {
     for (unsigned i = 0; i < spec->n; i++) {
         const struct arg *arg = &spec->v[i];
-        int value = !takes_value(arg) ? no_argument
-                    : is_optional(arg) ? optional_argument : required_argument;
+        int value = !takes_value(arg)  ? no_argument
+                    : is_optional(arg) ? optional_argument
+                                       : required_argument;
 
         longs[i] = (struct option){ arg->name, value, NULL, FIRST_LONG + (int)i };
         if (!arg->letter)
@@ -100,7 +102,8 @@ static void tables_fill(const struct args *spec, struct option *longs, char *let
     *letters++ = 'V';
     *letters = '\0';
     longs[spec->n] = (struct option){ "help", no_argument, NULL, FIRST_LONG + (int)spec->n };
-    longs[spec->n + 1] = (struct option){ "usage", no_argument, NULL, FIRST_LONG + (int)spec->n + 1 };
+    longs[spec->n + 1] =
+        (struct option){ "usage", no_argument, NULL, FIRST_LONG + (int)spec->n + 1 };
     longs[spec->n + 2] = (struct option){ "version", no_argument, NULL, 'V' };
 }
 
@@ -147,14 +150,14 @@ int args_parse(const struct args *spec, int argc, char **argv, struct arena *a, 
             return ARGS_BAD;
         }
         if (found == 'V')
-            printf("slurm 22.05.8\n");
+            puts(SLURM_COMPAT_VERSION);
         else if (found == FIRST_LONG + (int)spec->n)
             help_print(spec);
         else if (found == FIRST_LONG + (int)spec->n + 1)
             usage_print(spec, stdout);
 
-        const struct arg *arg = found == 'V' || found >= FIRST_LONG + (int)spec->n ? NULL
-                                                                                   : row_of(spec, found);
+        const struct arg *arg =
+            found == 'V' || found >= FIRST_LONG + (int)spec->n ? NULL : row_of(spec, found);
         if (!arg)
             return ARGS_DONE;
         /* An optional value may stand apart: squeue -j 12. */

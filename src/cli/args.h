@@ -1,5 +1,5 @@
-/* Command lines as tables: one row an option, one pass fills a struct.  --help, --usage and -V come from the rows.
- * (sbatch and srun have submit_opts.def instead.) */
+/* Command lines as tables: one row an option, one pass fills a struct.  --help, --usage and -V come
+ * from the rows. (sbatch and srun have submit_opts.def instead.) */
 #ifndef CLI_ARGS_H
 #define CLI_ARGS_H
 
@@ -20,8 +20,8 @@ struct arg {
     const char *name; /* long name; an unambiguous beginning will do */
     char letter;      /* 0: none */
     enum arg_kind kind;
-    size_t offset;    /* in the struct that args_parse fills */
-    const char *env;  /* variable that gives a default; NULL: none */
+    size_t offset;     /* in the struct that args_parse fills */
+    const char *env;   /* variable that gives a default; NULL: none */
     const char *value; /* what --help calls the value; NULL for flags */
     const char *help;
 };
@@ -35,8 +35,8 @@ struct args {
 #define ARGS_DONE (-1) /* --help or -V was answered: exit 0 */
 #define ARGS_BAD (-2)  /* the complaint is on stderr: exit 1 */
 
-/* Environment first, then the command line; strings live in the arena.  Returns the index of the first operand
- * (operands come last, getopt moves them), ARGS_DONE or ARGS_BAD. */
+/* Environment first, then the command line; strings live in the arena.  Returns the index of the
+ * first operand (operands come last, getopt moves them), ARGS_DONE or ARGS_BAD. */
 int args_parse(const struct args *spec, int argc, char **argv, struct arena *a, void *into);
 
 bool args_list_has(const struct strs *list, const char *word);

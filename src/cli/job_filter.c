@@ -106,7 +106,8 @@ bool job_wanted(const struct job_filter *f, const struct job_info *job, struct a
     return id_in(&f->jobs, job) && user_in(&f->users, job) && state_in(&f->states, job) &&
            any_in(&f->accounts, job->account, a) && any_in(&f->partitions, job->partition, a) &&
            any_in(&f->qos, job->qos, a) && (!f->names.n || args_list_has(&f->names, job->name)) &&
-           (!f->reservation || (job->spec && strcmp(job->spec->reservation, f->reservation) == 0)) &&
+           (!f->reservation ||
+            (job->spec && strcmp(job->spec->reservation, f->reservation) == 0)) &&
            license_in(&f->licenses, job, a) && node_in(&f->nodes, job, a) && !is_hidden(f, job, a);
 }
 

@@ -18,8 +18,9 @@ bool job_wanted(const struct job_filter *f, const struct job_info *job, struct a
 /* Does "12", "12_3" or "12_[1-3]" name this record, or tasks inside it? */
 bool job_id_names(const char *id, const struct job_info *job);
 
-/* Appends the record.  With ids, a record that stands for several array tasks becomes one record for each task
- * that they name (an empty list names all); with NULL it stays whole.  Results live in the arena. */
+/* Appends the record.  With ids, a record that stands for several array tasks becomes one record
+ * for each task that they name (an empty list names all); with NULL it stays whole.  Results live
+ * in the arena. */
 void job_expand(const struct job_info *job, const struct strs *ids, struct arena *a,
                 struct job_infos *into);
 

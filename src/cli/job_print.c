@@ -2,6 +2,7 @@
 #include "cli/job_print.h"
 
 #include "base/times.h"
+#include "cli/job_path.h"
 #include "schema/rpc.h"
 #include "schema/states.h"
 
@@ -32,8 +33,8 @@ void job_id_put(const struct job_info *job, struct buf *out)
         buf_printf(out, "%" PRIu32, job->job_id);
 }
 
-/* The reason alone, or the longer text when that begins with it: "ReqNodeNotAvail, UnavailableNodes:n2".
- * Sentences in other words are for sluice why; scripts compare this one. */
+/* The reason alone, or the longer text when that begins with it: "ReqNodeNotAvail,
+ * UnavailableNodes:n2". Sentences in other words are for sluice why; scripts compare this one. */
 void job_reason_put(const struct job_info *job, struct buf *out)
 {
     const char *reason = job->reason && *job->reason ? job->reason : "None";
@@ -130,7 +131,9 @@ static void print_job_max_nodes(const struct text_cell *cell, struct buf *out)
 static void print_job_memory(const struct text_cell *cell, struct buf *out)
 {
     const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
-    uint64_t mb = !spec ? 0 : spec->mem_per_cpu_mb.set ? spec->mem_per_cpu_mb.v : spec->mem_per_node_mb.v;
+    uint64_t mb = !spec                      ? 0
+                  : spec->mem_per_cpu_mb.set ? spec->mem_per_cpu_mb.v
+                                             : spec->mem_per_node_mb.v;
 
     text_size((double)mb, 'M', cell->env, out);
 }
@@ -143,7 +146,8 @@ static void print_per_gpu(const struct text_cell *cell, struct buf *out)
 
 static void print_job_priority(const struct text_cell *cell, struct buf *out)
 {
-    buf_printf(out, "%.14f", (double)((const struct job_info *)cell->row)->priority / (double)UINT32_MAX);
+    buf_printf(out, "%.14f",
+               (double)((const struct job_info *)cell->row)->priority / (double)UINT32_MAX);
 }
 
 static void print_job_reason(const struct text_cell *cell, struct buf *out)
@@ -305,6 +309,21 @@ static void print_job_details(const struct text_cell *cell, struct buf *out)
         buf_printf(out, "%s%s", cell->env->one_line ? " " : "\n     ", job->node_cpus.v[i]);
 }
 
+static void print_job_stdin(const struct text_cell *cell, struct buf *out)
+{
+    job_path_put(cell->row, JOB_STDIN, out);
+}
+
+static void print_job_stdout(const struct text_cell *cell, struct buf *out)
+{
+    job_path_put(cell->row, JOB_STDOUT, out);
+}
+
+static void print_job_stderr(const struct text_cell *cell, struct buf *out)
+{
+    job_path_put(cell->row, JOB_STDERR, out);
+}
+
 static void print_job_min_cpus(const struct text_cell *cell, struct buf *out)
 {
     const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
@@ -337,7 +356,8 @@ static void print_step_id(const struct text_cell *cell, struct buf *out)
     const struct job_step *step = cell->row;
 
     job_id_put(step->job, out);
-    if (step->step_id == STEP_BATCH || step->step_id == STEP_EXTERN || step->step_id == STEP_INTERACTIVE)
+    if (step->step_id == STEP_BATCH || step->step_id == STEP_EXTERN ||
+        step->step_id == STEP_INTERACTIVE)
         buf_printf(out, ".%s", step->name);
     else
         buf_printf(out, ".%" PRIu32, step->step_id);
@@ -382,21 +402,48 @@ static void print_step_state(const struct text_cell *cell, struct buf *out)
 
 #define COUNT(a) (unsigned)(sizeof(a) / sizeof(a)[0])
 #define LEFT TEXT_LEFT
-#define COL(name, letter, heading, width, align, member, printer, none, help)                    \
-    { #name, letter, heading, width, align, TEXT_DIRECT, offsetof(struct job_info, member),      \
-      TEXT_KIND(job_info, member), print_##printer, none, help },
-#define SPEC(name, letter, heading, width, align, member, printer, none, help)                   \
-    { #name, letter, heading, width, align, offsetof(struct job_info, spec),                     \
-      offsetof(struct job_spec, member), TEXT_KIND(job_spec, member), print_##printer, none, help },
+#define COL(name, letter, heading, width, align, member, printer, none, help) \
+    { #name,                                                                  \
+      letter,                                                                 \
+      heading,                                                                \
+      width,                                                                  \
+      align,                                                                  \
+      TEXT_DIRECT,                                                            \
+      offsetof(struct job_info, member),                                      \
+      TEXT_KIND(job_info, member),                                            \
+      print_##printer,                                                        \
+      none,                                                                   \
+      help },
+#define SPEC(name, letter, heading, width, align, member, printer, none, help) \
+    { #name,                                                                   \
+      letter,                                                                  \
+      heading,                                                                 \
+      width,                                                                   \
+      align,                                                                   \
+      offsetof(struct job_info, spec),                                         \
+      offsetof(struct job_spec, member),                                       \
+      TEXT_KIND(job_spec, member),                                             \
+      print_##printer,                                                         \
+      none,                                                                    \
+      help },
 static const struct text_column job_rows[] = {
 #include "schema/cols_job.def"
 };
 #undef COL
 #undef SPEC
 
-#define COL(name, letter, heading, width, align, member, printer, none, help)                    \
-    { #name, letter, heading, width, align, TEXT_DIRECT, offsetof(struct job_step, member),      \
-      TEXT_KIND(job_step, member), print_##printer, none, help },
+#define COL(name, letter, heading, width, align, member, printer, none, help) \
+    { #name,                                                                  \
+      letter,                                                                 \
+      heading,                                                                \
+      width,                                                                  \
+      align,                                                                  \
+      TEXT_DIRECT,                                                            \
+      offsetof(struct job_step, member),                                      \
+      TEXT_KIND(job_step, member),                                            \
+      print_##printer,                                                        \
+      none,                                                                   \
+      help },
 static const struct text_column step_rows[] = {
 #include "schema/cols_step.def"
 };
@@ -404,12 +451,30 @@ static const struct text_column step_rows[] = {
 
 #define SKIP text_skip
 #define LINE(end) { end, 0, "\n", 0, LEFT, TEXT_DIRECT, 0, KIND_BYTES, print_nothing, NULL, "" },
-#define KEY(key, member, printer, none)                                                          \
-    { key, 0, key, 0, LEFT, TEXT_DIRECT, offsetof(struct job_info, member),                      \
-      TEXT_KIND(job_info, member), print_##printer, none, "" },
-#define SPEC(key, member, printer, none)                                                         \
-    { key, 0, key, 0, LEFT, offsetof(struct job_info, spec), offsetof(struct job_spec, member),  \
-      TEXT_KIND(job_spec, member), print_##printer, none, "" },
+#define KEY(key, member, printer, none)  \
+    { key,                               \
+      0,                                 \
+      key,                               \
+      0,                                 \
+      LEFT,                              \
+      TEXT_DIRECT,                       \
+      offsetof(struct job_info, member), \
+      TEXT_KIND(job_info, member),       \
+      print_##printer,                   \
+      none,                              \
+      "" },
+#define SPEC(key, member, printer, none) \
+    { key,                               \
+      0,                                 \
+      key,                               \
+      0,                                 \
+      LEFT,                              \
+      offsetof(struct job_info, spec),   \
+      offsetof(struct job_spec, member), \
+      TEXT_KIND(job_spec, member),       \
+      print_##printer,                   \
+      none,                              \
+      "" },
 static const struct text_column record_rows[] = {
 #include "schema/show_job.def"
 };

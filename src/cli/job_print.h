@@ -17,8 +17,9 @@ extern const struct text_table job_columns;  /* rows are struct job_info */
 extern const struct text_table step_columns; /* rows are struct job_step */
 extern const struct text_table job_record;   /* scontrol show job; rows are struct job_info */
 
-int64_t job_used_s(const struct job_info *job, int64_t now);           /* seconds it ran, without suspensions */
-void job_id_put(const struct job_info *job, struct buf *out);          /* 12, 12_3, 12_[4-9%2] */
+int64_t job_used_s(const struct job_info *job,
+                   int64_t now); /* seconds it ran, without suspensions */
+void job_id_put(const struct job_info *job, struct buf *out); /* 12, 12_3, 12_[4-9%2] */
 void job_reason_put(const struct job_info *job, struct buf *out);
 
 #endif

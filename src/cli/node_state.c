@@ -7,7 +7,8 @@
 
 enum busy { ANY, IDLE, BUSY };
 
-/* A state is shown by the first rule whose base, flag and business all match (NULL and ANY match). */
+/* A state is shown by the first rule whose base, flag and business all match (NULL and ANY match).
+ */
 struct rule {
     const char *base, *flag;
     enum busy busy;
@@ -41,12 +42,13 @@ static const struct mark {
     const char *flag;
     char mark;
 } marks[] = {
-    { "MAINTENANCE", '$' },   { "REBOOT_REQUESTED", '@' }, { "POWERING_UP", '#' },
-    { "CONFIGURING", '#' },   { "POWERING_DOWN", '%' },    { "POWERED_DOWN", '~' },
-    { "POWER_DOWN", '!' },    { "NOT_RESPONDING", '*' },
+    { "MAINTENANCE", '$' }, { "REBOOT_REQUESTED", '@' }, { "POWERING_UP", '#' },
+    { "CONFIGURING", '#' }, { "POWERING_DOWN", '%' },    { "POWERED_DOWN", '~' },
+    { "POWER_DOWN", '!' },  { "NOT_RESPONDING", '*' },
 };
 
-static const char *const bases[] = { "UNKNOWN", "DOWN", "IDLE", "ALLOCATED", "ERROR", "MIXED", "FUTURE" };
+static const char *const bases[] = { "UNKNOWN", "DOWN",  "IDLE",  "ALLOCATED",
+                                     "ERROR",   "MIXED", "FUTURE" };
 
 /* Bits as Slurm's API numbers them. */
 static const struct bit {
@@ -82,13 +84,15 @@ bool node_has(const struct node_info *n, const char *flag)
 
 bool node_is_busy(const struct node_info *n)
 {
-    return strcmp(n->base, "ALLOCATED") == 0 || strcmp(n->base, "MIXED") == 0 || node_has(n, "COMPLETING");
+    return strcmp(n->base, "ALLOCATED") == 0 || strcmp(n->base, "MIXED") == 0 ||
+           node_has(n, "COMPLETING");
 }
 
 bool node_is_out(const struct node_info *n)
 {
-    return !node_is_busy(n) && (strcmp(n->base, "DOWN") == 0 || strcmp(n->base, "ERROR") == 0 ||
-                                strcmp(n->base, "FUTURE") == 0 || node_has(n, "DRAIN") || node_has(n, "FAIL"));
+    return !node_is_busy(n) &&
+           (strcmp(n->base, "DOWN") == 0 || strcmp(n->base, "ERROR") == 0 ||
+            strcmp(n->base, "FUTURE") == 0 || node_has(n, "DRAIN") || node_has(n, "FAIL"));
 }
 
 static const struct rule *rule_of(const struct node_info *n)

@@ -15,7 +15,8 @@ void node_state_put(const struct node_info *n, bool brief, struct buf *out);
 /* The order of sinfo's -S t: base state and flags as one number. */
 uint32_t node_state_number(const struct node_info *n);
 
-/* Is word one of the states of the node?  Long and short words, and flags.  *ret_known: somebody knows it. */
+/* Is word one of the states of the node?  Long and short words, and flags.  *ret_known: somebody
+ * knows it. */
 bool node_state_is(const struct node_info *n, const char *word);
 bool node_state_known(const char *word);
 

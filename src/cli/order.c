@@ -1,6 +1,8 @@
 /* Rows in the order that -S asks for. */
 #include "cli/order.h"
 
+#include "base/xalloc.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +24,8 @@ struct entry {
     uint32_t place; /* where it was: qsort is not stable */
 };
 
-static int order_parse(const struct text_table *t, const char *spec, struct order *ret, struct err *e)
+static int order_parse(const struct text_table *t, const char *spec, struct order *ret,
+                       struct err *e)
 {
     bool descending = false;
 
@@ -80,7 +83,8 @@ static int compare(const void *a, const void *b, void *order_)
     return x->place < y->place ? -1 : 1;
 }
 
-int order_rows(const struct text_table *t, const char *spec, const void **rows, uint32_t n, struct err *e)
+int order_rows(const struct text_table *t, const char *spec, const void **rows, uint32_t n,
+               struct err *e)
 {
     struct order order = { 0 };
     int r = order_parse(t, spec, &order, e);
@@ -88,10 +92,8 @@ int order_rows(const struct text_table *t, const char *spec, const void **rows, 
     if (r < 0)
         return r;
 
-    struct entry *v = malloc((n + 1u) * sizeof *v);
+    struct entry *v = xcalloc(n + 1u, sizeof *v);
 
-    if (!v)
-        return err_set(e, ENOMEM, "Out of memory");
     for (uint32_t i = 0; i < n; i++)
         v[i] = (struct entry){ rows[i], i };
     qsort_r(v, n, sizeof *v, compare, &order);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "cli/args.h"
+#include "net/daemon.h"
 #include "schema/errors.h"
 #include "schema/rpc.h"
 
@@ -37,10 +38,12 @@ static const struct arg arg_rows[] = {
     { "verbose", 'v', ARG_COUNT, O(verbose), NULL, NULL, "say more" },
     { "yaml", 0, ARG_FLAG, O(yaml), NULL, NULL, "as YAML (JSON is YAML)" },
 };
-static const struct args args = { "scontrol", "[VERB ...]", "Shows and changes what slurmctld knows.",
-                                  arg_rows, sizeof arg_rows / sizeof arg_rows[0] };
+static const struct args args = { "scontrol", "[VERB ...]",
+                                  "Shows and changes what slurmctld knows.", arg_rows,
+                                  sizeof arg_rows / sizeof arg_rows[0] };
 
-int scontrol_call(struct scontrol *s, unsigned opcode, const void *request, void **ret, struct err *e)
+int scontrol_call(struct scontrol *s, unsigned opcode, const void *request, void **ret,
+                  struct err *e)
 {
     if (!s->is_open) {
         int r = connection_open(&s->connection, e);
@@ -89,7 +92,8 @@ static int verb_setdebug(struct scontrol *s, int count, char **words)
         fprintf(stderr, "invalid debug level: %s\n", words[0]);
         return 1;
     }
-    return simple_call(s, OP_set_debug, &(struct debug_request){ .level = words[0] }, "slurm_set_debug_level");
+    return simple_call(s, OP_set_debug, &(struct debug_request){ .level = words[0] },
+                       "slurm_set_debug_level");
 }
 
 static int verb_errnumstr(struct scontrol *s, int count, char **words)
@@ -98,7 +102,8 @@ static int verb_errnumstr(struct scontrol *s, int count, char **words)
     long code = count ? strtol(words[0], &end, 10) : 0;
 
     if (count != 1 || end == words[0] || *end) {
-        fprintf(stderr, "%s required for keyword:errnumstr\n", count == 1 ? "numeric arguments" : "one arguments");
+        fprintf(stderr, "%s required for keyword:errnumstr\n",
+                count == 1 ? "numeric arguments" : "one arguments");
         return 1;
     }
     printf("%s\n", errors_text((int)code));
@@ -107,7 +112,7 @@ static int verb_errnumstr(struct scontrol *s, int count, char **words)
 
 static int verb_version(struct scontrol *s, int count, char **words)
 {
-    puts("slurm 22.05.8");
+    puts(SLURM_COMPAT_VERSION);
     return 0;
 }
 
@@ -119,8 +124,10 @@ static int verb_quit(struct scontrol *s, int count, char **words)
 
 static int verb_create(struct scontrol *s, int count, char **words)
 {
-    fprintf(stderr, "scontrol: error: Nodes and partitions are defined in slurm.conf; change it there and run "
-                    "scontrol reconfigure.  Reservations are not there yet.\n");
+    fprintf(
+        stderr,
+        "scontrol: error: Nodes and partitions are defined in slurm.conf; change it there and run "
+        "scontrol reconfigure.  Reservations are not there yet.\n");
     return 1;
 }
 
@@ -207,7 +214,8 @@ static const struct verb *verb_find(const char *word)
 
     for (size_t exact = 2; exact-- > 0;)
         for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-            if (len && strncasecmp(word, verbs[i].name, len) == 0 && (!exact || !verbs[i].name[len]))
+            if (len && strncasecmp(word, verbs[i].name, len) == 0 &&
+                (!exact || !verbs[i].name[len]))
                 return &verbs[i];
     return NULL;
 }
@@ -221,8 +229,8 @@ static int verb_run(struct scontrol *s, int count, char **words)
     if (!verb)
         fprintf(stderr, "invalid keyword: %s\n", words[0]);
     else if (count - 1 < verb->least || (verb->most >= 0 && count - 1 > verb->most))
-        fprintf(stderr, "too %s arguments %s%s\n", count - 1 < verb->least ? "few" : "many", between,
-                names_word ? "" : words[0]);
+        fprintf(stderr, "too %s arguments %s%s\n", count - 1 < verb->least ? "few" : "many",
+                between, names_word ? "" : words[0]);
     else
         return verb->run ? verb->run(s, count - 1, words + 1)
                          : scontrol_job_verb(s, verb->opcode, count - 1, words + 1);

@@ -23,8 +23,10 @@ struct verb {
     unsigned opcode; /* of verbs that share a function */
 };
 
-/* Sends one request; the answer lives in the arena.  Opens the connection when there is none yet. */
-int scontrol_call(struct scontrol *s, unsigned opcode, const void *request, void **ret, struct err *e);
+/* Sends one request; the answer lives in the arena.  Opens the connection when there is none yet.
+ */
+int scontrol_call(struct scontrol *s, unsigned opcode, const void *request, void **ret,
+                  struct err *e);
 
 /* Prints what failed, unless --quiet; returns 1 for the caller to return. */
 int scontrol_fail(const struct scontrol *s, const char *what, const struct err *e);

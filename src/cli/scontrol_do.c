@@ -20,8 +20,18 @@
 
 /* ---- hold, release, requeue, suspend ... */
 
+/* The sentence, " for job 12", then the hints on lines of their own. */
+static void refusal_print(const struct scontrol *s, const char *text, const char *job)
+{
+    int sentence = (int)strcspn(text, "\n");
+
+    if (!s->quiet)
+        fprintf(stderr, "%.*s for job %s%s\n", sentence, text, job, text + sentence);
+}
+
 /* One line for each job that refused; 1 when any did. */
-static int results_print(const struct scontrol *s, const struct job_results *results, struct err *ret_last)
+static int results_print(const struct scontrol *s, const struct job_results *results,
+                         struct err *ret_last)
 {
     int rc = 0;
 
@@ -33,26 +43,27 @@ static int results_print(const struct scontrol *s, const struct job_results *res
             continue;
         rc = 1;
         err_set(ret_last, (int)one->code, "%s", text);
-        if (!s->quiet)
-            fprintf(stderr, "%s for job %s\n", text, one->job);
+        refusal_print(s, text, one->job);
     }
     return rc;
 }
 
-/* Requests over jobs fail for one of them or as a whole; either way each job named is told about. */
-static int results_call(struct scontrol *s, unsigned opcode, const void *request, const struct strs *jobs,
-                        struct err *e)
+/* Requests over jobs fail for one of them or as a whole; either way each job named is told about.
+ */
+static int results_call(struct scontrol *s, unsigned opcode, const void *request,
+                        const struct strs *jobs, struct err *e)
 {
     struct job_results *results;
     int r = scontrol_call(s, opcode, request, (void **)&results, e);
 
     if (r == 0)
         return results_print(s, results, e);
-    if (!s->quiet && (jobs->n == 0 || r == -SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR || r == -SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT))
+    if (!s->quiet && (jobs->n == 0 || r == -SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR ||
+                      r == -SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT))
         fprintf(stderr, "%s\n", e->text);
     else
-        for (uint32_t i = 0; i < jobs->n && !s->quiet; i++)
-            fprintf(stderr, "%s for job %s\n", e->text, jobs->v[i]);
+        for (uint32_t i = 0; i < jobs->n; i++)
+            refusal_print(s, e->text, jobs->v[i]);
     return 1;
 }
 
@@ -65,7 +76,8 @@ static void op_words(struct scontrol *s, int count, char **words, struct job_op 
 
         if (strncasecmp(words[i], "state=", 6) == 0)
             ret->state = equals + 1;
-        else if (strncasecmp(words[i], "jobname=", 8) == 0 || strncasecmp(words[i], "name=", 5) == 0)
+        else if (strncasecmp(words[i], "jobname=", 8) == 0 ||
+                 strncasecmp(words[i], "name=", 5) == 0)
             ret->name = equals + 1;
         else if (strspn(words[i], "0123456789") == 0 && !equals)
             ret->name = words[i];
@@ -85,7 +97,7 @@ int scontrol_job_verb(struct scontrol *s, unsigned opcode, int count, char **wor
     int rc = results_call(s, opcode, &op, &op.jobs, &e);
 
     if (rc && holds && !s->quiet) /* Slurm's own odd name for it, kept for those who look for it */
-        fprintf(stderr, "slurm_suspend error: %s\n", e.text);
+        fprintf(stderr, "slurm_suspend error: %.*s\n", (int)strcspn(e.text, "\n"), e.text);
     return rc;
 }
 
@@ -110,8 +122,9 @@ static const struct {
     const char *word;
     enum subject subject;
 } subject_words[] = {
-    { "JobId", SUBJECT_job },   { "Job", SUBJECT_job },           { "NodeName", SUBJECT_node },
-    { "Node", SUBJECT_node },   { "PartitionName", SUBJECT_part }, { "Partition", SUBJECT_part },
+    { "JobId", SUBJECT_job },          { "Job", SUBJECT_job },
+    { "NodeName", SUBJECT_node },      { "Node", SUBJECT_node },
+    { "PartitionName", SUBJECT_part }, { "Partition", SUBJECT_part },
 };
 
 static const char *canonical(enum subject subject, const char *key)
@@ -147,8 +160,8 @@ struct settings {
     uint32_t n;
 };
 
-static int settings_parse(struct scontrol *s, enum subject subject, int count, char **words, int skip,
-                          struct settings *ret)
+static int settings_parse(struct scontrol *s, enum subject subject, int count, char **words,
+                          int skip, struct settings *ret)
 {
     ret->v = arena_calloc(&s->arena, (size_t)count + 1, sizeof *ret->v);
     for (int i = 0; i < count; i++) {
@@ -161,7 +174,8 @@ static int settings_parse(struct scontrol *s, enum subject subject, int count, c
         const char *name = canonical(subject, is_pair ? kv->key : words[i]);
 
         if (!name || (!is_pair && strcmp(name, "ResetAccrueTime") != 0)) {
-            fprintf(stderr, "Update of this parameter is not supported: %s\nRequest aborted\n", words[i]);
+            fprintf(stderr, "Update of this parameter is not supported: %s\nRequest aborted\n",
+                    words[i]);
             return -1;
         }
         if (!is_pair)
@@ -196,9 +210,18 @@ static int update_job(struct scontrol *s, const char *ids, const struct settings
 /* Node states that take a node away need a reason with them. */
 static int node_state_check(const struct settings *set)
 {
-    static const char *const words[] = { "DOWN",   "DRAIN",      "FAIL",           "FUTURE",
-                                         "NORESP", "POWER_DOWN", "POWER_DOWN_ASAP", "POWER_DOWN_FORCE",
-                                         "RESUME", "POWER_UP",   "UNDRAIN",        "IDLE",
+    static const char *const words[] = { "DOWN",
+                                         "DRAIN",
+                                         "FAIL",
+                                         "FUTURE",
+                                         "NORESP",
+                                         "POWER_DOWN",
+                                         "POWER_DOWN_ASAP",
+                                         "POWER_DOWN_FORCE",
+                                         "RESUME",
+                                         "POWER_UP",
+                                         "UNDRAIN",
+                                         "IDLE",
                                          "CANCEL_REBOOT" };
     const char *state = setting(set, "State"), *reason = setting(set, "Reason");
     size_t i = 0;
@@ -216,7 +239,8 @@ static int node_state_check(const struct settings *set)
         return -1;
     }
     if (i < 3 && (!reason || !*reason)) {
-        fprintf(stderr, "You must specify a reason when DOWNING or DRAINING a node. Request denied\n");
+        fprintf(stderr,
+                "You must specify a reason when DOWNING or DRAINING a node. Request denied\n");
         return -1;
     }
     return 0;
@@ -239,9 +263,11 @@ int scontrol_update(struct scontrol *s, int count, char **words)
     enum subject subject = find_subject(count, words, &at);
 
     if (subject == SUBJECT_NONE) {
-        fprintf(stderr, "No valid entity in update command\n"
-                        "Input line must include \"NodeName\", \"PartitionName\", \"Reservation\", \"JobId\", "
-                        "or \"SlurmctldDebug\"\n");
+        fprintf(
+            stderr,
+            "No valid entity in update command\n"
+            "Input line must include \"NodeName\", \"PartitionName\", \"Reservation\", \"JobId\", "
+            "or \"SlurmctldDebug\"\n");
         return 1;
     }
     if (settings_parse(s, subject, count, words, at, &set) < 0)
@@ -276,8 +302,9 @@ int scontrol_ping(struct scontrol *s, int count, char **words)
 
     for (uint32_t i = 0; i < n; i++) {
         bool up = r == 0 && (n == 1 || strcmp(info->host, hosts[i].name) == 0);
-        const char *role = i == 0 ? "primary" : n == 2 ? "backup"
-                                              : arena_printf(&s->arena, "backup%u", i);
+        const char *role = i == 0   ? "primary"
+                           : n == 2 ? "backup"
+                                    : arena_printf(&s->arena, "backup%u", i);
 
         printf("Slurmctld(%s) at %s is %s\n", role, hosts[i].name, up ? "UP" : "DOWN");
     }
@@ -304,7 +331,9 @@ static int script_save(const char *path, const struct bytes *script)
 /* write batch_script ID [FILE|-] */
 int scontrol_write(struct scontrol *s, int count, char **words)
 {
-    struct job_query query = { .jobs = { (const char **)&words[1], 1 }, .detail = true, .script = true };
+    struct job_query query = { .jobs = { (const char **)&words[1], 1 },
+                               .detail = true,
+                               .script = true };
     struct job_infos *jobs;
     struct err e = { 0 };
 
@@ -312,10 +341,11 @@ int scontrol_write(struct scontrol *s, int count, char **words)
         fprintf(stderr, "invalid entity:%s for keyword:write \n", words[0]);
         return 1;
     }
-    if (scontrol_call(s, OP_job_list, &query, (void **)&jobs, &e) == 0 &&
-        (!jobs->jobs.n || !jobs->jobs.v[0].spec || !jobs->jobs.v[0].spec->script.len))
-        err_set(&e, ESLURM_INVALID_JOB_ID, "%s", errors_text(ESLURM_INVALID_JOB_ID));
-    if (e.code) {
+    int r = scontrol_call(s, OP_job_list, &query, (void **)&jobs, &e);
+
+    if (r == 0 && (!jobs->jobs.n || !jobs->jobs.v[0].spec || !jobs->jobs.v[0].spec->script.len))
+        r = err_set(&e, ESLURM_INVALID_JOB_ID, "%s", errors_text(ESLURM_INVALID_JOB_ID));
+    if (r < 0) {
         fprintf(stderr, "job script retrieval failed: %s\n", e.text);
         return 0; /* as Slurm's */
     }
@@ -330,38 +360,37 @@ int scontrol_write(struct scontrol *s, int count, char **words)
     return 0;
 }
 
-/* 1: ready, 0: not yet, -1: it never will be. */
-static int is_ready(struct scontrol *s, const char *id, struct err *e)
+enum ready { NOT_YET, READY, ENDED, UNKNOWN };
+
+static enum ready readiness(struct scontrol *s, const char *id)
 {
-    static const char *all = "all";
+    const char *all = "all";
     struct job_query query = { .jobs = { &id, 1 }, .states = { &all, 1 } };
     struct job_infos *jobs;
+    struct err e = { 0 };
 
-    if (scontrol_call(s, OP_job_list, &query, (void **)&jobs, e) < 0 || !jobs->jobs.n)
-        return -1;
+    if (scontrol_call(s, OP_job_list, &query, (void **)&jobs, &e) < 0 || !jobs->jobs.n)
+        return UNKNOWN;
 
     const struct job_info *job = &jobs->jobs.v[0];
 
     if (job->state != STATE_RUNNING)
-        return -1;
-    return !(job->state_flags & STATE_FLAG_CONFIGURING);
+        return ENDED;
+    return job->state_flags & STATE_FLAG_CONFIGURING ? NOT_YET : READY;
 }
 
 int scontrol_wait_job(struct scontrol *s, int count, char **words)
 {
-    struct err e = { 0 };
-    int ready = 0;
+    static const char *const before[] = { "Still waiting for job ", "Nodes are ready for job ",
+                                          "Job ", "Problem running job " };
+    enum ready ready = NOT_YET;
 
-    for (int i = 0; i < WAIT_TRIES && !ready; i++) {
+    for (int i = 0; i < WAIT_TRIES && ready == NOT_YET; i++) {
         if (i)
             sleep(1);
-        ready = is_ready(s, words[0], &e);
+        ready = readiness(s, words[0]);
     }
-    if (ready == 1)
-        fprintf(stderr, "scontrol: Nodes are ready for job %s\n", words[0]);
-    else if (e.code)
-        fprintf(stderr, "scontrol: Problem running job %s\n", words[0]);
-    else
-        fprintf(stderr, "scontrol: Job %s no longer running\n", words[0]);
-    return ready == 1 ? 0 : 1;
+    fprintf(stderr, "scontrol: %s%s%s\n", before[ready], words[0],
+            ready == ENDED ? " no longer running" : "");
+    return ready == READY ? 0 : 1;
 }

@@ -38,7 +38,8 @@ static void print_node_gres_used(const struct text_cell *cell, struct buf *out)
     const struct node_info *node = node_of(cell);
 
     if (cell->env->detail && *node->gres)
-        buf_printf(out, "GresDrain=N/A%sGresUsed=%s", cell->env->one_line ? " " : "\n   ", node->gres_used);
+        buf_printf(out, "GresDrain=N/A%sGresUsed=%s", cell->env->one_line ? " " : "\n   ",
+                   node->gres_used);
 }
 
 /* A node that never registered has no version; Slurm leaves the blank before it. */
@@ -46,7 +47,8 @@ static void print_node_port(const struct text_cell *cell, struct buf *out)
 {
     const struct node_info *node = node_of(cell);
 
-    buf_printf(out, "%" PRIu32 " %s%s", node->port, *node->version ? "Version=" : "", node->version);
+    buf_printf(out, "%" PRIu32 " %s%s", node->port, *node->version ? "Version=" : "",
+               node->version);
 }
 
 static void print_na_low(const struct text_cell *cell, struct buf *out)
@@ -82,7 +84,10 @@ static void allow_put(const char *what, const char *allowed, const char *denied,
 {
     bool denies = *denied;
 
-    buf_printf(out, "%s%s=%s", denies ? "Deny" : "Allow", what, denies ? denied : *allowed ? allowed : "ALL");
+    buf_printf(out, "%s%s=%s", denies ? "Deny" : "Allow", what,
+               denies     ? denied
+               : *allowed ? allowed
+                          : "ALL");
 }
 
 static void print_part_accounts(const struct text_cell *cell, struct buf *out)
@@ -95,7 +100,8 @@ static void print_part_qos(const struct text_cell *cell, struct buf *out)
     allow_put("Qos", part_of(cell)->allow_qos, part_of(cell)->deny_qos, out);
 }
 
-static void mem_put(const char *what, struct opt_u64 per_cpu, struct opt_u64 per_node, struct buf *out)
+static void mem_put(const char *what, struct opt_u64 per_cpu, struct opt_u64 per_node,
+                    struct buf *out)
 {
     buf_printf(out, "%sPer%s=", what, per_cpu.set ? "CPU" : "Node");
     if (per_cpu.set || (per_node.set && per_node.v))
@@ -115,10 +121,20 @@ static void print_part_max_mem(const struct text_cell *cell, struct buf *out)
 }
 
 #define SKIP text_skip
-#define LINE(end) { end, 0, "\n", 0, TEXT_LEFT, TEXT_DIRECT, 0, KIND_BYTES, print_nothing, NULL, "" },
-#define ROW(key, type, member, printer, none)                                                 \
-    { key, 0, key, 0, TEXT_LEFT, TEXT_DIRECT, offsetof(struct type, member),                  \
-      TEXT_KIND(type, member), print_##printer, none, "" },
+#define LINE(end) \
+    { end, 0, "\n", 0, TEXT_LEFT, TEXT_DIRECT, 0, KIND_BYTES, print_nothing, NULL, "" },
+#define ROW(key, type, member, printer, none) \
+    { key,                                    \
+      0,                                      \
+      key,                                    \
+      0,                                      \
+      TEXT_LEFT,                              \
+      TEXT_DIRECT,                            \
+      offsetof(struct type, member),          \
+      TEXT_KIND(type, member),                \
+      print_##printer,                        \
+      none,                                   \
+      "" },
 #define KEY(key, member, printer, none) ROW(key, node_info, member, printer, none)
 static const struct text_column node_rows[] = {
 #include "schema/show_node.def"
@@ -131,4 +147,5 @@ static const struct text_column part_rows[] = {
 #undef KEY
 
 const struct text_table node_record = { "node", node_rows, sizeof node_rows / sizeof node_rows[0] };
-const struct text_table part_record = { "partition", part_rows, sizeof part_rows / sizeof part_rows[0] };
+const struct text_table part_record = { "partition", part_rows,
+                                        sizeof part_rows / sizeof part_rows[0] };

@@ -19,15 +19,16 @@
 
 static struct text_env env_of(const struct scontrol *s, int64_t now)
 {
-    struct text_env env = output_env(now ? now : clock_wall_s(), conf_str(s->connection.conf, "ClusterName"),
-                                     false);
+    struct text_env env =
+        output_env(now ? now : clock_wall_s(), conf_str(s->connection.conf, "ClusterName"), false);
 
     env.detail = s->detail;
     env.one_line = s->one_line;
     return env;
 }
 
-/* A record and the blank line behind it.  `tail` is what some records have after their last line. */
+/* A record and the blank line behind it.  `tail` is what some records have after their last line.
+ */
 static void record_put(struct scontrol *s, const struct text_table *t, const void *row,
                        const struct text_env *env, bool has_tail)
 {
@@ -37,7 +38,8 @@ static void record_put(struct scontrol *s, const struct text_table *t, const voi
     buf_puts(&s->out, s->one_line ? "\n" : "\n\n");
 }
 
-static void json_put(struct scontrol *s, const char *name, const struct desc *d, const void *v, uint32_t n)
+static void json_put(struct scontrol *s, const char *name, const struct desc *d, const void *v,
+                     uint32_t n)
 {
     output_json_open(name, &s->out);
     for (uint32_t i = 0; i < n; i++) {
@@ -51,7 +53,7 @@ static void json_put(struct scontrol *s, const char *name, const struct desc *d,
 
 static int jobs_load(struct scontrol *s, const char *id, struct job_infos *ret, struct err *e)
 {
-    static const char *all = "all";
+    const char *all = "all";
     struct job_query query = { .jobs = { &id, id ? 1 : 0 }, .states = { &all, 1 }, .detail = true };
     struct strs ids = { &id, 1 };
     bool apart = id && strchr(id, '_');
@@ -260,8 +262,9 @@ static int show_licenses(struct scontrol *s, const char *wanted)
 
         if (wanted && strcmp(wanted, name) != 0)
             continue;
-        buf_printf(&s->out, "LicenseName=%s%sTotal=%lu Used=%lu Free=%lu Reserved=0 Remote=no\n", name,
-                   s->one_line ? " " : "\n    ", total, used, total > used ? total - used : 0);
+        buf_printf(&s->out, "LicenseName=%s%sTotal=%lu Used=%lu Free=%lu Reserved=0 Remote=no\n",
+                   name, s->one_line ? " " : "\n    ", total, used,
+                   total > used ? total - used : 0);
     }
     return 0;
 }

@@ -19,7 +19,8 @@
 struct options {
     struct strs partitions, states, clusters;
     const char *nodes, *format, *format_long, *sort;
-    bool all, hide, dead, exact, responding, no_header, is_long, each_node, summarize, reasons, reservations;
+    bool all, hide, dead, exact, responding, no_header, is_long, each_node, summarize, reasons,
+        reservations;
     bool json, yaml, noconvert, ignored;
     int iterate, verbose;
 };
@@ -32,7 +33,8 @@ static const struct arg arg_rows[] = {
     { "exact", 'e', ARG_FLAG, O(exact), NULL, NULL, "group only what is exactly equal" },
     { "federation", 0, ARG_FLAG, O(ignored), NULL, NULL, "accepted; there is one cluster" },
     { "format", 'o', ARG_TEXT, O(format), NULL, "format", "columns by letter: %9P %.5a" },
-    { "Format", 'O', ARG_TEXT, O(format_long), NULL, "format", "columns by name: nodehost:20,gres" },
+    { "Format", 'O', ARG_TEXT, O(format_long), NULL, "format",
+      "columns by name: nodehost:20,gres" },
     { "hide", 0, ARG_FLAG, O(hide), NULL, NULL, "no hidden partitions" },
     { "iterate", 'i', ARG_NUMBER, O(iterate), NULL, "seconds", "again and again" },
     { "json", 0, ARG_FLAG, O(json), NULL, NULL, "as JSON" },
@@ -43,7 +45,8 @@ static const struct arg arg_rows[] = {
     { "Node", 'N', ARG_FLAG, O(each_node), NULL, NULL, "a line for each node and partition" },
     { "nodes", 'n', ARG_TEXT, O(nodes), NULL, "hosts", "only these nodes" },
     { "noheader", 'h', ARG_FLAG, O(no_header), NULL, NULL, "no headings" },
-    { "partition", 'p', ARG_LIST, O(partitions), "SINFO_PARTITION", "list", "only these partitions" },
+    { "partition", 'p', ARG_LIST, O(partitions), "SINFO_PARTITION", "list",
+      "only these partitions" },
     { "reservation", 'T', ARG_FLAG, O(reservations), NULL, NULL, "reservations" },
     { "responding", 'r', ARG_FLAG, O(responding), NULL, NULL, "only nodes that respond" },
     { "sort", 'S', ARG_TEXT, O(sort), "SINFO_SORT", "letters", "order: #P,-t" },
@@ -72,11 +75,12 @@ struct sinfo {
 static const char *default_letters(const struct options *o)
 {
     if (o->summarize)
-        return "%#P %.5a %.10l %.16F  %N";
+        return "%#P %.5a %.10l %.16F %N";
     if (o->reasons)
         return o->is_long ? "%20E %12U %19H %6t %N" : "%20E %9u %19H %N";
     if (o->each_node)
-        return o->is_long ? "%#N %.6D %#P %.11T %.4c %.8z %.6m %.8d %.6w %.8f %20E" : "%#N %.6D %#P %6t";
+        return o->is_long ? "%#N %.6D %#.P %.11T %4c %.8z %.6m %.8d %.6w %.8f %20E"
+                          : "%#N %.6D %#.P %6t";
     return o->is_long ? "%#P %.5a %.10l %.10s %.4r %.8h %.10g %.6D %.11T %N"
                       : "%#P %.5a %.10l %.6D %.6t %N";
 }
@@ -93,7 +97,8 @@ static void format_choose(struct sinfo *s)
     if (names)
         text_names(&sinfo_columns, names, &s->arena, &s->format);
     else
-        text_letters(&sinfo_columns, letters ? letters : default_letters(&s->o), &s->arena, &s->format);
+        text_letters(&sinfo_columns, letters ? letters : default_letters(&s->o), &s->arena,
+                     &s->format);
     for (uint32_t i = 0; i < s->format.n; i++)
         if (s->format.v[i].fit) /* what is fitted is at least as wide as PARTITION */
             s->format.v[i].width = (int)strlen("PARTITION");
@@ -117,8 +122,10 @@ static int states_check(const struct strs *states)
             continue;
         fprintf(stderr,
                 "sinfo: error: Bad state string: \"%s\"\n"
-                "sinfo: error: valid states: unknown,down,idle,allocated,mixed,future,drain,drained,draining,"
-                "no_respond,reserved,cloud,completing,powering_down,powered_down,power_down,powering_up,fail,"
+                "sinfo: error: valid states: "
+                "unknown,down,idle,allocated,mixed,future,drain,drained,draining,"
+                "no_respond,reserved,cloud,completing,powering_down,powered_down,power_down,"
+                "powering_up,fail,"
                 "maint,reboot,planned\n",
                 states->v[i]);
         return -1;
@@ -157,8 +164,8 @@ static int fetch(struct sinfo *s, struct err *e)
 
     if (r < 0)
         return r;
-    return client_call(c, OP_node_list, &(struct node_query){ .nodes = "", .detail = true }, &s->arena,
-                       (void **)&s->nodes, e);
+    return client_call(c, OP_node_list, &(struct node_query){ .nodes = "", .detail = true },
+                       &s->arena, (void **)&s->nodes, e);
 }
 
 static bool is_member(const struct node_info *node, const struct part_info *part)
@@ -186,7 +193,8 @@ static uint32_t *name_ranks(struct sinfo *s)
 }
 
 /* One partition's nodes into groups; a partition that has none to show still gets its line. */
-static void group_part(struct sinfo *s, const struct sinfo_wish *wish, uint32_t place, const uint32_t *ranks)
+static void group_part(struct sinfo *s, const struct sinfo_wish *wish, uint32_t place,
+                       const uint32_t *ranks)
 {
     const struct part_info *part = &s->parts->parts.v[place];
     struct sinfo_group one;
@@ -215,10 +223,10 @@ static void group_part(struct sinfo *s, const struct sinfo_wish *wish, uint32_t 
 /* "#P" means the order of slurm.conf, a column of its own. */
 static const char *sort_spec(struct sinfo *s)
 {
-    const char *spec = s->o.sort         ? s->o.sort
-                       : s->o.reasons    ? "H,N"
-                       : s->o.each_node  ? "N,#P"
-                                         : "#P,-t";
+    const char *spec = s->o.sort        ? s->o.sort
+                       : s->o.reasons   ? "H,N"
+                       : s->o.each_node ? "N,#P"
+                                        : "#P,-t";
     char *copy = arena_strdup(&s->arena, spec);
     char *at;
 
@@ -313,7 +321,8 @@ static int prepare(struct sinfo *s)
         fprintf(stderr, "sinfo: fatal: %s\n", e.text);
         return -1;
     }
-    return output_clusters_check("sinfo", &s->o.clusters, conf_str(s->connection.conf, "ClusterName"));
+    return output_clusters_check("sinfo", &s->o.clusters,
+                                 conf_str(s->connection.conf, "ClusterName"));
 }
 
 static int run(struct sinfo *s, int argc, char **argv)

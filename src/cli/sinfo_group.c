@@ -1,5 +1,6 @@
-/* Grouping: two pairs of node and partition share a line when they print the same in every column that tells
- * nodes apart.  The printed text is the key, so no column needs code of its own for grouping. */
+/* Grouping: two pairs of node and partition share a line when they print the same in every column
+ * that tells nodes apart.  The printed text is the key, so no column needs code of its own for
+ * grouping. */
 #include "cli/sinfo_group.h"
 
 #include "base/hostlist.h"
@@ -21,8 +22,8 @@ static void widen(struct range *r, const struct range *by)
     r->high = by->high > r->high ? by->high : r->high;
 }
 
-void sinfo_group_init(struct sinfo_group *g, const struct part_info *part, const struct node_info *node,
-                      struct arena *a)
+void sinfo_group_init(struct sinfo_group *g, const struct part_info *part,
+                      const struct node_info *node, struct arena *a)
 {
     *g = (struct sinfo_group){ .part = part, .node = node };
     if (!node)
@@ -57,10 +58,10 @@ void sinfo_group_init(struct sinfo_group *g, const struct part_info *part, const
 static void merge(struct sinfo_group *into, const struct sinfo_group *one, struct arena *a)
 {
     static const size_t ranges[] = {
-        offsetof(struct sinfo_group, cpus),     offsetof(struct sinfo_group, mem_mb),
-        offsetof(struct sinfo_group, disk_mb),  offsetof(struct sinfo_group, weight),
-        offsetof(struct sinfo_group, sockets),  offsetof(struct sinfo_group, cores),
-        offsetof(struct sinfo_group, threads),  offsetof(struct sinfo_group, cpu_load),
+        offsetof(struct sinfo_group, cpus),        offsetof(struct sinfo_group, mem_mb),
+        offsetof(struct sinfo_group, disk_mb),     offsetof(struct sinfo_group, weight),
+        offsetof(struct sinfo_group, sockets),     offsetof(struct sinfo_group, cores),
+        offsetof(struct sinfo_group, threads),     offsetof(struct sinfo_group, cpu_load),
         offsetof(struct sinfo_group, free_mem_mb), offsetof(struct sinfo_group, alloc_mem_mb),
     };
 
@@ -194,7 +195,8 @@ static void print_part_time(const struct text_cell *cell, struct buf *out)
     uint32_t minutes = (uint32_t)text_number(cell->kind, cell->at);
     char text[TIMES_TEXT];
 
-    buf_puts(out, minutes == TIMES_INFINITE ? "infinite" : times_elapsed((int64_t)minutes * 60, text));
+    buf_puts(out,
+             minutes == TIMES_INFINITE ? "infinite" : times_elapsed((int64_t)minutes * 60, text));
 }
 
 static void print_part_star(const struct text_cell *cell, struct buf *out)
@@ -279,13 +281,24 @@ static void print_cluster(const struct text_cell *cell, struct buf *out)
 enum role { ROLE_KEY, ROLE_SPAN, ROLE_SUM };
 
 #define LEFT TEXT_LEFT
-#define ROW(name, letter, heading, width, align, through, type, member, printer, none, help)           \
-    { #name, letter, heading, width, align, through, offsetof(struct type, member),                     \
-      TEXT_KIND(type, member), print_##printer, none, help },
-#define PART(name, letter, heading, width, align, member, ...) \
-    ROW(name, letter, heading, width, align, offsetof(struct sinfo_group, part), part_info, member, __VA_ARGS__)
-#define NODE(name, letter, heading, width, align, member, ...) \
-    ROW(name, letter, heading, width, align, offsetof(struct sinfo_group, node), node_info, member, __VA_ARGS__)
+#define ROW(name, letter, heading, width, align, through, type, member, printer, none, help) \
+    { #name,                                                                                 \
+      letter,                                                                                \
+      heading,                                                                               \
+      width,                                                                                 \
+      align,                                                                                 \
+      through,                                                                               \
+      offsetof(struct type, member),                                                         \
+      TEXT_KIND(type, member),                                                               \
+      print_##printer,                                                                       \
+      none,                                                                                  \
+      help },
+#define PART(name, letter, heading, width, align, member, ...)                              \
+    ROW(name, letter, heading, width, align, offsetof(struct sinfo_group, part), part_info, \
+        member, __VA_ARGS__)
+#define NODE(name, letter, heading, width, align, member, ...)                              \
+    ROW(name, letter, heading, width, align, offsetof(struct sinfo_group, node), node_info, \
+        member, __VA_ARGS__)
 #define GROUP(name, letter, heading, width, align, member, ...) \
     ROW(name, letter, heading, width, align, TEXT_DIRECT, sinfo_group, member, __VA_ARGS__)
 #define SPAN GROUP
@@ -309,7 +322,8 @@ static const enum role roles[] = {
 
 const struct text_table sinfo_columns = { "node", rows, sizeof rows / sizeof rows[0] };
 
-static const char *key_of(const struct sinfo_group *one, const struct sinfo_wish *wish, struct arena *a)
+static const char *key_of(const struct sinfo_group *one, const struct sinfo_wish *wish,
+                          struct arena *a)
 {
     struct buf key = { 0 };
 
@@ -329,8 +343,8 @@ static const char *key_of(const struct sinfo_group *one, const struct sinfo_wish
     return text;
 }
 
-void sinfo_group_add(struct sinfo_groups *groups, const struct sinfo_wish *wish, struct sinfo_group *one,
-                     struct arena *a)
+void sinfo_group_add(struct sinfo_groups *groups, const struct sinfo_wish *wish,
+                     struct sinfo_group *one, struct arena *a)
 {
     const char *key = key_of(one, wish, a);
     uintptr_t place = wish->each_node ? 0 : (uintptr_t)smap_get(&groups->places, key);

@@ -15,7 +15,8 @@ struct sinfo_group {
     uint32_t part_place, name_rank, state_number;
     uint32_t total, alloc, idle, other;
     uint64_t cpus_total, cpus_alloc, cpus_idle, cpus_other;
-    struct range cpus, mem_mb, disk_mb, weight, sockets, cores, threads, cpu_load, free_mem_mb, alloc_mem_mb;
+    struct range cpus, mem_mb, disk_mb, weight, sockets, cores, threads, cpu_load, free_mem_mb,
+        alloc_mem_mb;
     const char **names; /* `total` of them */
 };
 
@@ -24,8 +25,8 @@ extern const struct text_table sinfo_columns; /* rows are struct sinfo_group */
 struct sinfo_wish {
     const struct text_format *format;
     const struct text_env *env;
-    bool exact;      /* -e: spans must be equal too */
-    bool each_node;  /* -N: a line for each node and partition */
+    bool exact;     /* -e: spans must be equal too */
+    bool each_node; /* -N: a line for each node and partition */
 };
 
 struct sinfo_groups {
@@ -34,13 +35,13 @@ struct sinfo_groups {
     struct smap places; /* what a group looks like -> its index + 1; the caller frees it */
 };
 
-/* Puts one (partition, node) pair into the group it looks like, or into a new one at the end.  v grows in the
- * arena. */
-void sinfo_group_add(struct sinfo_groups *groups, const struct sinfo_wish *wish, struct sinfo_group *one,
-                     struct arena *a);
+/* Puts one (partition, node) pair into the group it looks like, or into a new one at the end.  v
+ * grows in the arena. */
+void sinfo_group_add(struct sinfo_groups *groups, const struct sinfo_wish *wish,
+                     struct sinfo_group *one, struct arena *a);
 
 /* A pair as a group of its own. */
-void sinfo_group_init(struct sinfo_group *g, const struct part_info *part, const struct node_info *node,
-                      struct arena *a);
+void sinfo_group_init(struct sinfo_group *g, const struct part_info *part,
+                      const struct node_info *node, struct arena *a);
 
 #endif

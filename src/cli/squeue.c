@@ -23,15 +23,18 @@
 struct options {
     struct strs accounts, jobs, licenses, names, partitions, qos, states, users, clusters;
     const char *steps, *format, *format_long, *reservation, *sort, *nodes;
-    bool all, hide, no_header, is_long, wants_array, array_unique, me, start, json, yaml, noconvert, ignored;
+    bool all, hide, no_header, is_long, wants_array, array_unique, me, start, json, yaml, noconvert,
+        ignored;
     int iterate, verbose;
 };
 
 #define O(member) offsetof(struct options, member)
 static const struct arg arg_rows[] = {
-    { "account", 'A', ARG_LIST, O(accounts), "SQUEUE_ACCOUNT", "list", "only jobs of these accounts" },
+    { "account", 'A', ARG_LIST, O(accounts), "SQUEUE_ACCOUNT", "list",
+      "only jobs of these accounts" },
     { "all", 'a', ARG_FLAG, O(all), "SQUEUE_ALL", NULL, "hidden partitions too" },
-    { "array", 'r', ARG_FLAG, O(wants_array), "SQUEUE_ARRAY", NULL, "one line for each array task" },
+    { "array", 'r', ARG_FLAG, O(wants_array), "SQUEUE_ARRAY", NULL,
+      "one line for each array task" },
     { "array-unique", 0, ARG_FLAG, O(array_unique), "SQUEUE_ARRAY_UNIQUE", NULL,
       "one line for each waiting array task" },
     { "clusters", 'M', ARG_LIST, O(clusters), "SLURM_CLUSTERS", "list", "ask these clusters" },
@@ -42,7 +45,8 @@ static const struct arg arg_rows[] = {
     { "iterate", 'i', ARG_NUMBER, O(iterate), NULL, "seconds", "again and again" },
     { "jobs", 'j', ARG_OPTIONAL_LIST, O(jobs), NULL, "list", "only these jobs" },
     { "json", 0, ARG_FLAG, O(json), NULL, NULL, "as JSON" },
-    { "licenses", 'L', ARG_LIST, O(licenses), "SQUEUE_LICENSES", "list", "only jobs using these licences" },
+    { "licenses", 'L', ARG_LIST, O(licenses), "SQUEUE_LICENSES", "list",
+      "only jobs using these licences" },
     { "local", 0, ARG_FLAG, O(ignored), NULL, NULL, "accepted; there is one cluster" },
     { "long", 'l', ARG_FLAG, O(is_long), NULL, NULL, "more columns" },
     { "me", 0, ARG_FLAG, O(me), NULL, NULL, "only my jobs" },
@@ -50,13 +54,15 @@ static const struct arg arg_rows[] = {
     { "noconvert", 0, ARG_FLAG, O(noconvert), NULL, NULL, "keep sizes in their unit" },
     { "nodelist", 'w', ARG_TEXT, O(nodes), NULL, "hosts", "only jobs on these nodes" },
     { "noheader", 'h', ARG_FLAG, O(no_header), NULL, NULL, "no headings" },
-    { "partition", 'p', ARG_LIST, O(partitions), "SQUEUE_PARTITION", "list", "only jobs of these partitions" },
+    { "partition", 'p', ARG_LIST, O(partitions), "SQUEUE_PARTITION", "list",
+      "only jobs of these partitions" },
     { "qos", 'q', ARG_LIST, O(qos), "SQUEUE_QOS", "list", "only jobs of these QOS" },
     { "reservation", 'R', ARG_TEXT, O(reservation), NULL, "name", "only jobs of this reservation" },
     { "sibling", 0, ARG_FLAG, O(ignored), NULL, NULL, "accepted; there is one cluster" },
     { "sort", 'S', ARG_TEXT, O(sort), "SQUEUE_SORT", "letters", "order: P,t,-p" },
     { "start", 0, ARG_FLAG, O(start), NULL, NULL, "when waiting jobs will probably start" },
-    { "states", 't', ARG_LIST, O(states), "SQUEUE_STATES", "list", "only jobs in these states, or all" },
+    { "states", 't', ARG_LIST, O(states), "SQUEUE_STATES", "list",
+      "only jobs in these states, or all" },
     { "steps", 's', ARG_OPTIONAL, O(steps), NULL, "list", "job steps" },
     { "user", 'u', ARG_LIST, O(users), "SQUEUE_USERS", "list", "only jobs of these users" },
     { "verbose", 'v', ARG_COUNT, O(verbose), NULL, NULL, "say more" },
@@ -65,6 +71,12 @@ static const struct arg arg_rows[] = {
 static const struct args args = { "squeue", "", "Shows jobs that wait or run.", arg_rows,
                                   sizeof arg_rows / sizeof arg_rows[0] };
 
+/* Jobs stay where they were unpacked: a queue of 100,000 is not copied around. */
+struct rows {
+    const void **v;
+    uint32_t n, cap;
+};
+
 struct squeue {
     struct arena arena;
     struct options o;
@@ -72,7 +84,8 @@ struct squeue {
     struct job_filter filter;
     struct text_format format;
     const struct text_table *table;
-    struct job_infos jobs; /* every one the controller told */
+    struct rows jobs; /* those that passed the filters */
+    int64_t now;      /* the controller's clock */
     struct buf out;
 };
 
@@ -107,7 +120,8 @@ static void format_choose(struct squeue *q)
 static bool needs_spec(const struct squeue *q)
 {
     for (uint32_t i = 0; i < q->format.n; i++)
-        if (q->format.v[i].column->through != TEXT_DIRECT || strchr("mz", q->format.v[i].column->letter))
+        if (q->format.v[i].column->through != TEXT_DIRECT ||
+            strchr("mz", q->format.v[i].column->letter))
             return true;
     return q->o.reservation || q->o.licenses.n || q->o.json || q->o.yaml;
 }
@@ -123,9 +137,11 @@ static int states_check(const struct strs *states)
             continue;
         fprintf(stderr,
                 "squeue: error: Invalid job state specified: %s\n"
-                "squeue: error: Valid job states include: PENDING,RUNNING,SUSPENDED,COMPLETED,CANCELLED,"
+                "squeue: error: Valid job states include: "
+                "PENDING,RUNNING,SUSPENDED,COMPLETED,CANCELLED,"
                 "FAILED,TIMEOUT,NODE_FAIL,PREEMPTED,BOOT_FAIL,DEADLINE,OUT_OF_MEMORY,COMPLETING,"
-                "CONFIGURING,RESIZING,RESV_DEL_HOLD,REQUEUED,REQUEUE_FED,REQUEUE_HOLD,REVOKED,SIGNALING,"
+                "CONFIGURING,RESIZING,RESV_DEL_HOLD,REQUEUED,REQUEUE_FED,REQUEUE_HOLD,REVOKED,"
+                "SIGNALING,"
                 "SPECIAL_EXIT,STAGE_OUT,STOPPED\n",
                 states->v[i]);
         return -1;
@@ -144,7 +160,8 @@ static int ids_check(const struct strs *ids)
     return 0;
 }
 
-/* A name nobody has is only complained about: the list is then empty, and the exit code 0, as Slurm's. */
+/* A name nobody has is only complained about: the list is then empty, and the exit code 0, as
+ * Slurm's. */
 static void users_check(const struct strs *users)
 {
     for (uint32_t i = 0; i < users->n; i++)
@@ -159,8 +176,9 @@ static int nodes_check(struct squeue *q, struct err *e)
     struct node_infos *known;
     int r = hostlist_expand(&q->arena, q->o.nodes, wanted, e);
 
-    if (r < 0 || (r = client_call(q->connection.client, OP_node_list, &(struct node_query){ .nodes = "" },
-                                  &q->arena, (void **)&known, e)) < 0)
+    if (r < 0 ||
+        (r = client_call(q->connection.client, OP_node_list, &(struct node_query){ .nodes = "" },
+                         &q->arena, (void **)&known, e)) < 0)
         return r;
     for (uint32_t i = 0; i < wanted->n; i++) {
         uint32_t k = 0;
@@ -173,7 +191,8 @@ static int nodes_check(struct squeue *q, struct err *e)
     return 0;
 }
 
-/* Partitions that are not shown unless they are named.  root sees everything, as an operator does. */
+/* Partitions that are not shown unless they are named.  root sees everything, as an operator does.
+ */
 static int hidden_load(struct squeue *q, struct err *e)
 {
     struct part_infos *parts;
@@ -181,8 +200,9 @@ static int hidden_load(struct squeue *q, struct err *e)
     if (q->o.all || (geteuid() == 0 && !q->o.hide))
         return 0;
 
-    int r = client_call(q->connection.client, OP_part_list, &(struct part_query){ .name = "", .all = true },
-                        &q->arena, (void **)&parts, e);
+    int r =
+        client_call(q->connection.client, OP_part_list,
+                    &(struct part_query){ .name = "", .all = true }, &q->arena, (void **)&parts, e);
 
     if (r < 0)
         return r;
@@ -201,15 +221,11 @@ static int filter_fill(struct squeue *q, struct err *e)
     if (r < 0)
         return r;
     if (o->me) {
-        o->users.v = arena_calloc(&q->arena, 1, sizeof(char *));
-        o->users.v[0] = arena_printf(&q->arena, "%u", getuid());
-        o->users.n = 1;
+        o->users.n = 0;
+        words_add(&o->users, arena_printf(&q->arena, "%u", getuid()), &q->arena);
     }
-    if (o->start && !o->states.n) {
-        static const char *pending = "PENDING";
-
-        o->states = (struct strs){ &pending, 1 };
-    }
+    if (o->start && !o->states.n)
+        words_add(&o->states, "PENDING", &q->arena);
     q->filter.jobs = o->jobs;
     q->filter.users = o->users;
     q->filter.accounts = o->accounts;
@@ -224,48 +240,13 @@ static int filter_fill(struct squeue *q, struct err *e)
 
 /* ---- fetching */
 
-static void jobs_append(struct job_infos *all, const struct job_infos *page, struct arena *a)
+static void rows_add(struct rows *rows, const void *row)
 {
-    uint32_t n = all->jobs.n + page->jobs.n;
-    struct job_info *v = arena_calloc(a, n + 1u, sizeof *v);
-
-    if (all->jobs.n)
-        memcpy(v, all->jobs.v, all->jobs.n * sizeof *v);
-    if (page->jobs.n)
-        memcpy(v + all->jobs.n, page->jobs.v, page->jobs.n * sizeof *v);
-    all->jobs.v = v;
-    all->jobs.n = n;
-    all->now = page->now;
-}
-
-/* All pages.  One unknown id is an error; among several it is passed over (clients.md rule 4). */
-static int fetch(struct squeue *q, struct err *e)
-{
-    static const char *all = "all";
-    bool wants_ended = q->o.states.n || q->o.jobs.n;
-    struct job_query query = {
-        .jobs = q->o.jobs,
-        .states = wants_ended ? (struct strs){ &all, 1 } : (struct strs){ 0 },
-        .detail = needs_spec(q),
-        .start = q->o.start,
-    };
-    struct job_infos *page;
-
-    q->jobs = (struct job_infos){ .now = clock_wall_s() };
-    do {
-        int r = client_call(q->connection.client, OP_job_list, &query, &q->arena, (void **)&page, e);
-
-        if (r == -ESLURM_INVALID_JOB_ID && q->o.jobs.n > 1)
-            return 0;
-        if (r < 0)
-            return r;
-        jobs_append(&q->jobs, page, &q->arena);
-        query.after_job = page->jobs.n ? page->jobs.v[page->jobs.n - 1].record : 0;
-    } while (page->more && page->jobs.n);
-
-    if (!q->jobs.jobs.n && q->o.jobs.n == 1)
-        return err_set(e, ESLURM_INVALID_JOB_ID, "%s", errors_text(ESLURM_INVALID_JOB_ID));
-    return 0;
+    if (rows->n == rows->cap) {
+        rows->cap = rows->cap ? rows->cap * 2 : 1024;
+        rows->v = xrealloc(rows->v, rows->cap, sizeof *rows->v);
+    }
+    rows->v[rows->n++] = row;
 }
 
 static bool names_tasks(const struct strs *ids)
@@ -276,59 +257,88 @@ static bool names_tasks(const struct strs *ids)
     return false;
 }
 
-/* What is left after the filters, arrays taken apart where asked. */
-static struct job_infos choose(struct squeue *q)
+/* What is left of a page after the filters, arrays taken apart where asked. */
+static void choose(struct squeue *q, const struct job_infos *page)
 {
-    static const struct strs every = { 0 };
+    static const struct strs every;
     bool names = names_tasks(&q->o.jobs);
-    const struct strs *apart = names                                      ? &q->o.jobs
+    const struct strs *apart = names                                   ? &q->o.jobs
                                : q->o.wants_array || q->o.array_unique ? &every
-                                                                          : NULL;
-    struct job_infos chosen = { .now = q->jobs.now };
+                                                                       : NULL;
 
-    for (uint32_t i = 0; i < q->jobs.jobs.n; i++)
-        if (job_wanted(&q->filter, &q->jobs.jobs.v[i], &q->arena))
-            job_expand(&q->jobs.jobs.v[i], apart, &q->arena, &chosen);
-    return chosen;
+    for (uint32_t i = 0; i < page->jobs.n; i++) {
+        const struct job_info *job = &page->jobs.v[i];
+        struct job_infos tasks = { 0 };
+
+        if (!job_wanted(&q->filter, job, &q->arena))
+            continue;
+        if (!apart) {
+            rows_add(&q->jobs, job);
+            continue;
+        }
+        job_expand(job, apart, &q->arena, &tasks);
+        for (uint32_t k = 0; k < tasks.jobs.n; k++)
+            rows_add(&q->jobs, &tasks.jobs.v[k]);
+    }
+}
+
+/* All pages.  One unknown id is an error; among several it is passed over (clients.md rule 4). */
+static int fetch(struct squeue *q, struct err *e)
+{
+    const char *all = "all";
+    bool wants_ended = q->o.states.n || q->o.jobs.n;
+    struct job_query query = {
+        .jobs = q->o.jobs,
+        .states = wants_ended ? (struct strs){ &all, 1 } : (struct strs){ 0 },
+        .detail = needs_spec(q),
+        .start = q->o.start,
+    };
+    struct job_infos *page;
+    bool is_any = false;
+
+    q->jobs.n = 0;
+    q->now = clock_wall_s();
+    do {
+        int r =
+            client_call(q->connection.client, OP_job_list, &query, &q->arena, (void **)&page, e);
+
+        if (r == -ESLURM_INVALID_JOB_ID && q->o.jobs.n > 1)
+            return 0;
+        if (r < 0)
+            return r;
+        choose(q, page);
+        q->now = page->now;
+        is_any = is_any || page->jobs.n;
+        query.after_job = page->jobs.n ? page->jobs.v[page->jobs.n - 1].record : 0;
+    } while (page->more && page->jobs.n);
+
+    if (!is_any && q->o.jobs.n == 1)
+        return err_set(e, ESLURM_INVALID_JOB_ID, "%s", errors_text(ESLURM_INVALID_JOB_ID));
+    return 0;
 }
 
 /* ---- printing */
 
 /* The batch step is the one step that follows from the job alone. */
-static const void **steps_of(struct squeue *q, const struct job_infos *jobs, uint32_t *ret_n)
+static void steps_of(struct squeue *q, struct rows *ret)
 {
-    struct job_step *steps = arena_calloc(&q->arena, jobs->jobs.n + 1u, sizeof *steps);
-    const void **rows = arena_calloc(&q->arena, jobs->jobs.n + 1u, sizeof *rows);
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < jobs->jobs.n; i++) {
-        const struct job_info *job = &jobs->jobs.v[i];
+    for (uint32_t i = 0; i < q->jobs.n; i++) {
+        const struct job_info *job = q->jobs.v[i];
 
         if (!job->batch || (job->state != STATE_RUNNING && job->state != STATE_SUSPENDED))
             continue;
-        steps[n] = (struct job_step){ job, "batch", job->batch_host, STEP_BATCH, job->start_time,
-                                      job->time_limit_min, 1, job->num_cpus };
-        rows[n] = &steps[n];
-        n++;
+        struct job_step *step = arena_alloc(&q->arena, sizeof *step);
+        *step = (struct job_step){ job, "batch", job->batch_host, STEP_BATCH, job->start_time,
+                                   job->time_limit_min, 1, job->num_cpus };
+        rows_add(ret, step);
     }
-    *ret_n = n;
-    return rows;
 }
 
-static const void **jobs_as_rows(struct squeue *q, const struct job_infos *jobs)
-{
-    const void **rows = arena_calloc(&q->arena, jobs->jobs.n + 1u, sizeof *rows);
-
-    for (uint32_t i = 0; i < jobs->jobs.n; i++)
-        rows[i] = &jobs->jobs.v[i];
-    return rows;
-}
-
-static void print_json(struct squeue *q, const struct job_infos *jobs)
+static void print_json(struct squeue *q)
 {
     output_json_open("jobs", &q->out);
-    for (uint32_t i = 0; i < jobs->jobs.n; i++) {
-        const struct job_info *job = &jobs->jobs.v[i];
+    for (uint32_t i = 0; i < q->jobs.n; i++) {
+        const struct job_info *job = q->jobs.v[i];
 
         output_json_item(i == 0, &q->out);
         json_write(&desc_job_info, job, JSON_ALL | JSON_SLURM, &q->out);
@@ -358,26 +368,40 @@ static void unknown_last(const void **rows, uint32_t n)
     free(late);
 }
 
-static int print_rows(struct squeue *q, const struct job_infos *jobs, struct err *e)
+static int print_rows(struct squeue *q, struct rows *rows, struct err *e)
 {
-    struct text_env env = output_env(jobs->now, conf_str(q->connection.conf, "ClusterName"), q->o.noconvert);
-    uint32_t n = jobs->jobs.n;
-    const void **rows = q->o.steps ? steps_of(q, jobs, &n) : jobs_as_rows(q, jobs);
-    int r = order_rows(q->table, q->o.sort ? q->o.sort : default_sort(&q->o), rows, n, e);
+    struct text_env env = output_env(q->now, conf_str(q->connection.conf, "ClusterName"), q->o.noconvert);
+    int r = order_rows(q->table, q->o.sort ? q->o.sort : default_sort(&q->o), rows->v, rows->n, e);
 
     if (r < 0)
         return r;
     if (q->o.start && !q->o.sort)
-        unknown_last(rows, n);
+        unknown_last(rows->v, rows->n);
     if (q->o.clusters.n && !q->o.no_header)
         buf_printf(&q->out, "CLUSTER: %s\n", env.cluster);
     if ((q->o.is_long && !q->o.no_header) || q->o.iterate)
-        output_date(jobs->now, &q->out);
+        output_date(q->now, &q->out);
     if (!q->o.no_header)
         text_header(&q->format, &q->out);
-    for (uint32_t i = 0; i < n; i++)
-        text_row(&q->format, rows[i], &env, &q->out);
+    for (uint32_t i = 0; i < rows->n; i++)
+        text_row(&q->format, rows->v[i], &env, &q->out);
     return 0;
+}
+
+static int print(struct squeue *q, struct err *e)
+{
+    struct rows steps = { 0 };
+
+    if (q->o.json || q->o.yaml) {
+        print_json(q);
+        return 0;
+    }
+    if (!q->o.steps)
+        return print_rows(q, &q->jobs, e);
+    steps_of(q, &steps);
+    int r = print_rows(q, &steps, e);
+    free(steps.v);
+    return r;
 }
 
 /* ---- the program */
@@ -385,16 +409,12 @@ static int print_rows(struct squeue *q, const struct job_infos *jobs, struct err
 static int show_once(struct squeue *q)
 {
     struct err e = { 0 };
-    struct job_infos chosen;
 
     if (fetch(q, &e) < 0) {
         output_load_error("slurm_load_jobs", &e);
         return 1;
     }
-    chosen = choose(q);
-    if (q->o.json || q->o.yaml)
-        print_json(q, &chosen);
-    else if (print_rows(q, &chosen, &e) < 0) {
+    if (print(q, &e) < 0) {
         fprintf(stderr, "squeue: error: %s\n", e.text);
         return 1;
     }
@@ -413,7 +433,8 @@ static int steps_to_jobs(struct squeue *q)
             fprintf(stderr, "squeue: error: Invalid job_step id: %s.??\n", steps.v[i]);
             return -1;
         }
-        words_add(&q->o.jobs, arena_strndup(&q->arena, steps.v[i], strcspn(steps.v[i], ".")), &q->arena);
+        words_add(&q->o.jobs, arena_strndup(&q->arena, steps.v[i], strcspn(steps.v[i], ".")),
+                  &q->arena);
     }
     return 0;
 }
@@ -422,7 +443,8 @@ static int prepare(struct squeue *q)
 {
     struct err e = { 0 };
 
-    if ((q->o.steps && steps_to_jobs(q) < 0) || ids_check(&q->o.jobs) < 0 || states_check(&q->o.states) < 0)
+    if ((q->o.steps && steps_to_jobs(q) < 0) || ids_check(&q->o.jobs) < 0 ||
+        states_check(&q->o.states) < 0)
         return -1;
     users_check(&q->o.users);
     format_choose(q);
@@ -430,7 +452,8 @@ static int prepare(struct squeue *q)
         fprintf(stderr, "squeue: fatal: %s\n", e.text);
         return -1;
     }
-    if (output_clusters_check("squeue", &q->o.clusters, conf_str(q->connection.conf, "ClusterName")) < 0)
+    if (output_clusters_check("squeue", &q->o.clusters,
+                              conf_str(q->connection.conf, "ClusterName")) < 0)
         return -1;
     int r = filter_fill(q, &e);
 
@@ -468,6 +491,7 @@ int main(int argc, char **argv)
     int rc = run(&q, argc, argv);
 
     buf_fini(&q.out);
+    free(q.jobs.v);
     connection_close(&q.connection);
     arena_fini(&q.arena);
     return rc;

@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #define ERRNO_MAX 1000 /* numbers below are the node's own trouble, not the user's mistake */
 
@@ -35,11 +34,20 @@ static bool code_listed(const char *list, int code)
     return false;
 }
 
-/* A script that ended: what its wait status, the kernel's memory killer or a failed launch make of the job. */
-struct fact_job_end end_from_step(const struct core *c, const struct job *job, const struct step_done *done)
+/* The code of a process that exited, or -1 for one that a signal ended: the layout of waitpid's status on Linux. */
+static int exit_code(int32_t wait_status)
 {
-    struct fact_job_end end = { .exit_code = done->wait_status, .step = (struct step_done *)(uintptr_t)done };
-    int code = WIFEXITED(done->wait_status) ? WEXITSTATUS(done->wait_status) : -1;
+    return (wait_status & 0x7f) == 0 ? wait_status >> 8 & 0xff : -1;
+}
+
+/* A script that ended: what its wait status, the kernel's memory killer or a failed launch make of
+ * the job. */
+struct fact_job_end end_from_step(const struct core *c, const struct job *job,
+                                  const struct step_done *done)
+{
+    struct fact_job_end end = { .exit_code = done->wait_status,
+                                .step = (struct step_done *)(uintptr_t)done };
+    int code = exit_code(done->wait_status);
 
     if (done->error && *done->error) {
         end.result = RESULT_FAILED;
@@ -65,7 +73,8 @@ struct fact_job_end end_from_step(const struct core *c, const struct job *job, c
     return end;
 }
 
-/* Requeued once too often it is held, so that a broken node or script does not go round for ever. */
+/* Requeued once too often it is held, so that a broken node or script does not go round for ever.
+ */
 void end_requeue(const struct core *c, const struct job *job, struct fact_job_end *end)
 {
     end->requeue = true;
@@ -83,12 +92,24 @@ void end_pending(struct turn *t, const struct job *job, struct fact_job_end end)
     turn_fact(t, FACT_job_cancel, &end);
 }
 
-static bool is_last_part(const struct job *job, uint32_t node)
+/* Nothing of the job would be left anywhere once these nodes gave back their parts. */
+static bool is_last_part(const struct job *job, struct parts_of of)
 {
     for (uint32_t i = 0; i < job->alloc->nodes.n; i++)
-        if (!job->alloc->nodes.v[i].is_clean && job->alloc->nodes.v[i].node != node)
+        if (!job->alloc->nodes.v[i].is_clean && !parts_has(of, job->alloc->nodes.v[i].node))
             return false;
     return true;
+}
+
+static void put_clean(struct turn *t, const struct job *job, struct parts_of of)
+{
+    for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
+        const struct alloc_node *part = &job->alloc->nodes.v[i];
+        if (!part->is_clean && parts_has(of, part->node))
+            turn_fact(t, FACT_job_clean,
+                      &(struct fact_job_clean){
+                          .job_id = job->id, .now = t->in->now, .node = part->node });
+    }
 }
 
 void end_running(struct turn *t, const struct job *job, struct fact_job_end end)
@@ -100,7 +121,8 @@ void end_running(struct turn *t, const struct job *job, struct fact_job_end end)
 }
 
 /* Nothing is left of it anywhere: one fact says it all, unless the job goes back to the queue. */
-static void end_at_once(struct turn *t, const struct job *job, struct fact_job_end end, uint32_t node)
+static void end_at_once(struct turn *t, const struct job *job, struct fact_job_end end,
+                        struct parts_of of)
 {
     end.job_id = job->id;
     end.now = t->in->now;
@@ -108,48 +130,81 @@ static void end_at_once(struct turn *t, const struct job *job, struct fact_job_e
         turn_fact(t, FACT_job_end, &end);
         return;
     }
-    turn_fact(t, FACT_job_clean, &(struct fact_job_clean){ .job_id = job->id, .now = t->in->now, .node = node });
+    put_clean(t, job, of);
     turn_fact(t, FACT_job_finish, &end);
     turn_fact(t, FACT_job_requeue, &(struct fact_job){ .job_id = job->id, .now = t->in->now });
 }
 
-/* The job ends now, and this node has nothing left of it. */
-void end_with_clean_node(struct turn *t, const struct job *job, struct fact_job_end end, uint32_t node)
+/* The job ends now, and these nodes have nothing left of it. */
+void end_with_clean(struct turn *t, const struct job *job, struct fact_job_end end,
+                    struct parts_of of)
 {
     assert(job->phase == PHASE_RUNNING);
-    if (is_last_part(job, node)) {
-        end_at_once(t, job, end, node);
+    if (is_last_part(job, of)) {
+        end_at_once(t, job, end, of);
         return;
     }
-    turn_fact(t, FACT_job_clean, &(struct fact_job_clean){ .job_id = job->id, .now = t->in->now, .node = node });
+    put_clean(t, job, of);
     end_running(t, job, end);
 }
 
-/* A node of an ending job has nothing left; the last one ends the job or sends it back to the queue. */
-void clean_node(struct turn *t, const struct job *job, uint32_t node, const struct step_done *step)
+/* Nodes of an ending job have nothing left; the last one ends the job or sends it back to the
+ * queue. */
+void clean_parts(struct turn *t, const struct job *job, struct parts_of of)
 {
-    struct fact_job_clean clean = { .job_id = job->id, .now = t->in->now, .node = node };
-
     assert(job->phase == PHASE_ENDING);
-    turn_fact(t, FACT_job_clean, &clean);
-    if (!is_last_part(job, node))
-        return;
-    turn_fact(t, job->flags & JOB_WILL_REQUEUE ? FACT_job_requeue : FACT_job_done,
-              &(struct fact_job){ .job_id = job->id, .now = t->in->now });
+    put_clean(t, job, of);
+    if (is_last_part(job, of))
+        turn_fact(t, job->flags & JOB_WILL_REQUEUE ? FACT_job_requeue : FACT_job_done,
+                  &(struct fact_job){ .job_id = job->id, .now = t->in->now });
 }
 
-/* The node is lost to the job: nothing of it can be expected from there any more. */
-void end_for_node(struct turn *t, const struct job *job, const struct node *n, const char *why)
+/* Nodes are lost to the job: nothing of it can be expected from there any more. */
+static void lose_parts(struct turn *t, const struct job *job, struct parts_of of,
+                       const struct node *failed)
 {
-    struct fact_job_end end = { .result = RESULT_NODE_FAIL, .reason = REASON_NodeDown,
-                                .failed_node = n->conf->name, .why = why,
+    struct fact_job_end end = { .result = RESULT_NODE_FAIL,
+                                .reason = REASON_NodeDown,
+                                .failed_node = failed->conf->name,
+                                .why = "CANCELLED AT %s DUE TO NODE FAILURE",
                                 .kill_wait_s = t->c->conf->kill_wait_s };
 
     if (job->phase == PHASE_ENDING) {
-        clean_node(t, job, n->index, NULL);
+        clean_parts(t, job, of);
         return;
     }
     if (can_requeue(t->c, job))
         end_requeue(t->c, job, &end);
-    end_with_clean_node(t, job, end, n->index);
+    end_with_clean(t, job, end, of);
+}
+
+void end_for_node(struct turn *t, const struct job *job, const struct node *n)
+{
+    lose_parts(t, job, (struct parts_of){ .node = n->index }, n);
+}
+
+/* A node that still answers is told to kill what it runs, though nobody waits for its word. */
+static void kill_there(struct turn *t, const struct node *n, const struct job *job)
+{
+    if (n->lost_at == 0)
+        effect_terminate(job, n->index, 0, "CANCELLED AT %s DUE TO NODE FAILURE", t->effects);
+}
+
+/* Several nodes go down at once.  A job that uses more than one of them ends once. */
+void end_for_nodes(struct turn *t, const struct bits *nodes)
+{
+    struct map seen = { 0 };
+
+    BITS_FOREACH(i, nodes) {
+        const struct node *n = t->c->nodes[i];
+        for (uint32_t k = 0; k < n->jobs.n; k++) {
+            const struct job *job = job_find(t->c, n->jobs.v[k]);
+            kill_there(t, n, job);
+            if (map_get(&seen, job->id))
+                continue;
+            map_put(&seen, job->id, (void *)(uintptr_t)job);
+            lose_parts(t, job, (struct parts_of){ .node = n->index, .set = nodes }, n);
+        }
+    }
+    map_fini(&seen);
 }

@@ -72,6 +72,12 @@ static void order_nodes(struct core *c, struct part *p)
     qsort_r(p->order, p->order_n, sizeof *p->order, by_weight, c);
 }
 
+void part_reorder(struct core *c, const struct node *n)
+{
+    for (uint32_t i = 0; i < n->parts.n; i++)
+        order_nodes(c, c->parts[n->parts.v[i]]);
+}
+
 /* Names that are no nodes are passed over: the configuration reader has refused them already. */
 void part_set(struct core *c, struct part *p, const struct part_info *info)
 {

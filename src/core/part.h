@@ -13,15 +13,15 @@ struct node;
 
 struct part {
     uint32_t index;
-    struct part_info *info;  /* one block */
-    struct bits nodes;       /* of the size core.node_count */
-    uint32_t *order;         /* indices of its nodes, by weight, then index */
+    struct part_info *info; /* one block */
+    struct bits nodes;      /* of the size core.node_count */
+    uint32_t *order;        /* indices of its nodes, by weight, then index */
     uint32_t order_n;
-    struct queue queue;      /* ready jobs, best first */
-    bool is_gone;            /* no longer configured */
+    struct queue queue; /* ready jobs, best first */
+    bool is_gone;       /* no longer configured */
 
     /* The scheduler's memory of the last pass; not part of the state. */
-    bool is_dirty;           /* something changed that could let a job start */
+    bool is_dirty;            /* something changed that could let a job start */
     struct queue_key blocked; /* the first job that had to wait; id 0: none */
 };
 
@@ -33,6 +33,7 @@ void part_set(struct core *c, struct part *p, const struct part_info *info);
 void part_free(struct part *p);
 /* The partitions of a wish, in its order: calls of part_next walk the comma list. */
 struct part *part_next(const struct core *c, const char **list);
+void part_reorder(struct core *c, const struct node *n); /* its weight changed */
 /* Something from this key on may be able to start. */
 void part_touch(struct core *c, struct part *p, struct queue_key key);
 void part_mark_dirty(struct core *c, const struct node *n); /* every partition of the node */

@@ -1,4 +1,6 @@
-/* What time brings: begin times, time limits, the end of memory, nodes that stay silent; and configuration. */
+/* What time brings: begin times, time limits, the end of memory, nodes that stay silent; and
+ * configuration. */
+#include "core/finish.h"
 #include "core/report.h"
 #include "core/state.h"
 
@@ -19,9 +21,11 @@ static void job_due(struct turn *t, const struct job *job)
         turn_fact(t, FACT_job_eligible, &f);
         break;
     case PHASE_RUNNING:
-        end_running(t, job, (struct fact_job_end){ .result = RESULT_TIMEOUT, .reason = REASON_TimeLimit,
-                                                   .why = "CANCELLED AT %s DUE TO TIME LIMIT",
-                                                   .kill_wait_s = t->c->conf->kill_wait_s });
+        end_running(t, job,
+                    (struct fact_job_end){ .result = RESULT_TIMEOUT,
+                                           .reason = REASON_TimeLimit,
+                                           .why = "CANCELLED AT %s DUE TO TIME LIMIT",
+                                           .kill_wait_s = t->c->conf->kill_wait_s });
         break;
     default:
         assert(job->phase == PHASE_DONE);
@@ -34,16 +38,19 @@ static void node_due(struct turn *t, const struct node *n)
     struct node_record rec = node_record_of(n);
 
     rec.state = (rec.state | NODE_DOWN | NODE_SILENT) & (uint32_t)~NODE_UNKNOWN;
-    rec.reason = rec.reason && *rec.reason && rec.state & NODE_DRAIN ? rec.reason : "Not responding";
+    rec.reason =
+        rec.reason && *rec.reason && rec.state & NODE_DRAIN ? rec.reason : "Not responding";
     rec.reason_uid = t->c->conf->slurm_uid;
     rec.reason_time = t->in->now;
     put_node(t, &rec, "DOWN");
     for (uint32_t i = 0; i < n->jobs.n; i++)
-        end_for_node(t, job_find(t->c, n->jobs.v[i]), n, "DUE TO NODE FAILURE");
+        end_for_node(t, job_find(t->c, n->jobs.v[i]), n);
 }
 
-/* The due entries of a heap without taking them out: children are looked at only below a due parent. */
-static uint32_t due_entries(const struct heap *h, int64_t now, uint32_t at, uint32_t *out, uint32_t n)
+/* The due entries of a heap without taking them out: children are looked at only below a due
+ * parent. */
+static uint32_t due_entries(const struct heap *h, int64_t now, uint32_t at, uint32_t *out,
+                            uint32_t n)
 {
     if (at >= h->n || h->v[at].key >> 26 > now || n >= TICK_MAX)
         return n;
@@ -78,8 +85,8 @@ static struct due *collect(struct turn *t, const struct heap *h, uint32_t *ret_n
     return due;
 }
 
-/* A node that goes down ends its jobs; a job that is due at the same moment must not end twice, so nodes come first and
- * jobs wait for the next tick. */
+/* A node that goes down ends its jobs; a job that is due at the same moment must not end twice, so
+ * nodes come first and jobs wait for the next tick. */
 void decide_tick(struct turn *t)
 {
     uint32_t n;
@@ -94,6 +101,23 @@ void decide_tick(struct turn *t)
         job_due(t, jobs[i].value);
 }
 
+/* Nodes that are configured no longer take their jobs with them. */
+static void end_on_removed(struct turn *t, const struct core_conf *conf)
+{
+    struct smap kept = { 0 };
+    struct bits gone;
+
+    bits_init(&gone, t->c->node_count);
+    for (uint32_t i = 0; i < conf->nodes.n; i++)
+        smap_put(&kept, conf->nodes.v[i].name, (void *)(uintptr_t)conf);
+    for (uint32_t i = 0; i < t->c->node_count; i++)
+        if (t->c->nodes[i]->jobs.n > 0 && !smap_get(&kept, t->c->nodes[i]->conf->name))
+            bits_set(&gone, i);
+    end_for_nodes(t, &gone);
+    bits_fini(&gone);
+    smap_fini(&kept);
+}
+
 /* The same configuration again is no news. */
 void decide_configure(struct turn *t, const struct core_conf *conf)
 {
@@ -102,10 +126,12 @@ void decide_configure(struct turn *t, const struct core_conf *conf)
 
     if (!c->conf || !msg_equal(&desc_core_conf, c->conf, conf))
         turn_fact(t, FACT_configured, &f);
+    end_on_removed(t, conf);
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 
-/* The wait for a node begins anew, also for one that was lost before: while the controller was away nobody could come. */
+/* The wait for a node begins anew, also for one that was lost before: while the controller was away
+ * nobody could come. */
 void decide_started(struct turn *t)
 {
     for (uint32_t i = 0; i < t->c->node_count; i++)

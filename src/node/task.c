@@ -1,5 +1,6 @@
 /* A task from fork to exec.  The order is the point: identity first, then everything that follows a
  * path, so that root never opens what a user can influence. */
+#include "schema/errors.h"
 #include "node/task.h"
 
 #include "base/cleanup.h"
@@ -94,8 +95,10 @@ static _Noreturn void task_run(const struct task_start *t, int report)
     if (identity(t->launch, &e) < 0)
         give_up(report, &e, 1 << 8);
     go_to_work_dir(t->launch, note, sizeof note);
-    if (streams(t, &e) < 0)
+    if (streams(t, &e) < 0) {
+        e.code = ESLURMD_IO_ERROR; /* the user's paths, not the node: no other node would do better */
         give_up(report, &e, IO_FAILED);
+    }
     if (note[0])
         dprintf(STDERR_FILENO, "%s", note);
     signals_reset();

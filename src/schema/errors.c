@@ -1,4 +1,5 @@
-/* The error table as data; rows in errors.def are in ascending order, so looking up is a binary search. */
+/* The error table as data; rows in errors.def are in ascending order, so looking up is a binary
+ * search. */
 #include "schema/errors.h"
 
 #include <stddef.h>

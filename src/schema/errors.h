@@ -12,7 +12,8 @@ enum error_number {
 const char *errors_text(int code);
 int errors_http(int code); /* 500 when the number is not in the table */
 
-/* The enumerator as a string ("ESLURM_INVALID_JOB_ID"), NULL when the number is not in the table. */
+/* The enumerator as a string ("ESLURM_INVALID_JOB_ID"), NULL when the number is not in the table.
+ */
 const char *errors_name(int code);
 
 #endif

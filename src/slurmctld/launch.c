@@ -1,6 +1,8 @@
-/* A launch put together: what the core knows, what the user asked (the cold part), script, environment, groups. */
+/* A launch put together: what the core knows, what the user asked (the cold part), script,
+ * environment, groups. */
 #include "slurmctld/ctld.h"
 
+#include "base/xalloc.h"
 #include "schema/errors.h"
 #include "wire/wire.h"
 
@@ -24,7 +26,10 @@ static const uint8_t sizes[] = {
     [KIND_OPT_U64] = sizeof(struct opt_u64),
     [KIND_OPT_I64] = sizeof(struct opt_i64),
     [KIND_ONE] = sizeof(void *),
-    [KIND_LIST] = sizeof(struct { void *v; uint32_t n; }),
+    [KIND_LIST] = sizeof(struct {
+        void *v;
+        uint32_t n;
+    }),
 };
 
 static bool is_absent(const struct field *f, const void *member)
@@ -42,16 +47,28 @@ static bool is_absent(const struct field *f, const void *member)
     return memcmp(member, zero, sizes[f->kind]) == 0;
 }
 
-void copy_missing(const struct desc *to, void *dst, const struct desc *from, const void *src)
+struct twins twins_find(const struct desc *to, const struct desc *from)
 {
     const struct field *fields = to->fields();
+    struct twins t = { xcalloc(to->count, sizeof *t.v), 0 };
 
     for (unsigned i = 0; i < to->count; i++) {
         const struct field *f = &fields[i];
         const struct field *same = desc_field(from, f->name);
-        if (same && same->kind == f->kind && same->sub == f->sub &&
-            is_absent(f, (char *)dst + f->offset))
-            memcpy((char *)dst + f->offset, (const char *)src + same->offset, sizes[f->kind]);
+        if (same && same->kind == f->kind && same->sub == f->sub)
+            t.v[t.n++] = (struct twin){ f, same };
+    }
+    return t;
+}
+
+void copy_missing(const struct twins *t, void *dst, const void *src)
+{
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct field *f = t->v[i].to;
+        char *member = (char *)dst + f->offset;
+
+        if (is_absent(f, member))
+            memcpy(member, (const char *)src + t->v[i].from->offset, sizes[f->kind]);
     }
 }
 
@@ -98,9 +115,9 @@ static int add_blobs(struct ctld *c, uint64_t script, uint64_t environment, stru
         r = blobs_get(c->blobs, environment, a, &text, e);
     if (r == 0)
         l->environment = split(text, a);
-    return r < 0 ? err_set(e, ESLURMD_CREATE_BATCH_SCRIPT_ERROR, "job %u: %.200s", l->job_id,
-                           e->text)
-                 : 0;
+    return r < 0
+               ? err_set(e, ESLURMD_CREATE_BATCH_SCRIPT_ERROR, "job %u: %.200s", l->job_id, e->text)
+               : 0;
 }
 
 static bool appends(const struct ctld *c, const struct job_spec *spec)
@@ -120,7 +137,7 @@ int launch_make(struct ctld *c, const struct effect *ef, struct arena *a, struct
     if (core_launch(c->core, ef->job_id, ef->node, a, ret) < 0 || ret->restart != ef->restart ||
         !cold_spec(c, ef->job_id, a, &spec, &script, &environment))
         return 1;
-    copy_missing(&desc_launch, ret, &desc_job_spec, &spec);
+    copy_missing(&c->launch_twins, ret, &spec);
     const struct user *user = names_user(c->names, ret->uid);
     ret->epoch = wal_epoch(c->wal);
     ret->step_id = STEP_BATCH;

@@ -70,6 +70,8 @@ static int ctld_open(void *ctx, struct loop *loop, struct err *e)
     for (uint32_t i = 0; i < warnings->n; i++)
         log_info("%s", warnings->v[i]);
     c->loop = loop;
+    c->acct_twins = twins_find(&desc_acct_job, &desc_job_spec);
+    c->launch_twins = twins_find(&desc_launch, &desc_job_spec);
     c->names = names_new();
     c->boot_s = ctld_now(c);
     c->timer = loop_add_timer(loop, -1, on_timer, c);
@@ -84,7 +86,6 @@ static int ctld_open(void *ctx, struct loop *loop, struct err *e)
     r = turn_start(c, e);
     if (r < 0)
         return r;
-    nodes_all_lost(c);
     c->dbd = dbd_new(c);
     r = listen_all(c, e);
     if (r == 0)
@@ -118,6 +119,8 @@ static void ctld_close(void *ctx)
     names_free(c->names);
     conf_free(c->conf);
     free(c->conf_path);
+    free(c->acct_twins.v);
+    free(c->launch_twins.v);
     free(c->queue.v);
     free(c->calls);
     free(c->held);

@@ -76,8 +76,8 @@ static void note_ids(struct ctld *c, const struct fact *f)
         c->ids_end = end;
 }
 
-/* A fact that no longer fits, because a damaged one before it is missing, is left out: a start is never blocked by
- * one record. */
+/* A fact that no longer fits, because a damaged one before it is missing, is left out: a start is
+ * never blocked by one record. */
 static int replay_fact(void *ctx, const struct fact *f, struct err *e)
 {
     struct ctld *c = ctx;
@@ -146,7 +146,9 @@ static int move_aside(struct ctld *c, struct err *e)
 {
     const char *dir = conf_str(c->conf, "StateSaveLocation");
     CLEANUP(freep) char *aside = xasprintf("%s/discarded.%lld", dir, (long long)ctld_now(c));
-    static const char *const stems[] = { "wal.", "snap.", "snapnew.", "blob.", "outbox.", "CURRENT" };
+    static const char *const stems[] = {
+        "wal.", "snap.", "snapnew.", "blob.", "outbox.", "CURRENT"
+    };
     struct dirent *entry;
 
     if (mkdir(aside, 0700) < 0)
@@ -166,24 +168,16 @@ static int move_aside(struct ctld *c, struct err *e)
     return 0;
 }
 
-/* Ids that were given out stay given out, and so does the epoch. */
+/* Ids that were given out stay given out (turn_start writes that down), and so does the epoch. */
 static int discard(struct ctld *c, struct err *e)
 {
-    struct fact_ids ids = { .first = c->ids_end + 1, .end = c->ids_end };
-    struct fact fact = { FACT_ids_reserved, &ids };
     uint64_t epoch = c->wal ? wal_epoch(c->wal) : 0;
 
     state_close(c);
     int r = move_aside(c, e);
     if (r == 0)
         r = open_journal(c, epoch, e);
-    if (r < 0 || c->ids_end == 0)
-        return r;
-    r = core_apply(c->core, &fact, NULL, e);
-    if (r < 0)
-        return r;
-    wal_append(c->wal, &fact);
-    return wal_commit(c->wal, e);
+    return r;
 }
 
 /* ---- snapshots */
@@ -210,7 +204,8 @@ static void snapshot_ended(void *ctx, pid_t pid, int status)
               (unsigned long long)c->snapshot_number, e.text);
 }
 
-/* The child holds a frozen copy of the state; it dies with us, and never touches what the parent is doing. */
+/* The child holds a frozen copy of the state; it dies with us, and never touches what the parent is
+ * doing. */
 static void write_and_exit(struct ctld *c, pid_t parent) __attribute__((noreturn));
 
 static void write_and_exit(struct ctld *c, pid_t parent)

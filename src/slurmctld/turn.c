@@ -1,8 +1,8 @@
 /* One turn of the controller (HOUSE section 2): decide, remember, speak.
  *
- * A round takes at most TURN_INPUTS_MAX inputs, lets the scheduler look at one slice of the queue, writes every fact with
- * one sync, and only then lets anybody hear of it: answers to questions included, for nobody may see what a
- * crash could undo. */
+ * A round takes at most TURN_INPUTS_MAX inputs, lets the scheduler look at one slice of the queue,
+ * writes every fact with one sync, and only then lets anybody hear of it: answers to questions
+ * included, for nobody may see what a crash could undo. */
 #include "slurmctld/ctld.h"
 
 #include "base/clock.h"
@@ -17,7 +17,7 @@
 #include <string.h>
 
 /* Less than this free, and new jobs are refused: the rest is for what happens to those that run. */
-#define SPACE_WANTED (16u << 20)
+#define SPACE_KEPT (16u << 20)
 
 static void round_of(struct ctld *c);
 static void take(struct ctld *c, struct pending *p);
@@ -45,7 +45,22 @@ static void begin(struct ctld *c)
     c->facts = (struct facts){ .arena = &c->arena };
     c->effects = (struct effects){ .arena = &c->arena };
     c->call_count = c->held_count = c->question_count = 0;
-    c->has_space = wal_has_space(c->wal, SPACE_WANTED);
+    c->space =
+        wal_has_space(c->wal, SPACE_KEPT) ? (int64_t)(wal_free_bytes(c->wal) - SPACE_KEPT) : 0;
+}
+
+/* After -c: the ids of the state that was discarded are never given out again. */
+static int reserve_old_ids(struct ctld *c, struct err *e)
+{
+    struct fact_ids ids = { .first = c->ids_end + 1, .end = c->ids_end };
+    struct fact fact = { FACT_ids_reserved, &ids };
+
+    if (!c->clean_start || c->ids_end == 0)
+        return 0;
+    int r = core_apply(c->core, &fact, NULL, e);
+    if (r == 0)
+        wal_append(c->wal, &fact);
+    return r;
 }
 
 /* The first round of a life: the configuration, before anybody can connect. */
@@ -56,7 +71,13 @@ int turn_start(struct ctld *c, struct err *e)
     begin(c);
     int r = configure_core(c, c->conf, &nobody, e);
     if (r > 0)
-        r = err_set(e, EINVAL, "%s is not possible with the jobs and nodes there are", c->conf_path);
+        r = err_set(e, EINVAL, "%s is not possible with the jobs and nodes there are",
+                    c->conf_path);
+    if (r == 0)
+        r = reserve_old_ids(c, e);
+    if (r < 0)
+        return r;
+    turn_step(c, &(struct input){ .kind = INPUT_STARTED }, NULL);
     commit(c);
     release_effects(c);
     arena_reset(&c->arena);
@@ -164,7 +185,8 @@ bool turn_step(struct ctld *c, struct input *in, const struct call *call)
     return !in->reply_to || !was_refused(c, effects, in->reply_to);
 }
 
-/* A job that is created, split off an array, or loaded from a snapshot needs its script; EFFECT_DROP_BLOBS ends that. */
+/* A job that is created, split off an array, or loaded from a snapshot needs its script;
+ * EFFECT_DROP_BLOBS ends that. */
 void turn_note_fact(struct ctld *c, const struct fact *f)
 {
     const struct job_record *rec = f->body;
@@ -192,7 +214,7 @@ static void account(struct ctld *c, const struct effect *ef)
     core_account(c->core, ef, &c->arena, &event);
     if (event.job) {
         if (cold_spec(c, event.job->job_id, &c->arena, &cold, NULL, NULL))
-            copy_missing(&desc_acct_job, event.job, &desc_job_spec, &cold);
+            copy_missing(&c->acct_twins, event.job, &cold);
         if (!*event.job->group)
             event.job->group = arena_strdup(&c->arena, names_group(c->names, event.job->gid));
     }
@@ -219,8 +241,8 @@ static bool schedule(struct ctld *c)
 
 /* ---- the commit */
 
-/* When it fails memory is ahead of the disk, and what reached the disk is unknown: the only honest thing is to stop
- * without a word to anybody and to replay. */
+/* When it fails memory is ahead of the disk, and what reached the disk is unknown: the only honest
+ * thing is to stop without a word to anybody and to replay. */
 static void commit(struct ctld *c)
 {
     struct err e = { 0 };

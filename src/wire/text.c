@@ -1,5 +1,5 @@
-/* Formats and records as text.  A format is parsed once into slots; printing is then one loop over them.
- * Widths count bytes, as Slurm's do: scripts cut by column. */
+/* Formats and records as text.  A format is parsed once into slots; printing is then one loop over
+ * them. Widths count bytes, as Slurm's do: scripts cut by column. */
 #include "wire/text.h"
 
 #include <ctype.h>
@@ -115,6 +115,11 @@ static const char *letter_parse(const struct text_table *t, const char *s, struc
         return s + 4;
     }
 
+    if (s[1] == '%') {
+        literal_add(f, a, s, 1);
+        return s + 2;
+    }
+
     const char *letter = width_parse(s + 1, &slot);
     const char *end = *letter ? letter + 1 : letter;
 
@@ -128,7 +133,8 @@ static const char *letter_parse(const struct text_table *t, const char *s, struc
     return end;
 }
 
-void text_letters(const struct text_table *t, const char *spec, struct arena *a, struct text_format *ret)
+void text_letters(const struct text_table *t, const char *spec, struct arena *a,
+                  struct text_format *ret)
 {
     *ret = (struct text_format){ .before = "" };
     while (*spec) {
@@ -156,7 +162,8 @@ static const char *next_word(const char **list, const char *separators, struct a
 }
 
 /* "name:[.]width[suffix]".  A suffix without a width means no padding at all. */
-void text_names(const struct text_table *t, const char *spec, struct arena *a, struct text_format *ret)
+void text_names(const struct text_table *t, const char *spec, struct arena *a,
+                struct text_format *ret)
 {
     const char *word;
 
@@ -181,7 +188,8 @@ void text_names(const struct text_table *t, const char *spec, struct arena *a, s
 }
 
 /* "name[%[-]width]"; unabbreviated names match without case. */
-void text_fields(const struct text_table *t, const char *spec, struct arena *a, struct text_format *ret)
+void text_fields(const struct text_table *t, const char *spec, struct arena *a,
+                 struct text_format *ret)
 {
     const char *word;
 
@@ -210,7 +218,8 @@ void text_fields(const struct text_table *t, const char *spec, struct arena *a, 
 /* ---- printing rows */
 
 /* Pads or cuts one value that was appended to out from `start` on. */
-static void shape(const struct text_format *f, const struct text_slot *s, size_t start, struct buf *out)
+static void shape(const struct text_format *f, const struct text_slot *s, size_t start,
+                  struct buf *out)
 {
     size_t len = out->len - start, width = (size_t)s->width;
 
@@ -248,7 +257,8 @@ void text_header(const struct text_format *f, struct buf *out)
     buf_putc(out, '\n');
 }
 
-void text_row(const struct text_format *f, const void *row, const struct text_env *env, struct buf *out)
+void text_row(const struct text_format *f, const void *row, const struct text_env *env,
+              struct buf *out)
 {
     buf_puts(out, f->before);
     for (uint32_t i = 0; i < f->n; i++) {
@@ -336,7 +346,8 @@ static void record_word(struct record *r, const struct text_column *c, const voi
     buf_fini(&value);
 }
 
-void text_record(const struct text_table *t, const void *row, const struct text_env *env, struct buf *out)
+void text_record(const struct text_table *t, const void *row, const struct text_env *env,
+                 struct buf *out)
 {
     struct record r = { .out = out, .one_line = env->one_line };
 

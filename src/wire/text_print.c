@@ -92,8 +92,8 @@ void print_time(const struct text_cell *cell, struct buf *out)
 {
     char text[TIMES_TEXT];
 
-    buf_puts(out, times_point(text_number(cell->kind, cell->at), cell->env->now, cell->env->time_format,
-                              "Unknown", text));
+    buf_puts(out, times_point(text_number(cell->kind, cell->at), cell->env->now,
+                              cell->env->time_format, "Unknown", text));
 }
 
 void print_minutes(const struct text_cell *cell, struct buf *out)
@@ -177,7 +177,8 @@ static bool is_whole(double value)
     return value - (double)(int64_t)value < 1e-9;
 }
 
-/* Without --units a size moves to a larger unit only while nothing is lost: 4096M is 4G, 4000M stays. */
+/* Without --units a size moves to a larger unit only while nothing is lost: 4096M is 4G, 4000M
+ * stays. */
 void text_size(double value, char unit, const struct text_env *env, struct buf *out)
 {
     static const char units[] = "KMGTP";

@@ -109,8 +109,9 @@ def test_output_is_opened_as_the_user(shared):
     """R6: a job of nobody cannot make root write where nobody may not."""
     target = shared.dir / "state" / "stolen"
     job = shared.run(*AS_NOBODY, shared.build / "sbatch", "--parsable", "-D", "/tmp", "-o", target, "--wrap", "echo x").stdout.strip()
-    shared.wait_state(job)
+    assert shared.wait_state(job) == "FAILED"
     assert not target.exists()
+    assert "ExitCode=0:53" in shared.out("scontrol", "show", "job", job)
 
 
 @needs_root
