@@ -55,17 +55,20 @@ int log_to_file(const char *path, enum log_level level)
         if (fd < 0)
             return -errno;
     }
-    log_to_fd(fd, level);
-    return 0;
-}
-
-void log_to_fd(int fd, enum log_level level)
-{
     if (sink.has_file)
         close(sink.fd);
     sink.fd = fd;
     sink.has_file = fd >= 0;
     sink.file_level = level;
+    return 0;
+}
+
+void log_to_fd(int fd)
+{
+    if (sink.has_file)
+        close(sink.fd);
+    sink.fd = fd;
+    sink.has_file = true;
 }
 
 void log_to_syslog(enum log_level level)

@@ -19,6 +19,7 @@ enum chan_type {
     CHAN_END,  /* key of the job, uid, value: KillWait in seconds; body: packed job_terminate */
     CHAN_ACK,  /* key: the controller has recorded the end of the step */
     CHAN_CRED, /* make a hello for the controller */
+    CHAN_LOG,  /* open the log again; the answer of the same type brings a descriptor of it */
     /* launcher to listener */
     CHAN_REPLY,  /* to the message with this token; code 0 or errno, body: words */
     CHAN_STEP,   /* key, epoch: a step that lives */
@@ -28,8 +29,6 @@ enum chan_type {
     CHAN_READY,  /* the spool was read: every step of it has been told */
     CHAN_HELLO,  /* body: 32 secret bytes, then the packed hello; code: errno, body: words */
     CHAN_HEALTH, /* body: why the node should be drained, or empty */
-    /* both ways */
-    CHAN_LOG, /* open the log anew; the answer has its level as value, and the file as fd */
     CHAN_TYPES,
 };
 

@@ -167,18 +167,16 @@ static void on_cred(struct launcher *l, const struct chan_head *h, const void *b
     _exit(EXIT_SUCCESS);
 }
 
-/* The log was rotated.  The folder is root's, so the new file is opened here for both halves. */
+/* After a rotation.  The other half cannot open the file, but it can be handed one that is open. */
 static void on_log(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                    int *fd)
 {
-    const struct launcher_conf *conf = l->conf;
-    struct chan_head answer = { .type = CHAN_LOG, .value = (uint32_t)conf->log_level };
+    const char *path = l->conf->log_path;
 
-    CLEANUP(closep) int file = -1;
-    if (conf->log_path && log_to_file(conf->log_path, conf->log_level) == 0)
-        file = open(conf->log_path, O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (file < 0)
-        log_error("cannot reopen %s", conf->log_path);
-    else
-        chan_send(l->chan, &answer, NULL, 0, file);
+    CLEANUP(closep)
+    int log = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : -1;
+    if (path && (log < 0 || log_to_file(path, l->conf->log_level) < 0))
+        log_error("cannot reopen %s: %s", path, strerror(errno));
+    if (log >= 0)
+        chan_send(l->chan, h, NULL, 0, log);
 }

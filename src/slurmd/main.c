@@ -231,13 +231,11 @@ static int slurmd_open(void *ctx, struct loop *loop, struct err *e)
     return 0;
 }
 
-/* Nobody may not open a file in root's folder: the other half does. */
-static void slurmd_reopen(void *ctx)
+static void slurmd_reopen_log(void *ctx)
 {
     struct slurmd *d = ctx;
-    const struct chan_head h = { .type = CHAN_LOG };
 
-    chan_send(d->link.chan, &h, NULL, 0, -1);
+    listener_reopen_log(&d->link);
 }
 
 static void slurmd_close(void *ctx)
@@ -260,7 +258,7 @@ int main(int argc, char **argv)
                           .option = slurmd_option,
                           .configure = slurmd_configure,
                           .open = slurmd_open,
-                          .reopen = slurmd_reopen,
+                          .reopen_log = slurmd_reopen_log,
                           .close = slurmd_close,
                       });
 }
