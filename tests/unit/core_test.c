@@ -20,8 +20,14 @@ struct bed {
 
 static struct conf_node node_conf(const char *name, uint32_t cpus)
 {
-    return (struct conf_node){ .name = name, .cpus = cpus, .sockets = 1, .cores = cpus, .threads = 1,
-                               .real_memory_mb = 1000, .weight = 1, .state = "UNKNOWN" };
+    return (struct conf_node){ .name = name,
+                               .cpus = cpus,
+                               .sockets = 1,
+                               .cores = cpus,
+                               .threads = 1,
+                               .real_memory_mb = 1000,
+                               .weight = 1,
+                               .state = "UNKNOWN" };
 }
 
 static void reset(struct bed *b)
@@ -33,7 +39,12 @@ static void reset(struct bed *b)
 
 static void step(struct bed *b, uint16_t kind, const void *body)
 {
-    struct input in = { .kind = kind, .now = b->now, .body = body, .reply_to = 7, .script = 1, .environment = 2,
+    struct input in = { .kind = kind,
+                        .now = b->now,
+                        .body = body,
+                        .reply_to = 7,
+                        .script = 1,
+                        .environment = 2,
                         .who = { .uid = 1000, .gid = 1000, .user_name = "ann", .role = ROLE_ANY } };
 
     reset(b);
@@ -52,7 +63,9 @@ static const struct effect *effect(const struct bed *b, enum effect_kind kind)
 
 static void hello(struct bed *b, const char *name, uint32_t cpus, const char *boot)
 {
-    struct node_register reg = { .name = name, .boot_id = boot, .cpus = cpus, .real_memory_mb = 1000 };
+    struct node_register reg = {
+        .name = name, .boot_id = boot, .cpus = cpus, .real_memory_mb = 1000
+    };
 
     step(b, OP_node_hello, &reg);
     assert_int_equal(effect(b, EFFECT_REPLY)->code, 0);
@@ -62,11 +75,23 @@ static int set_up(void **state)
 {
     static struct bed bed;
     struct conf_node nodes[] = { node_conf("n1", 4), node_conf("n2", 4) };
-    struct part_info part = { .name = "main", .nodes = "n[1-2]", .state = "UP", .is_default = true,
-                              .max_time_min = UINT32_MAX, .max_nodes = UINT32_MAX, .min_nodes = 1 };
-    struct core_conf conf = { .cluster = "c", .select_type = "cons_tres", .select_params = "CR_CPU",
-                              .max_job_count = 1000, .max_array_size = 1001, .min_job_age_s = 300,
-                              .kill_wait_s = 30, .slurmd_timeout_s = 300, .job_requeue = true, .acct_enabled = true };
+    struct part_info part = { .name = "main",
+                              .nodes = "n[1-2]",
+                              .state = "UP",
+                              .is_default = true,
+                              .max_time_min = UINT32_MAX,
+                              .max_nodes = UINT32_MAX,
+                              .min_nodes = 1 };
+    struct core_conf conf = { .cluster = "c",
+                              .select_type = "cons_tres",
+                              .select_params = "CR_CPU",
+                              .max_job_count = 1000,
+                              .max_array_size = 1001,
+                              .min_job_age_s = 300,
+                              .kill_wait_s = 30,
+                              .slurmd_timeout_s = 300,
+                              .job_requeue = true,
+                              .acct_enabled = true };
 
     conf.nodes.v = nodes;
     conf.nodes.n = 2;
