@@ -89,6 +89,8 @@ static void commit(struct world *w)
     for (unsigned i = 0; i < w->facts.n; i++)
         wal_append(w->wal, &w->facts.v[i]);
     assert_int_equal(wal_commit(w->wal, &e), 0);
+    if (core_check(w->core, &e) < 0)
+        fail_msg("seed %llu: %s", (unsigned long long)w->first_seed, e.text);
     if (!wal_wants_snapshot(w->wal))
         return;
     assert_int_equal(wal_snapshot_begin(w->wal, &number, &e), 0);
