@@ -329,7 +329,7 @@ static void live_and_die(uint64_t seed)
 
 static void a_restart_at_any_commit_brings_the_state_back(void **state)
 {
-    for (uint64_t seed = 1; seed <= 8; seed++)
+    for (uint64_t seed = 1; seed <= 5; seed++)
         live_and_die(seed * 1000);
 }
 
