@@ -631,7 +631,7 @@ static void run(uint64_t seed, unsigned steps)
 
 int main(int argc, char **argv)
 {
-    uint64_t first = 1, seeds = 14;
+    uint64_t first = 1, seeds = 8;
     unsigned steps = 600;
 
     for (int i = 1; i + 1 < argc; i += 2) {
