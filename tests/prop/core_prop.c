@@ -386,10 +386,11 @@ static void update(struct world *w)
         { "MinMemoryNode", "100", "" }, { "Features", "red", "" },
         { "Dependency", "", "" },       { "StartTime", "now+60", "" },
         { "Priority", "0", "" },        { "NoSuch", "1", "" },
+        { "EndTime", "now+90", "" },
     };
     char buf[32];
     const char *jobs[] = { job_text(w, buf, sizeof buf) };
-    struct key_value set[] = { values[pick(w, 16)], values[pick(w, 16)] };
+    struct key_value set[] = { values[pick(w, 17)], values[pick(w, 17)] };
     struct job_update up = { .jobs = { jobs, 1 } };
 
     up.set.v = set;
