@@ -2,6 +2,7 @@
 #include "cli/job_print.h"
 
 #include "base/times.h"
+#include "cli/job_path.h"
 #include "schema/rpc.h"
 #include "schema/states.h"
 
@@ -306,6 +307,21 @@ static void print_job_details(const struct text_cell *cell, struct buf *out)
     buf_puts(out, "JOB_GRES=(null)");
     for (uint32_t i = 0; i < job->node_cpus.n; i++)
         buf_printf(out, "%s%s", cell->env->one_line ? " " : "\n     ", job->node_cpus.v[i]);
+}
+
+static void print_job_stdin(const struct text_cell *cell, struct buf *out)
+{
+    job_path_put(cell->row, JOB_STDIN, out);
+}
+
+static void print_job_stdout(const struct text_cell *cell, struct buf *out)
+{
+    job_path_put(cell->row, JOB_STDOUT, out);
+}
+
+static void print_job_stderr(const struct text_cell *cell, struct buf *out)
+{
+    job_path_put(cell->row, JOB_STDERR, out);
 }
 
 static void print_job_min_cpus(const struct text_cell *cell, struct buf *out)

@@ -1,4 +1,5 @@
-/* Submissions: a row of checks, each with Slurm's number and what would work instead, then one fact. */
+/* Submissions: a row of checks, each with Slurm's number and what would work instead, then one
+ * fact. */
 #include "core/state.h"
 #include "core/wish.h"
 
@@ -31,8 +32,9 @@ static int set_array(struct draft *d);
 static int set_deps(struct draft *d);
 static int set_texts(struct draft *d);
 
-static const step steps[] = { check_room, check_user, check_script, make_wish, check_access, check_fit, set_limit,
-                              set_times, set_priority, set_array, set_deps, set_texts };
+static const step steps[] = { check_room,   check_user, check_script, make_wish,
+                              check_access, check_fit,  set_limit,    set_times,
+                              set_priority, set_array,  set_deps,     set_texts };
 
 static bool is_operator(const struct who *who)
 {
@@ -41,17 +43,20 @@ static bool is_operator(const struct who *who)
 
 static void answer(struct turn *t, uint32_t job_id, const struct job_wish *wish)
 {
-    struct job_submitted done = { .job_id = job_id, .cluster = t->c->conf->cluster,
+    struct job_submitted done = { .job_id = job_id,
+                                  .cluster = t->c->conf->cluster,
                                   .partition = wish ? wish->partitions : "" };
 
     turn_reply(t, &desc_job_submitted, &done);
 }
 
-/* A retry of what was accepted already gets the same answer.  Keys of this very turn are not applied yet, but then the
- * daemon applies each input's facts before it decides the next (core_step). */
+/* A retry of what was accepted already gets the same answer.  Keys of this very turn are not
+ * applied yet, but then the daemon applies each input's facts before it decides the next
+ * (core_step). */
 static bool is_retry(struct turn *t, const struct job_spec *spec)
 {
-    uint32_t id = spec->request_key ? (uint32_t)(uintptr_t)map_get(&t->c->key_index, spec->request_key) : 0;
+    uint32_t id =
+        spec->request_key ? (uint32_t)(uintptr_t)map_get(&t->c->key_index, spec->request_key) : 0;
 
     if (id)
         answer(t, id, NULL);
@@ -105,10 +110,11 @@ static int check_user(struct draft *d)
     uint32_t gid = s->group_id.set ? s->group_id.v : who->gid;
 
     if (uid != who->uid && who->uid != 0 && who->role < ROLE_SLURM)
-        return err_set(d->e, ESLURM_USER_ID_MISSING, "only root submits as somebody else: --uid=%u, you are %u", uid,
-                       who->uid);
+        return err_set(d->e, ESLURM_USER_ID_MISSING,
+                       "only root submits as somebody else: --uid=%u, you are %u", uid, who->uid);
     if (uid == 0 && d->t->c->conf->disable_root_jobs)
-        return err_set(d->e, ESLURM_USER_ID_MISSING, "root may not run jobs here (DisableRootJobs=YES)");
+        return err_set(d->e, ESLURM_USER_ID_MISSING,
+                       "root may not run jobs here (DisableRootJobs=YES)");
     d->rec.uid = uid;
     d->rec.gid = gid;
     d->rec.user = s->user_name && *s->user_name ? s->user_name : who->user_name;
@@ -120,12 +126,13 @@ static int check_script(struct draft *d)
     const struct job_spec *s = d->spec;
 
     if (!s->batch)
-        return err_set(d->e, ESLURM_NOT_SUPPORTED, "only batch jobs can be submitted yet: use sbatch");
+        return err_set(d->e, ESLURM_NOT_SUPPORTED,
+                       "only batch jobs can be submitted yet: use sbatch");
     if (s->script.len == 0 && d->t->in->script == 0)
         return err_set(d->e, ESLURM_JOB_SCRIPT_MISSING, "the script is empty");
     if (s->script.len > SCRIPT_MAX)
-        return err_set(d->e, ESLURM_JOB_SCRIPT_MISSING, "the script has %u bytes, %u are allowed", s->script.len,
-                       SCRIPT_MAX);
+        return err_set(d->e, ESLURM_JOB_SCRIPT_MISSING, "the script has %u bytes, %u are allowed",
+                       s->script.len, SCRIPT_MAX);
     d->rec.flags |= JOB_BATCH;
     d->rec.script = d->t->in->script;
     d->rec.environment = d->t->in->environment;
@@ -166,20 +173,24 @@ static int check_partition(struct draft *d, const struct part *p)
     const char *account = d->spec->account ? d->spec->account : "";
 
     if (part_is(p, "INACTIVE") || part_is(p, "DRAIN"))
-        return err_set(d->e, ESLURM_PARTITION_NOT_AVAIL, "partition %s is %s and takes no jobs", pi->name, pi->state);
+        return err_set(d->e, ESLURM_PARTITION_NOT_AVAIL, "partition %s is %s and takes no jobs",
+                       pi->name, pi->state);
     if (pi->root_only && who->uid != 0)
-        return err_set(d->e, ESLURM_ACCESS_DENIED, "partition %s takes jobs of root only", pi->name);
+        return err_set(d->e, ESLURM_ACCESS_DENIED, "partition %s takes jobs of root only",
+                       pi->name);
     if (pi->disable_root && d->rec.uid == 0)
         return err_set(d->e, ESLURM_ACCESS_DENIED, "partition %s takes no jobs of root", pi->name);
     if (!is_open(pi->allow_groups) && who->uid != 0 && !share(pi->allow_groups, who->groups))
         return err_set(d->e, ESLURM_JOB_MISSING_REQUIRED_PARTITION_GROUP,
-                       "partition %s is for the groups %.100s; you are in %.100s", pi->name, pi->allow_groups,
-                       who->groups ? who->groups : "none of them");
+                       "partition %s is for the groups %.100s; you are in %.100s", pi->name,
+                       pi->allow_groups, who->groups ? who->groups : "none of them");
     if (!is_open(pi->allow_accounts) && !share(pi->allow_accounts, account))
-        return err_set(d->e, ESLURM_INVALID_ACCOUNT, "asked: -A %.60s\npartition %s is for the accounts %.120s",
+        return err_set(d->e, ESLURM_INVALID_ACCOUNT,
+                       "asked: -A %.60s\npartition %s is for the accounts %.120s",
                        *account ? account : "(none)", pi->name, pi->allow_accounts);
     if (is_open(pi->allow_accounts) && *account && share(pi->deny_accounts, account))
-        return err_set(d->e, ESLURM_INVALID_ACCOUNT, "partition %s is closed to the account %.60s", pi->name, account);
+        return err_set(d->e, ESLURM_INVALID_ACCOUNT, "partition %s is closed to the account %.60s",
+                       pi->name, account);
     return 0;
 }
 
@@ -213,14 +224,17 @@ static int set_limit(struct draft *d)
         most = max > most ? max : most;
     }
     d->rec.limit_min = first->info->default_time_min.set ? first->info->default_time_min.v
-                       : first->info->max_time_min ? first->info->max_time_min : NO_LIMIT;
+                       : first->info->max_time_min       ? first->info->max_time_min
+                                                         : NO_LIMIT;
     if (!d->spec->time_limit_min.set)
         return 0;
     if (asked > most)
-        return err_set(d->e, ESLURM_INVALID_TIME_LIMIT, "asked: -t %u minutes\npartition %s allows %u: use -t %u",
-                       asked, first->info->name, most, most);
+        return err_set(d->e, ESLURM_INVALID_TIME_LIMIT,
+                       "asked: -t %u minutes\npartition %s allows %u: use -t %u", asked,
+                       first->info->name, most, most);
     if (asked == 0)
-        return err_set(d->e, ESLURM_INVALID_TIME_LIMIT, "asked: -t 0\na job needs one minute at least");
+        return err_set(d->e, ESLURM_INVALID_TIME_LIMIT,
+                       "asked: -t 0\na job needs one minute at least");
     d->rec.limit_min = asked;
     d->rec.flags |= JOB_LIMIT_ASKED;
     if (d->spec->time_min_min.set && d->spec->time_min_min.v <= asked)
@@ -233,10 +247,12 @@ static int set_times(struct draft *d)
     int64_t now = d->t->in->now;
 
     d->rec.submit = now;
-    d->rec.begin = d->spec->begin_time.set && d->spec->begin_time.v > now ? d->spec->begin_time.v : 0;
+    d->rec.begin =
+        d->spec->begin_time.set && d->spec->begin_time.v > now ? d->spec->begin_time.v : 0;
     d->rec.flags |= d->rec.begin ? 0 : JOB_BEGUN;
     if (d->rec.begin > now + 10LL * 366 * 86400)
-        return err_set(d->e, ESLURM_INVALID_TIME_VALUE, "the begin time is more than ten years away");
+        return err_set(d->e, ESLURM_INVALID_TIME_VALUE,
+                       "the begin time is more than ten years away");
     d->rec.deadline = d->spec->deadline.set ? d->spec->deadline.v : 0;
     if (d->rec.deadline && d->rec.deadline <= now)
         return err_set(d->e, ESLURM_INVALID_TIME_VALUE, "the deadline has passed already");
@@ -249,10 +265,11 @@ static int set_priority(struct draft *d)
     int64_t nice = s->nice.set ? s->nice.v : 0;
 
     if (nice < -2147483645 || nice > 2147483645)
-        return err_set(d->e, ESLURM_INVALID_NICE, "asked: --nice=%lld\nfrom -2147483645 to 2147483645",
-                       (long long)nice);
+        return err_set(d->e, ESLURM_INVALID_NICE,
+                       "asked: --nice=%lld\nfrom -2147483645 to 2147483645", (long long)nice);
     if (nice < 0 && !is_operator(&d->t->in->who))
-        return err_set(d->e, ESLURM_INVALID_NICE, "asked: --nice=%lld\nonly operators raise a priority: use 0 or more",
+        return err_set(d->e, ESLURM_INVALID_NICE,
+                       "asked: --nice=%lld\nonly operators raise a priority: use 0 or more",
                        (long long)nice);
     d->rec.nice = nice;
     d->rec.base = d->t->prio_next;
@@ -289,7 +306,8 @@ static int set_deps(struct draft *d)
         r = deps_parse(d->t->c, d->spec->dependency, d->t->in->now, d->t->a, &deps, d->e);
     d->rec.deps.v = deps.v;
     d->rec.deps.n = deps.n;
-    if (d->spec->kill_on_invalid_dep.set ? d->spec->kill_on_invalid_dep.v : d->t->c->conf->kill_invalid_depend)
+    if (d->spec->kill_on_invalid_dep.set ? d->spec->kill_on_invalid_dep.v
+                                         : d->t->c->conf->kill_invalid_depend)
         d->rec.flags |= JOB_KILL_BAD_DEP;
     return r;
 }

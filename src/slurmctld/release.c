@@ -60,7 +60,8 @@ static void release(struct ctld *c, const struct effect *ef)
     }
 }
 
-/* The core knows neither the epoch nor how often a node should be heard: that is added on the way out. */
+/* The core knows neither the epoch nor how often a node should be heard: that is added on the way
+ * out. */
 static void reply(struct ctld *c, const struct effect *ef)
 {
     assert(ef->reply_to > 0 && ef->reply_to <= c->call_count);

@@ -115,6 +115,11 @@ static const char *letter_parse(const struct text_table *t, const char *s, struc
         return s + 4;
     }
 
+    if (s[1] == '%') {
+        literal_add(f, a, s, 1);
+        return s + 2;
+    }
+
     const char *letter = width_parse(s + 1, &slot);
     const char *end = *letter ? letter + 1 : letter;
 
