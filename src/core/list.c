@@ -205,7 +205,7 @@ static void describe_nodes(const struct core *c, const struct job *job, struct a
 static int64_t end_of(const struct job *job)
 {
     if (job->phase == PHASE_RUNNING && job->limit_min != NO_LIMIT)
-        return job->start + 60 * (int64_t)job->limit_min;
+        return job_limit_end(job);
     return job->end;
 }
 

@@ -231,6 +231,13 @@ static int slurmd_open(void *ctx, struct loop *loop, struct err *e)
     return 0;
 }
 
+static void slurmd_reopen_log(void *ctx)
+{
+    struct slurmd *d = ctx;
+
+    listener_reopen_log(&d->link);
+}
+
 static void slurmd_close(void *ctx)
 {
     struct slurmd *d = ctx;
@@ -251,6 +258,7 @@ int main(int argc, char **argv)
                           .option = slurmd_option,
                           .configure = slurmd_configure,
                           .open = slurmd_open,
+                          .reopen_log = slurmd_reopen_log,
                           .close = slurmd_close,
                       });
 }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -154,6 +155,7 @@ static void slurmd_start(struct ctl *t)
     snprintf(conf, sizeof conf, "%s/slurm.conf", t->dir);
     t->slurmd = fork();
     if (t->slurmd == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing running */
         execl(SLURMD, SLURMD, "-D", "-f", conf, "-N", "n1", "-d", STEPD, NULL);
         _exit(99);
     }
@@ -229,6 +231,7 @@ static const char *munged_start(struct ctl *t)
     close(fd);
     t->munged = fork();
     if (t->munged == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         execl(MUNGED, MUNGED, "-F", arena_printf(&t->arena, "--key-file=%s", key), socket,
               arena_printf(&t->arena, "--pid-file=%s/munged.pid", t->dir),
               arena_printf(&t->arena, "--log-file=%s/munged.log", t->dir), NULL);
@@ -569,6 +572,29 @@ static void a_hanging_output_hangs_only_its_job(void **state)
     ctl_close(&t);
 }
 
+/* logrotate: the file is moved away and slurmd gets SIGHUP; both halves go on in a new one. */
+static void the_log_is_opened_again(void **state)
+{
+    struct ctl t;
+
+    ctl_open(&t, "");
+    char *log = arena_printf(&t.arena, "%s/n1.log", t.dir);
+    assert_int_equal(rename(log, arena_printf(&t.arena, "%s.1", log)), 0);
+    kill(t.slurmd, SIGHUP);
+    WAIT_FOR(&t, access(log, F_OK) == 0);
+    struct launch l = a_launch(&t, 1, "#!/bin/sh\n");
+    l.epoch = 4;
+    struct stat st = { 0 };
+    int64_t until = clock_mono_ns() + PATIENCE_S * SECOND;
+    while (st.st_size == 0 && clock_mono_ns() < until) { /* the descriptor is on its way */
+        assert_int_equal(ask(&t, OP_step_launch, &desc_launch, &l), ESLURMD_CREDENTIAL_EXPIRED);
+        loop_once(t.loop, 5);
+        stat(log, &st);
+    }
+    assert_true(st.st_size > 0);
+    ctl_close(&t);
+}
+
 static void signals_reach_whom_they_are_meant_for(void **state)
 {
     struct ctl t;
@@ -811,8 +837,8 @@ int main(int argc, char **argv)
     return RUN(T(a_job_runs_as_its_user_and_is_reported), T(a_node_is_known_by_its_credential),
                T(launches_are_fenced), T(failures_before_the_exec_say_why),
                T(nothing_outlives_the_script), T(a_cancelled_job_is_told_and_then_killed),
-               T(a_hanging_output_hangs_only_its_job), T(signals_reach_whom_they_are_meant_for),
-               T(reports_wait_for_their_acknowledgement), T(a_killed_slurmstepd_leaves_no_orphan),
-               T(steps_survive_a_slurmd_that_is_killed),
+               T(a_hanging_output_hangs_only_its_job), T(the_log_is_opened_again),
+               T(signals_reach_whom_they_are_meant_for), T(reports_wait_for_their_acknowledgement),
+               T(a_killed_slurmstepd_leaves_no_orphan), T(steps_survive_a_slurmd_that_is_killed),
                T(prolog_and_epilog_see_only_their_own_environment), T(a_failed_hook_is_reported));
 }
