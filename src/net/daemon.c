@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -308,13 +307,16 @@ static void log_create(const char *path, uid_t uid, gid_t gid)
         log_error("chown %s: %s", path, strerror(errno));
 }
 
-/* Held open and locked for our whole life: two daemons with one pid file is one too many. */
+/* Held open and locked for our whole life: two daemons with one pid file is one too many.
+ * A record lock and not flock: a child that outlives us (the writer of a snapshot) would keep the
+ * latter, and the next start would be refused. */
 static int pid_open(const char *path, int *ret, struct err *e)
 {
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     CLEANUP(closep) int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
         return err_errno(e, "pid file %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    if (fcntl(fd, F_SETLK, &lock) < 0)
         return err_set(e, EEXIST, "pid file %s is locked: already running", path);
     *ret = TAKE_FD(fd);
     return 0;
