@@ -1,8 +1,8 @@
 /* The life of jobs: the table of moves, and what each fact does to one job. */
 #include "core/state.h"
 
-#include "base/hostlist.h"
 #include "base/xalloc.h"
+#include "core/list.h"
 #include "core/msgs.h"
 #include "schema/states.h"
 
@@ -253,21 +253,13 @@ static void last_free(struct core *c, struct job *job)
     job->last = NULL;
 }
 
-static char *alloc_text(const struct core *c, const struct fact_job_alloc *alloc, struct arena *a)
-{
-    const char **names = arena_calloc(a, alloc->nodes.n + 1, sizeof *names);
-
-    for (uint32_t i = 0; i < alloc->nodes.n; i++)
-        names[i] = core_node_name(c, alloc->nodes.v[i].node);
-    return hostlist_compress(a, names, alloc->nodes.n);
-}
-
 void job_keep_last(struct core *c, struct job *job)
 {
     struct arena a = { 0 };
 
     last_free(c, job);
-    job->last = last_new(c, alloc_text(c, job->alloc, &a), job->alloc->partition);
+    job->last = last_new(c, nodes_text(c, job->alloc->nodes.v, job->alloc->nodes.n, &a),
+                         job->alloc->partition);
     job->last->nodes = job->alloc->nodes.n;
     for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
         job->last->cpus += alloc_cpus(&job->alloc->nodes.v[i]);

@@ -87,7 +87,8 @@ static int check_limit(struct change *ch, const struct key_value *kv, const char
     return 0;
 }
 
-/* The end of a running job, to the second: as with the limit, owners move it nearer, operators also away. */
+/* The end of a running job, to the second: as with the limit, owners move it nearer, operators also
+ * away. */
 static int check_end(struct change *ch, const struct key_value *kv, const char **ret)
 {
     int64_t at, is = job_limit_end(ch->job), now = ch->t->in->now;

@@ -146,6 +146,7 @@ static int plan_launcher(struct slurmd *d, const struct conf_node *node, struct 
         .hook_timeout_s = conf_u32(c, "PrologEpilogTimeout"),
         .unkillable_timeout_s = conf_u32(c, "UnkillableStepTimeout"),
         .munge_socket = conf_munge_socket(c),
+        .no_root_jobs = conf_u32(c, "DisableRootJobs") == 1,
     };
     if (access(d->launcher.stepd_path, X_OK) < 0)
         return err_errno(e, "slurmstepd %s", d->launcher.stepd_path);

@@ -580,6 +580,27 @@ static void jobs_behind_a_blocked_one_wait_for_their_turn(void **state)
     assert_string_equal(info(b, small)->reason, "Resources");
 }
 
+static void what_does_nothing_yet_is_named(void **state)
+{
+    struct bed *b = *state;
+
+    submit(b, (struct job_spec){ .licenses = "matlab:1", .contiguous = true });
+    const struct job_submitted *reply = effect(b, EFFECT_REPLY)->body;
+    assert_int_equal(reply->warnings.n, 2);
+    assert_non_null(strstr(reply->warnings.v[0], "--contiguous"));
+}
+
+static void a_test_submits_nothing_and_says_where(void **state)
+{
+    struct bed *b = *state;
+
+    submit(b, (struct job_spec){ .test_only = true, .ntasks = { true, 2 } });
+    const struct job_submitted *reply = effect(b, EFFECT_REPLY)->body;
+    assert_int_equal(b->facts.n, 0);
+    assert_string_equal(reply->nodes, "n1");
+    assert_true(reply->start_time.set && reply->start_time.v == b->now);
+}
+
 static void accounting_events_have_no_holes(void **state)
 {
     struct bed *b = *state;
@@ -625,6 +646,8 @@ int main(void)
         CASE(owners_lower_and_operators_raise),
         CASE(requeued_jobs_get_a_new_life),
         CASE(jobs_behind_a_blocked_one_wait_for_their_turn),
+        CASE(what_does_nothing_yet_is_named),
+        CASE(a_test_submits_nothing_and_says_where),
         CASE(accounting_events_have_no_holes),
     };
 

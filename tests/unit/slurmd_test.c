@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/rpc.h"
+#include "node/spool.h"
+#include "node/stepd.h"
 #include "schema/errors.h"
 #include "wire/wire.h"
 
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -261,7 +264,8 @@ static void ctl_close(struct ctl *t)
 {
     char command[128];
 
-    assert_int_equal(slurmd_kill(t, SIGTERM), 0);
+    if (t->slurmd)
+        assert_int_equal(slurmd_kill(t, SIGTERM), 0);
     listener_free(t->listener);
     auth_server_free(t->auth);
     munge_async_free(t->munge);
@@ -783,6 +787,48 @@ static void a_failed_hook_is_reported(void **state)
     ctl_close(&t);
 }
 
+/* A6: whoever took over the half without rights could show the launcher one launch and hand over
+ * another. */
+static void a_launch_that_was_not_allowed_is_not_run(void **state)
+{
+    struct ctl t;
+    struct spool spool;
+    struct step_record r = { .key = { 1, STEP_BATCH, 0 }, .uid = OTHER_UID - 1, .boot_id = "x" };
+    struct step_files files;
+    struct buf body = { 0 };
+    struct step_done done;
+    struct err e = { 0 };
+
+    dir_open(&t);
+    struct launch l = a_launch(&t, 1, "#!/bin/sh\necho never\n");
+    assert_int_equal(spool_open(arena_printf(&t.arena, "%s/spool", t.dir), &spool, &e), 0);
+    assert_int_equal(spool_step_new(&spool, &r, &files, &e), 0);
+    wire_pack(&desc_launch, &l, &body);
+    int launch_fd = memfd_create("launch", MFD_CLOEXEC);
+    assert_int_equal(write(launch_fd, body.data, body.len), body.len);
+    pid_t pid = fork();
+    if (pid == 0) {
+        const int from[] = { launch_fd, files.dir, files.lock };
+        for (int i = 0; i < 3; i++)
+            fcntl(from[i], F_DUPFD, 100); /* 100, 101, 102: above the targets */
+        for (int i = 0; i < 3; i++)
+            dup2(100 + i, STEPD_FD_LAUNCH + i);
+        execl(STEPD, STEPD_NAME "1.batch]", NULL);
+        _exit(99);
+    }
+    waitpid(pid, NULL, 0);
+    assert_int_equal(spool_get(files.dir, "result", &body), 0);
+    assert_int_equal(wire_unpack(&desc_step_done, body.data, body.len, &t.arena, &done, &e), 0);
+    assert_int_equal(done.error_code, ESLURMD_INVALID_JOB_CREDENTIAL);
+    assert_string_equal(text_of(&t, "slurm-1.out"), "");
+    close(files.dir);
+    close(files.lock);
+    close(launch_fd);
+    buf_fini(&body);
+    spool_close(&spool);
+    ctl_close(&t);
+}
+
 /* ---- `test_slurmd N` is no test: it prints the CPU time of slurmd, launcher and slurmstepd for a
  * no-op job. */
 
@@ -840,5 +886,6 @@ int main(int argc, char **argv)
                T(a_hanging_output_hangs_only_its_job), T(the_log_is_opened_again),
                T(signals_reach_whom_they_are_meant_for), T(reports_wait_for_their_acknowledgement),
                T(a_killed_slurmstepd_leaves_no_orphan), T(steps_survive_a_slurmd_that_is_killed),
-               T(prolog_and_epilog_see_only_their_own_environment), T(a_failed_hook_is_reported));
+               T(prolog_and_epilog_see_only_their_own_environment), T(a_failed_hook_is_reported),
+               T(a_launch_that_was_not_allowed_is_not_run));
 }
