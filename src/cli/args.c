@@ -2,6 +2,7 @@
 #include "cli/args.h"
 
 #include "cli/words.h"
+#include "net/daemon.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -149,7 +150,7 @@ int args_parse(const struct args *spec, int argc, char **argv, struct arena *a, 
             return ARGS_BAD;
         }
         if (found == 'V')
-            printf("slurm 25.11.0\n");
+            puts(SLURM_COMPAT_VERSION);
         else if (found == FIRST_LONG + (int)spec->n)
             help_print(spec);
         else if (found == FIRST_LONG + (int)spec->n + 1)

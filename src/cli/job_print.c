@@ -2,6 +2,7 @@
 #include "cli/job_print.h"
 
 #include "base/times.h"
+#include "cli/job_path.h"
 #include "schema/rpc.h"
 #include "schema/states.h"
 
@@ -308,6 +309,21 @@ static void print_job_details(const struct text_cell *cell, struct buf *out)
         buf_printf(out, "%s%s", cell->env->one_line ? " " : "\n     ", job->node_cpus.v[i]);
 }
 
+static void print_job_stdin(const struct text_cell *cell, struct buf *out)
+{
+    job_path_put(cell->row, JOB_STDIN, out);
+}
+
+static void print_job_stdout(const struct text_cell *cell, struct buf *out)
+{
+    job_path_put(cell->row, JOB_STDOUT, out);
+}
+
+static void print_job_stderr(const struct text_cell *cell, struct buf *out)
+{
+    job_path_put(cell->row, JOB_STDERR, out);
+}
+
 static void print_job_min_cpus(const struct text_cell *cell, struct buf *out)
 {
     const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
@@ -386,6 +402,7 @@ static void print_step_state(const struct text_cell *cell, struct buf *out)
 
 #define COUNT(a) (unsigned)(sizeof(a) / sizeof(a)[0])
 #define LEFT TEXT_LEFT
+#define KEEP TEXT_KEEP
 #define COL(name, letter, heading, width, align, member, printer, none, help) \
     { #name,                                                                  \
       letter,                                                                 \

@@ -133,12 +133,20 @@ static const struct opt *row_of(enum opts_tool tool, int val)
     return NULL;
 }
 
-/* An argument in brackets may be left out, but what --export and --wrap show is only Slurm's habit.
- */
+/* An argument that stands in one pair of brackets may be left out; what --export and --wrap show is
+ * only Slurm's habit. */
 static bool is_optional(const struct opt *o)
 {
-    return o->arg && *o->arg == '[' && o->arg[strlen(o->arg) - 1] == ']' &&
-           o->parse != opts_parse_text;
+    int depth = 0;
+
+    if (!o->arg || *o->arg != '[' || o->parse == opts_parse_text)
+        return false;
+    for (const char *p = o->arg; *p; p++) {
+        depth += *p == '[' ? 1 : *p == ']' ? -1 : 0;
+        if (depth == 0)
+            return p[1] == '\0';
+    }
+    return false;
 }
 
 int opts_environment(struct opts *o, struct err *e)
@@ -213,7 +221,7 @@ static uint8_t source_of(const struct opts *o, const char *name)
     for (size_t i = 0; i < OPT_COUNT; i++)
         if ((table[i].tools & o->tool) && strcmp(table[i].name, name) == 0)
             return o->from[i];
-    assert(!"no such option");
+    assert(false && "no such option");
     return OPTS_UNSET;
 }
 

@@ -1,6 +1,7 @@
 /* What squeue, sinfo and scontrol have in common on their way out. */
 #include "cli/output.h"
 
+#include "net/daemon.h"
 #include "wire/json.h"
 
 #include <stdio.h>
@@ -11,7 +12,8 @@
 
 void output_flush(struct buf *out)
 {
-    fwrite(out->data, 1, out->len, stdout);
+    if (out->len)
+        fwrite(out->data, 1, out->len, stdout);
     fflush(stdout);
     buf_reset(out);
 }
@@ -65,14 +67,17 @@ void output_json_item(bool first, struct buf *out)
 
 void output_json_close(const char *command, const char *cluster, struct buf *out)
 {
-    buf_puts(
-        out,
-        "\n],\n\"meta\": {\"plugins\": {\"data_parser\": \"data_parser/v0.0.40\"}, \"command\": [");
+    const char *release = strchr(SLURM_COMPAT_VERSION, ' ') + 1;
+    int major = 0, minor = 0, micro = 0;
+
+    sscanf(release, "%d.%d.%d", &major, &minor, &micro);
+    buf_puts(out, "\n],\n\"meta\": {\"plugins\": {\"data_parser\": \"data_parser/v0.0.40\"}, "
+                  "\"command\": [");
     json_write_string(command, out);
-    buf_puts(
-        out,
-        "], \"slurm\": {\"version\": {\"major\": \"25\", \"micro\": \"0\", \"minor\": \"11\"}, "
-        "\"release\": \"25.11.0\", \"cluster\": ");
+    buf_printf(out,
+               "], \"slurm\": {\"version\": {\"major\": \"%d\", \"micro\": \"%d\", "
+               "\"minor\": \"%02d\"}, \"release\": \"%s\", \"cluster\": ",
+               major, micro, minor, release);
     json_write_string(cluster ? cluster : "", out);
     buf_puts(out, "}},\n\"errors\": [],\n\"warnings\": []\n}\n");
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/times.h"
 #include "base/xalloc.h"
+#include "net/daemon.h"
 #include "cli/acct_line.h"
 #include "cli/connect.h"
 #include "cli/words.h"
@@ -328,7 +329,7 @@ static int read_options(struct sacct *s, int argc, char **argv)
         struct strs *list = list_of(s, letter);
 
         if (letter == 'V')
-            return puts("slurm 25.11.0"), 0;
+            return puts(SLURM_COMPAT_VERSION), 0;
         if (letter == 'h' || letter == OPT_USAGE)
             return fputs(letter == 'h' ? help : usage, stdout), 0;
         if (letter == '?')
@@ -440,7 +441,7 @@ static void print_record(const struct sacct *s, const struct text_format *f,
         l.step = &rec->steps.v[i];
         print_line(s, f, l, &out);
     }
-    fwrite(out.data, 1, out.len, stdout);
+    fputs(buf_str(&out), stdout);
 }
 
 static void print_header(const struct sacct *s, const struct text_format *f)
@@ -453,7 +454,7 @@ static void print_header(const struct sacct *s, const struct text_format *f)
         text_header(f, &out);
         text_rule(f, &out);
     }
-    fwrite(out.data, 1, out.len, stdout);
+    fputs(buf_str(&out), stdout);
 }
 
 static void print_json(const struct acct_record *rec, bool is_first)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/times.h"
+#include "net/daemon.h"
 #include "cli/connect.h"
 #include "cli/opts.h"
 #include "cli/say.h"
@@ -86,7 +87,7 @@ static int read_request(struct sbatch *s, int argc, char **argv)
         return refuse(s, &e);
     if (o->own.help || o->own.usage || o->own.version) {
         if (o->own.version)
-            puts("slurm 25.11.0");
+            puts(SLURM_COMPAT_VERSION);
         else
             (o->own.help ? opts_help : opts_usage)(BATCH, stdout);
         return 0;

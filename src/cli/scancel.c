@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/hostlist.h"
 #include "base/log.h"
+#include "net/daemon.h"
 #include "cli/connect.h"
 #include "cli/words.h"
 #include "schema/errors.h"
@@ -240,7 +241,7 @@ static int read_options(struct scancel *s, int argc, char **argv)
     while ((letter = getopt_long(argc, argv, "A:bfHiM:n:p:Qq:R:s:t:u:Vvw:", long_options, NULL)) !=
            -1) {
         if (letter == 'V')
-            return puts("slurm 25.11.0"), 0;
+            return puts(SLURM_COMPAT_VERSION), 0;
         if (letter == OPT_HELP || letter == OPT_USAGE)
             return fputs(letter == OPT_HELP ? help : usage, stdout), 0;
         if (letter == '?')

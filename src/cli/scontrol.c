@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "cli/args.h"
+#include "net/daemon.h"
 #include "schema/errors.h"
 #include "schema/rpc.h"
 
@@ -111,7 +112,7 @@ static int verb_errnumstr(struct scontrol *s, int count, char **words)
 
 static int verb_version(struct scontrol *s, int count, char **words)
 {
-    puts("slurm 25.11.0");
+    puts(SLURM_COMPAT_VERSION);
     return 0;
 }
 

@@ -341,10 +341,11 @@ int scontrol_write(struct scontrol *s, int count, char **words)
         fprintf(stderr, "invalid entity:%s for keyword:write \n", words[0]);
         return 1;
     }
-    if (scontrol_call(s, OP_job_list, &query, (void **)&jobs, &e) == 0 &&
-        (!jobs->jobs.n || !jobs->jobs.v[0].spec || !jobs->jobs.v[0].spec->script.len))
-        err_set(&e, ESLURM_INVALID_JOB_ID, "%s", errors_text(ESLURM_INVALID_JOB_ID));
-    if (e.code) {
+    int r = scontrol_call(s, OP_job_list, &query, (void **)&jobs, &e);
+
+    if (r == 0 && (!jobs->jobs.n || !jobs->jobs.v[0].spec || !jobs->jobs.v[0].spec->script.len))
+        r = err_set(&e, ESLURM_INVALID_JOB_ID, "%s", errors_text(ESLURM_INVALID_JOB_ID));
+    if (r < 0) {
         fprintf(stderr, "job script retrieval failed: %s\n", e.text);
         return 0; /* as Slurm's */
     }
@@ -359,38 +360,37 @@ int scontrol_write(struct scontrol *s, int count, char **words)
     return 0;
 }
 
-/* 1: ready, 0: not yet, -1: it never will be. */
-static int is_ready(struct scontrol *s, const char *id, struct err *e)
+enum ready { NOT_YET, READY, ENDED, UNKNOWN };
+
+static enum ready readiness(struct scontrol *s, const char *id)
 {
     const char *all = "all";
     struct job_query query = { .jobs = { &id, 1 }, .states = { &all, 1 } };
     struct job_infos *jobs;
+    struct err e = { 0 };
 
-    if (scontrol_call(s, OP_job_list, &query, (void **)&jobs, e) < 0 || !jobs->jobs.n)
-        return -1;
+    if (scontrol_call(s, OP_job_list, &query, (void **)&jobs, &e) < 0 || !jobs->jobs.n)
+        return UNKNOWN;
 
     const struct job_info *job = &jobs->jobs.v[0];
 
     if (job->state != STATE_RUNNING)
-        return -1;
-    return !(job->state_flags & STATE_FLAG_CONFIGURING);
+        return ENDED;
+    return job->state_flags & STATE_FLAG_CONFIGURING ? NOT_YET : READY;
 }
 
 int scontrol_wait_job(struct scontrol *s, int count, char **words)
 {
-    struct err e = { 0 };
-    int ready = 0;
+    static const char *const before[] = { "Still waiting for job ", "Nodes are ready for job ",
+                                          "Job ", "Problem running job " };
+    enum ready ready = NOT_YET;
 
-    for (int i = 0; i < WAIT_TRIES && !ready; i++) {
+    for (int i = 0; i < WAIT_TRIES && ready == NOT_YET; i++) {
         if (i)
             sleep(1);
-        ready = is_ready(s, words[0], &e);
+        ready = readiness(s, words[0]);
     }
-    if (ready == 1)
-        fprintf(stderr, "scontrol: Nodes are ready for job %s\n", words[0]);
-    else if (e.code)
-        fprintf(stderr, "scontrol: Problem running job %s\n", words[0]);
-    else
-        fprintf(stderr, "scontrol: Job %s no longer running\n", words[0]);
-    return ready == 1 ? 0 : 1;
+    fprintf(stderr, "scontrol: %s%s%s\n", before[ready], words[0],
+            ready == ENDED ? " no longer running" : "");
+    return ready == READY ? 0 : 1;
 }

@@ -187,7 +187,7 @@ static int split(const char *line, struct arena *a, struct words *w, struct err 
     char *out = arena_alloc(a, strlen(line) + 1);
 
     for (const char *p = line; *p;) {
-        p += strspn(p, " \t\r");
+        p += strspn(p, " \t\r\v\f\n"); /* what isspace() knows: each round must get on */
         if (*p == '\0' || *p == '#')
             break;
         char *word = out, quote = 0;

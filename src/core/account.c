@@ -1,4 +1,5 @@
-/* Accounting events: made while a fact is applied, from that fact and the state, so replay makes the same ones. */
+/* Accounting events: made while a fact is applied, from that fact and the state, so replay makes
+ * the same ones. */
 #include "core/state.h"
 
 #include "base/hostlist.h"
@@ -10,7 +11,8 @@
 
 #include <string.h>
 
-static void put(struct core *c, struct acct_event *ev, uint32_t job_id, uint32_t restart, struct effects *effects)
+static void put(struct core *c, struct acct_event *ev, uint32_t job_id, uint32_t restart,
+                struct effects *effects)
 {
     if (!c->conf->acct_enabled)
         return;
@@ -26,7 +28,8 @@ static void put(struct core *c, struct acct_event *ev, uint32_t job_id, uint32_t
     ef->body = msg_copy(effects->arena, &desc_acct_event, ev);
 }
 
-/* A requeued incarnation ends as REQUEUED, which is a flag and no base state: it is told as flag bit plus base. */
+/* A requeued incarnation ends as REQUEUED, which is a flag and no base state: it is told as flag
+ * bit plus base. */
 static uint32_t state_of(const struct job *job)
 {
     uint32_t state, flags;
@@ -43,28 +46,61 @@ static struct acct_job describe(const struct core *c, const struct job *job, str
     struct job_size size = job_size(c, job, a);
 
     return (struct acct_job){
-        .db_id = job->db_id, .job_id = job->id, .array_job_id = job->array_id,
-        .array_task_id = { job->task != NO_TASK, job->task }, .array_tasks = job->rest ? runs_text(job->rest, a) : "",
-        .name = job->name, .uid = job->uid, .gid = job->gid, .user = job->user, .account = job->account,
-        .qos = job->qos, .wckey = job->wckey, .comment = job->comment, .admin_comment = job->admin_comment,
-        .partition = size.partition, .state = state_of(job), .reason = reason_name(job->reason),
-        .submit = job->submit, .eligible = job->eligible, .start = job->start, .end = job->end,
-        .time_limit_min = job->limit_min, .nodes = size.nodes, .nnodes = size.node_count, .ncpus = size.cpus,
-        .req_cpus = size.req_cpus, .req_mem_mb = size.req_mem_mb, .tres_alloc = size.tres_alloc,
-        .tres_req = size.tres_req, .exit_code = job->exit_code, .constraints = w->features,
-        .reservation = w->reservation, .priority = job_priority(job),
-        .killed_by = { job->killed_by != 0, job->killed_by - 1 }, .restarts = job->restarts,
-        .licenses = w->licenses, .failed_node = job->failed_node, .req_nodes = w->min_nodes,
-        .derived_exit_code = 0, .flags = job->start ? "SchedMain" : "",
+        .db_id = job->db_id,
+        .job_id = job->id,
+        .array_job_id = job->array_id,
+        .array_task_id = { job->task != NO_TASK, job->task },
+        .array_tasks = job->rest ? runs_text(job->rest, a) : "",
+        .name = job->name,
+        .uid = job->uid,
+        .gid = job->gid,
+        .user = job->user,
+        .account = job->account,
+        .qos = job->qos,
+        .wckey = job->wckey,
+        .comment = job->comment,
+        .admin_comment = job->admin_comment,
+        .partition = size.partition,
+        .state = state_of(job),
+        .reason = reason_name(job->reason),
+        .submit = job->submit,
+        .eligible = job->eligible,
+        .start = job->start,
+        .end = job->end,
+        .time_limit_min = job->limit_min,
+        .nodes = size.nodes,
+        .nnodes = size.node_count,
+        .ncpus = size.cpus,
+        .req_cpus = size.req_cpus,
+        .req_mem_mb = size.req_mem_mb,
+        .tres_alloc = size.tres_alloc,
+        .tres_req = size.tres_req,
+        .exit_code = job->exit_code,
+        .constraints = w->features,
+        .reservation = w->reservation,
+        .priority = job_priority(job),
+        .killed_by = { job->killed_by != 0, job->killed_by - 1 },
+        .restarts = job->restarts,
+        .licenses = w->licenses,
+        .failed_node = job->failed_node,
+        .req_nodes = w->min_nodes,
+        .derived_exit_code = 0,
+        .flags = job->start ? "SchedMain" : "",
     };
 }
 
 /* The batch step's row: open when the job starts, closed when its end is known. */
-static struct acct_step batch_step(const struct core *c, const struct job *job, const struct step_done *done,
-                                   const struct acct_job *row)
+static struct acct_step batch_step(const struct core *c, const struct job *job,
+                                   const struct step_done *done, const struct acct_job *row)
 {
-    struct acct_step s = { .db_id = job->db_id, .step_id = STEP_BATCH, .name = "batch", .start = job->start,
-                           .nnodes = 1, .ntasks = 1, .state = row->state, .end = job->end,
+    struct acct_step s = { .db_id = job->db_id,
+                           .step_id = STEP_BATCH,
+                           .name = "batch",
+                           .start = job->start,
+                           .nnodes = 1,
+                           .ntasks = 1,
+                           .state = row->state,
+                           .end = job->end,
                            .exit_code = job->exit_code };
 
     if (job->alloc) {
@@ -80,7 +116,8 @@ static struct acct_step batch_step(const struct core *c, const struct job *job, 
     return s;
 }
 
-void account_job(struct core *c, const struct job *job, const struct step_done *step, struct effects *effects)
+void account_job(struct core *c, const struct job *job, const struct step_done *step,
+                 struct effects *effects)
 {
     struct arena a = { 0 };
     struct acct_job row;
@@ -109,7 +146,8 @@ static uint32_t step_state(const struct job *job, const struct step_done *done)
     return done->wait_status ? STATE_FAILED : STATE_COMPLETED;
 }
 
-void account_step(struct core *c, const struct job *job, const struct step_done *step, struct effects *effects)
+void account_step(struct core *c, const struct job *job, const struct step_done *step,
+                  struct effects *effects)
 {
     struct arena a = { 0 };
     struct acct_job row;
@@ -120,17 +158,23 @@ void account_step(struct core *c, const struct job *job, const struct step_done 
         row = describe(c, job, &a);
         s = batch_step(c, job, step, &row);
         s.step_id = step->step_id;
-        s.name = step->step_id == STEP_BATCH ? "batch" : step->step_id == STEP_EXTERN ? "extern" : "";
+        s.name = step->step_id == STEP_BATCH    ? "batch"
+                 : step->step_id == STEP_EXTERN ? "extern"
+                                                : "";
         s.state = step_state(job, step);
     }
     put(c, &ev, job->id, job->restarts, effects);
     arena_fini(&a);
 }
 
-void account_node(struct core *c, const struct node *n, const struct fact_node *f, struct effects *effects)
+void account_node(struct core *c, const struct node *n, const struct fact_node *f,
+                  struct effects *effects)
 {
-    struct acct_node_event row = { .node = n->conf->name, .state = strcmp(f->event, "UP") == 0 ? "" : f->event,
-                                   .reason = n->rec->reason, .uid = n->rec->reason_uid, .time = f->now,
+    struct acct_node_event row = { .node = n->conf->name,
+                                   .state = strcmp(f->event, "UP") == 0 ? "" : f->event,
+                                   .reason = n->rec->reason,
+                                   .uid = n->rec->reason_uid,
+                                   .time = f->now,
                                    .cpus = n->conf->cpus };
     struct acct_event ev = { .node = &row };
 
@@ -138,7 +182,8 @@ void account_node(struct core *c, const struct node *n, const struct fact_node *
 }
 
 /* The event was made when its fact was applied; here it is only handed out. */
-void core_account(const struct core *c, const struct effect *ef, struct arena *a, struct acct_event *ret)
+void core_account(const struct core *c, const struct effect *ef, struct arena *a,
+                  struct acct_event *ret)
 {
     const struct acct_event *copy = msg_copy(a, &desc_acct_event, ef->body);
 

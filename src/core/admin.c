@@ -78,8 +78,12 @@ static const struct {
     const char *key;
     int (*set)(struct node_record *rec, const char *value);
 } node_keys[] = {
-    { "State", set_elsewhere },          { "Reason", set_elsewhere }, { "Weight", set_weight },
-    { "AvailableFeatures", set_features }, { "ActiveFeatures", set_features }, { "Comment", set_comment },
+    { "State", set_elsewhere },
+    { "Reason", set_elsewhere },
+    { "Weight", set_weight },
+    { "AvailableFeatures", set_features },
+    { "ActiveFeatures", set_features },
+    { "Comment", set_comment },
     { "Extra", set_extra },
 };
 
@@ -90,22 +94,26 @@ static int check_update(const struct node_update *up, struct err *e)
     struct node_record scratch = { 0 };
 
     if (state && !w)
-        return err_set(e, ESLURM_INVALID_NODE_STATE, "asked: State=%.60s\nDOWN, DRAIN, FAIL, FUTURE, NORESP, RESUME, "
-                       "UNDRAIN, IDLE", state);
+        return err_set(e, ESLURM_INVALID_NODE_STATE,
+                       "asked: State=%.60s\nDOWN, DRAIN, FAIL, FUTURE, NORESP, RESUME, "
+                       "UNDRAIN, IDLE",
+                       state);
     if (w && w->needs_reason && (!reason || !*reason))
-        return err_set(e, ESLURM_INVALID_NODE_STATE, "You must specify a reason when %s a node", w->event);
+        return err_set(e, ESLURM_INVALID_NODE_STATE, "You must specify a reason when %s a node",
+                       w->event);
     for (uint32_t i = 0; i < up->set.n; i++) {
         size_t k = 0, n = sizeof node_keys / sizeof node_keys[0];
         while (k < n && strcasecmp(node_keys[k].key, up->set.v[i].key) != 0)
             k++;
         if (k == n || node_keys[k].set(&scratch, up->set.v[i].value) < 0)
-            return err_set(e, EINVAL, "a node has no setting %.60s=%.60s that could be changed", up->set.v[i].key,
-                           up->set.v[i].value);
+            return err_set(e, EINVAL, "a node has no setting %.60s=%.60s that could be changed",
+                           up->set.v[i].key, up->set.v[i].value);
     }
     return 0;
 }
 
-static const char *change_state(struct turn *t, const struct node_update *up, struct node_record *rec)
+static const char *change_state(struct turn *t, const struct node_update *up,
+                                struct node_record *rec)
 {
     const char *state = value_of(up, "State"), *reason = value_of(up, "Reason");
     const struct word *w = state ? find_word(state) : NULL;
@@ -113,7 +121,7 @@ static const char *change_state(struct turn *t, const struct node_update *up, st
     if (w) {
         rec->state = (rec->state | w->set) & ~w->clear;
         if (w->clear & NODE_DRAIN)
-            rec->state &= (uint32_t)~(NODE_MISFIT | NODE_SILENT);
+            rec->state &= (uint32_t) ~(NODE_MISFIT | NODE_SILENT);
         if (w->clear && !w->set && !(rec->state & (NODE_DOWN | NODE_DRAIN | NODE_FAIL)))
             rec->reason = "";
     }
@@ -161,8 +169,10 @@ void decide_node_update(struct turn *t, const struct node_update *up)
         return;
     }
     int r = check_update(up, &e);
-    if (r == 0 && (!up->nodes || hostlist_expand(t->a, up->nodes, &names, NULL) < 0 || names.n == 0))
-        r = err_set(&e, ESLURM_INVALID_NODE_NAME, "asked: NodeName=%.100s", up->nodes ? up->nodes : "");
+    if (r == 0 &&
+        (!up->nodes || hostlist_expand(t->a, up->nodes, &names, NULL) < 0 || names.n == 0))
+        r = err_set(&e, ESLURM_INVALID_NODE_NAME, "asked: NodeName=%.100s",
+                    up->nodes ? up->nodes : "");
     hostlist_sort_unique(&names);
     nodes = arena_calloc(t->a, names.n + 1, sizeof *nodes);
     for (uint32_t i = 0; r == 0 && i < names.n; i++) {
@@ -188,7 +198,8 @@ struct part_change {
 
 static int part_state(struct part_change *ch, const char *v)
 {
-    if (strcasecmp(v, "UP") && strcasecmp(v, "DOWN") && strcasecmp(v, "DRAIN") && strcasecmp(v, "INACTIVE"))
+    if (strcasecmp(v, "UP") && strcasecmp(v, "DOWN") && strcasecmp(v, "DRAIN") &&
+        strcasecmp(v, "INACTIVE"))
         return -EINVAL;
     ch->info.state = v;
     return 0;
@@ -202,7 +213,9 @@ static int part_max_time(struct part_change *ch, const char *v)
 static int part_default_time(struct part_change *ch, const char *v)
 {
     ch->info.default_time_min.set = strcasecmp(v, "NONE") != 0;
-    return ch->info.default_time_min.set ? times_parse_minutes(v, &ch->info.default_time_min.v, NULL) : 0;
+    return ch->info.default_time_min.set
+               ? times_parse_minutes(v, &ch->info.default_time_min.v, NULL)
+               : 0;
 }
 
 static int number(const char *v, uint32_t *ret)
@@ -295,11 +308,20 @@ static const struct {
     const char *key;
     int (*set)(struct part_change *ch, const char *value);
 } part_keys[] = {
-    { "State", part_state },       { "MaxTime", part_max_time },          { "DefaultTime", part_default_time },
-    { "MaxNodes", part_max_nodes }, { "MinNodes", part_min_nodes },       { "PriorityTier", part_tier },
-    { "PriorityJobFactor", part_job_factor }, { "AllowGroups", part_groups }, { "AllowAccounts", part_accounts },
-    { "DenyAccounts", part_deny_accounts }, { "Hidden", part_hidden },    { "RootOnly", part_root_only },
-    { "OverSubscribe", part_oversubscribe }, { "Nodes", part_nodes },
+    { "State", part_state },
+    { "MaxTime", part_max_time },
+    { "DefaultTime", part_default_time },
+    { "MaxNodes", part_max_nodes },
+    { "MinNodes", part_min_nodes },
+    { "PriorityTier", part_tier },
+    { "PriorityJobFactor", part_job_factor },
+    { "AllowGroups", part_groups },
+    { "AllowAccounts", part_accounts },
+    { "DenyAccounts", part_deny_accounts },
+    { "Hidden", part_hidden },
+    { "RootOnly", part_root_only },
+    { "OverSubscribe", part_oversubscribe },
+    { "Nodes", part_nodes },
 };
 
 static int set_part_key(struct part_change *ch, const struct key_value *kv, struct err *e)
@@ -307,7 +329,9 @@ static int set_part_key(struct part_change *ch, const struct key_value *kv, stru
     for (size_t k = 0; k < sizeof part_keys / sizeof part_keys[0]; k++)
         if (strcasecmp(part_keys[k].key, kv->key) == 0)
             return part_keys[k].set(ch, kv->value) == 0
-                       ? 0 : err_set(e, EINVAL, "%.60s=%.100s is not a value for a partition", kv->key, kv->value);
+                       ? 0
+                       : err_set(e, EINVAL, "%.60s=%.100s is not a value for a partition", kv->key,
+                                 kv->value);
     return err_set(e, EINVAL, "Update of this parameter is not supported: %.60s", kv->key);
 }
 
@@ -321,7 +345,8 @@ void decide_part_update(struct turn *t, const struct part_update *up)
     if (t->in->who.role < ROLE_OPERATOR && t->in->who.uid != 0)
         r = err_set(&e, ESLURM_ACCESS_DENIED, "only operators change partitions");
     else if (!p || p->is_gone)
-        r = err_set(&e, ESLURM_INVALID_PARTITION_NAME, "asked: PartitionName=%.100s", up->name ? up->name : "");
+        r = err_set(&e, ESLURM_INVALID_PARTITION_NAME, "asked: PartitionName=%.100s",
+                    up->name ? up->name : "");
     else
         ch.info = *p->info;
     for (uint32_t i = 0; i < up->set.n && r == 0; i++)

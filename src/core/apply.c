@@ -1,4 +1,5 @@
-/* Facts into state.  Each fact is checked first and applied as a whole or not at all; nothing here decides. */
+/* Facts into state.  Each fact is checked first and applied as a whole or not at all; nothing here
+ * decides. */
 #include "core/state.h"
 
 #include "base/xalloc.h"
@@ -8,27 +9,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef int (*applier)(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
+typedef int (*applier)(struct core *c, const struct fact *f, struct effects *effects,
+                       struct err *e);
 
-static int apply_configured(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
+static int apply_configured(struct core *c, const struct fact *f, struct effects *effects,
+                            struct err *e);
 static int apply_ids(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
-static int apply_node_set(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
-static int apply_node_lost(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
-static int apply_part_set(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
-static int apply_created(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
-static int apply_split(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
-static int apply_counters(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
-static int apply_array(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
-static int apply_snap_job(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
+static int apply_node_set(struct core *c, const struct fact *f, struct effects *effects,
+                          struct err *e);
+static int apply_node_lost(struct core *c, const struct fact *f, struct effects *effects,
+                           struct err *e);
+static int apply_part_set(struct core *c, const struct fact *f, struct effects *effects,
+                          struct err *e);
+static int apply_created(struct core *c, const struct fact *f, struct effects *effects,
+                         struct err *e);
+static int apply_split(struct core *c, const struct fact *f, struct effects *effects,
+                       struct err *e);
+static int apply_counters(struct core *c, const struct fact *f, struct effects *effects,
+                          struct err *e);
+static int apply_array(struct core *c, const struct fact *f, struct effects *effects,
+                       struct err *e);
+static int apply_snap_job(struct core *c, const struct fact *f, struct effects *effects,
+                          struct err *e);
 static int apply_key(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
 
 static const applier appliers[] = {
-    [FACT_configured] = apply_configured, [FACT_ids_reserved] = apply_ids, [FACT_node_set] = apply_node_set,
-    [FACT_node_lost] = apply_node_lost,   [FACT_part_set] = apply_part_set,
-    [FACT_job_created] = apply_created,   [FACT_job_split] = apply_split,
-    [FACT_job_eligible ... FACT_job_forget] = apply_job_fact,
-    [FACT_snap_counters] = apply_counters, [FACT_snap_array] = apply_array, [FACT_snap_job] = apply_snap_job,
-    [FACT_snap_key] = apply_key,
+    [FACT_configured] = apply_configured,  [FACT_ids_reserved] = apply_ids,
+    [FACT_node_set] = apply_node_set,      [FACT_node_lost] = apply_node_lost,
+    [FACT_part_set] = apply_part_set,      [FACT_job_created] = apply_created,
+    [FACT_job_split] = apply_split,        [FACT_job_eligible... FACT_job_forget] = apply_job_fact,
+    [FACT_snap_counters] = apply_counters, [FACT_snap_array] = apply_array,
+    [FACT_snap_job] = apply_snap_job,      [FACT_snap_key] = apply_key,
 };
 
 int apply_fact(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
@@ -42,7 +53,8 @@ int apply_fact(struct core *c, const struct fact *f, struct effects *effects, st
     return fn(c, f, effects, e);
 }
 
-/* Queues are emptied before the partitions change under them, since the keys depend on the partitions' tiers. */
+/* Queues are emptied before the partitions change under them, since the keys depend on the
+ * partitions' tiers. */
 static void empty_queues(struct core *c)
 {
     for (uint32_t i = 0; i < c->part_count; i++) {
@@ -51,17 +63,18 @@ static void empty_queues(struct core *c)
         part_touch(c, c->parts[i], (struct queue_key){ 0, 0 });
     }
     QUEUE_FOREACH(it, &c->jobs)
-        it->job->is_queued = false;
+    it->job->is_queued = false;
     c->shape_gen++;
 }
 
 static void settle_all(struct core *c)
 {
     QUEUE_FOREACH(it, &c->jobs)
-        job_settle(c, it->job);
+    job_settle(c, it->job);
 }
 
-static int apply_configured(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
+static int apply_configured(struct core *c, const struct fact *f, struct effects *effects,
+                            struct err *e)
 {
     const struct fact_configured *body = f->body;
 
@@ -73,7 +86,8 @@ static int apply_configured(struct core *c, const struct fact *f, struct effects
     for (uint32_t i = 0; i < c->node_count; i++)
         c->nodes[i]->is_gone = true;
     for (uint32_t i = 0; i < c->conf->nodes.n; i++)
-        node_configure(c, node_ensure(c, c->conf->nodes.v[i].name), &c->conf->nodes.v[i], body->now);
+        node_configure(c, node_ensure(c, c->conf->nodes.v[i].name), &c->conf->nodes.v[i],
+                       body->now);
     for (uint32_t i = 0; i < c->part_count; i++)
         c->parts[i]->is_gone = true;
     empty_queues(c);
@@ -95,7 +109,8 @@ static int apply_ids(struct core *c, const struct fact *f, struct effects *effec
     return 0;
 }
 
-static int apply_node_set(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
+static int apply_node_set(struct core *c, const struct fact *f, struct effects *effects,
+                          struct err *e)
 {
     const struct fact_node *body = f->body;
     struct node *n = body->node ? node_at(c, body->node->node) : NULL;
@@ -110,7 +125,8 @@ static int apply_node_set(struct core *c, const struct fact *f, struct effects *
     return 0;
 }
 
-static int apply_node_lost(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
+static int apply_node_lost(struct core *c, const struct fact *f, struct effects *effects,
+                           struct err *e)
 {
     const struct fact_node_lost *body = f->body;
     struct node *n = node_at(c, body->node);
@@ -123,7 +139,8 @@ static int apply_node_lost(struct core *c, const struct fact *f, struct effects 
     return 0;
 }
 
-static int apply_part_set(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
+static int apply_part_set(struct core *c, const struct fact *f, struct effects *effects,
+                          struct err *e)
 {
     const struct fact_part *body = f->body;
 
@@ -158,7 +175,8 @@ static void remember_key(struct core *c, uint64_t key, uint32_t job_id, int64_t 
     map_put(&c->key_index, key, (void *)(uintptr_t)job_id);
 }
 
-static int apply_created(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
+static int apply_created(struct core *c, const struct fact *f, struct effects *effects,
+                         struct err *e)
 {
     const struct job_record *rec = f->body;
 
@@ -203,7 +221,8 @@ static int apply_split(struct core *c, const struct fact *f, struct effects *eff
     return 0;
 }
 
-static int apply_counters(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
+static int apply_counters(struct core *c, const struct fact *f, struct effects *effects,
+                          struct err *e)
 {
     const struct fact_counters *body = f->body;
 
@@ -226,15 +245,18 @@ static int apply_array(struct core *c, const struct fact *f, struct effects *eff
     return 0;
 }
 
-static int apply_snap_job(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
+static int apply_snap_job(struct core *c, const struct fact *f, struct effects *effects,
+                          struct err *e)
 {
     const struct job_record *rec = f->body;
 
     if (!rec->job_id || job_find(c, rec->job_id) || !rec->wish)
-        return err_set(e, ESTATE, "snapshot: job %u is there already, or wants nothing", rec->job_id);
+        return err_set(e, ESTATE, "snapshot: job %u is there already, or wants nothing",
+                       rec->job_id);
     for (uint32_t i = 0; i < rec->alloc.n; i++)
         if (!node_at(c, rec->alloc.v[i].node))
-            return err_set(e, ESTATE, "snapshot: job %u uses a node that does not exist", rec->job_id);
+            return err_set(e, ESTATE, "snapshot: job %u uses a node that does not exist",
+                           rec->job_id);
     struct job *job = job_new(c, rec);
     job_settle(c, job);
     if (job->array_id)

@@ -71,8 +71,16 @@ void array_leave(struct core *c, struct job *job)
     a->running -= is_active(job);
     if (job->task != NO_TASK)
         map_del(&c->tasks, task_key(job->array_id, job->task));
-    if (a->jobs.n == 0)
-        array_free(map_del(&c->arrays, a->id));
+    array_release(c, a->id);
+}
+
+/* What became of its tasks is remembered as long as somebody may ask. */
+void array_release(struct core *c, uint32_t id)
+{
+    struct array *a = array_find(c, id);
+
+    if (a && a->jobs.n == 0 && !map_get(&c->waiting, id))
+        array_free(map_del(&c->arrays, id));
 }
 
 void array_begin(struct core *c, const struct job *rest, uint32_t limit)
@@ -107,8 +115,14 @@ void array_load(struct core *c, const struct fact_array *f)
     if (a)
         return;
     a = xcalloc(1, sizeof *a);
-    *a = (struct array){ .id = f->array_id, .min = f->min, .max = f->max, .step = f->step, .count = f->count,
-                         .limit = f->limit, .done = f->done, .failed = f->failed };
+    *a = (struct array){ .id = f->array_id,
+                         .min = f->min,
+                         .max = f->max,
+                         .step = f->step,
+                         .count = f->count,
+                         .limit = f->limit,
+                         .done = f->done,
+                         .failed = f->failed };
     a->ok = load_bitmap(a, f->ok);
     a->bad = load_bitmap(a, f->bad);
     map_put(&c->arrays, a->id, a);
@@ -170,7 +184,8 @@ void array_task_done(struct core *c, const struct job *job)
 
     if (job->task != NO_TASK)
         count_done(a, job->task, is_ok);
-    for (uint32_t t = job->rest ? runs_first(job->rest) : NO_TASK; t != NO_TASK; t = runs_next(job->rest, t))
+    for (uint32_t t = job->rest ? runs_first(job->rest) : NO_TASK; t != NO_TASK;
+         t = runs_next(job->rest, t))
         count_done(a, t, is_ok);
 }
 
@@ -196,7 +211,8 @@ static void reopen_corr(struct job_record *rec, struct arena *a)
     rec->deps.v = deps;
 }
 
-/* The last task keeps the record: its id was printed by sbatch and should go on to mean something. */
+/* The last task keeps the record: its id was printed by sbatch and should go on to mean something.
+ */
 static void become_task(struct core *c, struct job *rest, uint32_t task)
 {
     job_unqueue(c, rest);

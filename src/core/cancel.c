@@ -7,17 +7,18 @@
 #include "core/msgs.h"
 #include "schema/states.h"
 
-#include <signal.h>
 #include <string.h>
 #include <strings.h>
+
+#define SIGNAL_KILL 9u /* as Linux numbers it: the node delivers it */
 
 struct request {
     const struct job_kill *kill;
     struct bits nodes; /* of the filter by nodes; 0 bits: no such filter */
-    const char *own;   /* only jobs of this uid, when nobody was named and the asker is no operator */
+    const char *own; /* only jobs of this uid, when nobody was named and the asker is no operator */
 };
 
-static void send_signal(struct turn *t, const struct job *job, struct step_signal body)
+static void put_signals(struct turn *t, const struct job *job, struct step_signal body)
 {
     for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
         if (job->alloc->nodes.v[i].is_clean || (body.step_id == STEP_BATCH && i > 0))
@@ -34,8 +35,9 @@ static void send_signal(struct turn *t, const struct job *job, struct step_signa
 /* Without -b or -f the batch shell is spared and everything below it is signalled. */
 static int signal_job(struct turn *t, const struct pick *p, const struct job_kill *kill)
 {
-    struct step_signal body = { .job_id = p->job->id, .step_id = p->step,
-                                .signal = kill->signal.set ? kill->signal.v : SIGKILL };
+    struct step_signal body = { .job_id = p->job->id,
+                                .step_id = p->step,
+                                .signal = kill->signal.set ? kill->signal.v : SIGNAL_KILL };
 
     if (p->job->phase == PHASE_PENDING)
         return ESLURM_JOB_PENDING;
@@ -46,14 +48,16 @@ static int signal_job(struct turn *t, const struct pick *p, const struct job_kil
         body.shell_only = true;
     }
     body.children_only = !p->has_step && !kill->batch && !kill->full;
-    send_signal(t, p->job, body);
+    put_signals(t, p->job, body);
     return 0;
 }
 
 static int end_job(struct turn *t, const struct pick *p)
 {
-    struct fact_job_end end = { .result = RESULT_CANCELLED, .killed_by = { true, t->in->who.uid },
-                                .why = "CANCELLED AT %s", .kill_wait_s = t->c->conf->kill_wait_s,
+    struct fact_job_end end = { .result = RESULT_CANCELLED,
+                                .killed_by = { true, t->in->who.uid },
+                                .why = "CANCELLED AT %s",
+                                .kill_wait_s = t->c->conf->kill_wait_s,
                                 .now = t->in->now };
     bool goes_back = p->job->phase == PHASE_ENDING && p->job->flags & JOB_WILL_REQUEUE;
 
@@ -74,7 +78,8 @@ static int cancel_one(struct turn *t, const struct pick *p, void *ctx, struct jo
 {
     const struct request *r = ctx;
     const struct job_kill *kill = r->kill;
-    bool is_end = !p->has_step && !kill->batch && (!kill->signal.set || kill->signal.v == SIGKILL);
+    bool is_end =
+        !p->has_step && !kill->batch && (!kill->signal.set || kill->signal.v == SIGNAL_KILL);
 
     ret->partition = p->job->wish->ask->partitions;
     if (kill->list_only)
@@ -161,7 +166,8 @@ static void node_filter(const struct core *c, const char *list, struct arena *a,
 }
 
 /* Without names the filters choose among all jobs that are not over. */
-static void gather(struct turn *t, const struct request *r, struct picks *picks, struct job_results *results)
+static void gather(struct turn *t, const struct request *r, struct picks *picks,
+                   struct job_results *results)
 {
     const struct job_kill *k = r->kill;
     uint32_t kept = 0;
@@ -169,13 +175,14 @@ static void gather(struct turn *t, const struct request *r, struct picks *picks,
     for (uint32_t i = 0; i < k->jobs.n; i++) {
         int bad = picks_add_name(t->c, k->jobs.v[i], picks);
         if (bad < 0)
-            results->jobs.v[results->jobs.n++] = (struct job_result){
-                .job = k->jobs.v[i], .code = (uint32_t)-bad, .text = errors_text(bad) };
+            results->jobs.v[results->jobs.n++] = (struct job_result){ .job = k->jobs.v[i],
+                                                                      .code = (uint32_t)-bad,
+                                                                      .text = errors_text(bad) };
     }
     if (k->jobs.n == 0)
         QUEUE_FOREACH(it, &t->c->jobs)
-            if (it->job->phase != PHASE_DONE && it->job->phase != PHASE_ENDING)
-                picks_add(picks, (struct pick){ .job = it->job, .task = NO_TASK, .step = STEP_ALL });
+    if (it->job->phase != PHASE_DONE && it->job->phase != PHASE_ENDING)
+        picks_add(picks, (struct pick){ .job = it->job, .task = NO_TASK, .step = STEP_ALL });
     for (uint32_t i = 0; i < picks->n; i++)
         if (matches(r, picks->v[i].job, t->a))
             picks->v[kept++] = picks->v[i];
@@ -185,8 +192,10 @@ static void gather(struct turn *t, const struct request *r, struct picks *picks,
 void decide_cancel(struct turn *t, const struct job_kill *kill)
 {
     const struct who *who = &t->in->who;
-    bool is_alone = kill->jobs.n == 0 && kill->users.n == 0 && who->uid != 0 && who->role < ROLE_OPERATOR;
-    struct request r = { .kill = kill, .own = is_alone ? arena_printf(t->a, "%u", who->uid) : NULL };
+    bool is_alone =
+        kill->jobs.n == 0 && kill->users.n == 0 && who->uid != 0 && who->role < ROLE_OPERATOR;
+    struct request r = { .kill = kill,
+                         .own = is_alone ? arena_printf(t->a, "%u", who->uid) : NULL };
     struct picks picks = { .a = t->a };
     struct job_results results = { 0 };
 

@@ -1,5 +1,5 @@
-/* Invariants: what must hold after every fact, looked at from the outside in.  Tests call it after each step and the
- * daemon before each snapshot. */
+/* Invariants: what must hold after every fact, looked at from the outside in.  Tests call it after
+ * each step and the daemon before each snapshot. */
 #include "core/state.h"
 
 #include "base/xalloc.h"
@@ -20,15 +20,19 @@ static int check_queue(const struct core *c, const struct job *job, struct err *
     const char *list = job->wish->ask->partitions;
 
     if (job->is_queued != job_is_ready(c, job))
-        return err_set(e, ESTATE, "job %u: queued %d, ready %d; phase %u, priority %u, begun %d, deps %d, room %d",
-                       job->id, job->is_queued, job_is_ready(c, job), job->phase, job_priority(job),
-                       (job->flags & JOB_BEGUN) != 0, deps_are_met(c, job), array_has_room(c, job));
+        return err_set(
+            e, ESTATE,
+            "job %u: queued %d, ready %d; phase %u, priority %u, begun %d, deps %d, room %d",
+            job->id, job->is_queued, job_is_ready(c, job), job->phase, job_priority(job),
+            (job->flags & JOB_BEGUN) != 0, deps_are_met(c, job), array_has_room(c, job));
     for (const struct part *p; (p = part_next(c, &list));) {
-        struct queue_key key = { ~((uint64_t)p->info->priority_tier << 32 | job_priority(job)), job->id };
+        struct queue_key key = { ~((uint64_t)p->info->priority_tier << 32 | job_priority(job)),
+                                 job->id };
         const struct queue_entry *it = queue_from(&p->queue, key);
         bool is_in = it && queue_compare(it->key, key) == 0;
         if (is_in != job->is_queued || (is_in && it->job != job))
-            return err_set(e, ESTATE, "job %u: its place in the queue of %s is wrong", job->id, p->info->name);
+            return err_set(e, ESTATE, "job %u: its place in the queue of %s is wrong", job->id,
+                           p->info->name);
     }
     return 0;
 }
@@ -41,7 +45,8 @@ static bool is_active(const struct job *job)
 static int check_alloc(const struct core *c, const struct job *job, struct sums *s, struct err *e)
 {
     if ((job->alloc != NULL) != is_active(job))
-        return err_set(e, ESTATE, "job %u: phase %u with%s allocation", job->id, job->phase, job->alloc ? "" : "out");
+        return err_set(e, ESTATE, "job %u: phase %u with%s allocation", job->id, job->phase,
+                       job->alloc ? "" : "out");
     for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++) {
         const struct alloc_node *part = &job->alloc->nodes.v[i];
         if (part->is_clean)
@@ -53,7 +58,8 @@ static int check_alloc(const struct core *c, const struct job *job, struct sums 
             if (!(part->cpus.p[cpu / 8] >> cpu % 8 & 1))
                 continue;
             if (cpu >= s->used[part->node].n || bits_test(&s->used[part->node], cpu))
-                return err_set(e, ESTATE, "job %u: CPU %u of node %u is given twice", job->id, cpu, part->node);
+                return err_set(e, ESTATE, "job %u: CPU %u of node %u is given twice", job->id, cpu,
+                               part->node);
             bits_set(&s->used[part->node], cpu);
         }
     }
@@ -68,8 +74,10 @@ static int check_job(const struct core *c, const struct job *job, struct sums *s
         r = check_alloc(c, job, s, e);
     if (r < 0)
         return r;
-    if ((job->phase == PHASE_PENDING || job->phase == PHASE_RUNNING) != (job->result == RESULT_NONE))
-        return err_set(e, ESTATE, "job %u: phase %u with result %u", job->id, job->phase, job->result);
+    if ((job->phase == PHASE_PENDING || job->phase == PHASE_RUNNING) !=
+        (job->result == RESULT_NONE))
+        return err_set(e, ESTATE, "job %u: phase %u with result %u", job->id, job->phase,
+                       job->result);
     if ((job_timer_due(c, job) != INT64_MAX) != (job->timer_at != 0))
         return err_set(e, ESTATE, "job %u: its timer is wrong", job->id);
     if (job->rest && (is_active(job) || runs_count(job->rest) == 0))
@@ -85,8 +93,10 @@ static int check_node(const struct node *n, const struct sums *s, struct err *e)
 {
     if (!bits_equal(&n->used, &s->used[n->index]) || n->cpus_used != bits_count(&n->used))
         return err_set(e, ESTATE, "node %s: CPUs in use are not those of its jobs", n->conf->name);
-    if (n->mem_used != s->mem[n->index] || n->jobs.n != s->jobs[n->index] || n->ending != s->ending[n->index])
-        return err_set(e, ESTATE, "node %s: memory or jobs in use are not those of its jobs", n->conf->name);
+    if (n->mem_used != s->mem[n->index] || n->jobs.n != s->jobs[n->index] ||
+        n->ending != s->ending[n->index])
+        return err_set(e, ESTATE, "node %s: memory or jobs in use are not those of its jobs",
+                       n->conf->name);
     if (n->mem_used > node_memory(n) && !n->is_gone && n->conf->real_memory_mb)
         return err_set(e, ESTATE, "node %s: more memory given than there is", n->conf->name);
     return 0;
@@ -102,7 +112,7 @@ static int check_array(const struct core *c, const struct array *a, struct err *
             return err_set(e, ESTATE, "array %u: member %u is not its job", a->id, a->jobs.v[i]);
         running += is_active(job);
     }
-    if (running != a->running || a->jobs.n == 0)
+    if (running != a->running || (a->jobs.n == 0 && !map_get(&c->waiting, a->id)))
         return err_set(e, ESTATE, "array %u: %u run, %u are counted", a->id, running, a->running);
     return 0;
 }
@@ -114,7 +124,8 @@ static int check_all(const struct core *c, struct sums *s, struct err *e)
     void *value;
     int r = 0;
 
-    QUEUE_FOREACH(it, &c->jobs) {
+    QUEUE_FOREACH(it, &c->jobs)
+    {
         phases[it->job->phase]++;
         if ((r = check_job(c, it->job, s, e)) < 0)
             return r;
@@ -135,8 +146,10 @@ static int check_all(const struct core *c, struct sums *s, struct err *e)
 int core_check(const struct core *c, struct err *e)
 {
     uint32_t n = c->node_count + 1;
-    struct sums s = { .used = xcalloc(n, sizeof *s.used), .mem = xcalloc(n, sizeof *s.mem),
-                      .jobs = xcalloc(n, sizeof *s.jobs), .ending = xcalloc(n, sizeof *s.ending) };
+    struct sums s = { .used = xcalloc(n, sizeof *s.used),
+                      .mem = xcalloc(n, sizeof *s.mem),
+                      .jobs = xcalloc(n, sizeof *s.jobs),
+                      .ending = xcalloc(n, sizeof *s.ending) };
 
     for (uint32_t i = 0; i < c->node_count; i++)
         bits_init(&s.used[i], c->nodes[i]->used.n);

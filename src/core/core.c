@@ -1,4 +1,5 @@
-/* The face of the core: inputs to deciding functions, facts into state.  What each does is in the file of its noun. */
+/* The face of the core: inputs to deciding functions, facts into state.  What each does is in the
+ * file of its noun. */
 #include "core/state.h"
 
 #include "base/limits.h"
@@ -71,7 +72,8 @@ static void stop(struct turn *t)
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 
-void core_decide(const struct core *c, const struct input *in, struct facts *facts, struct effects *effects)
+void core_decide(const struct core *c, const struct input *in, struct facts *facts,
+                 struct effects *effects)
 {
     struct turn t = turn_begin(c, in, facts, effects);
 
@@ -80,41 +82,78 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
         return;
     }
     switch (in->kind) {
-    case INPUT_CONFIGURE: decide_configure(&t, in->body); break;
-    case INPUT_STARTED: decide_started(&t); break;
-    case INPUT_TICK: decide_tick(&t); break;
-    case INPUT_NODE_LOST: decide_node_lost(&t); break;
-    case OP_job_submit: decide_submit(&t, in->body); break;
-    case OP_job_cancel: decide_cancel(&t, in->body); break;
-    case OP_job_hold: case OP_job_uhold: case OP_job_release: case OP_job_requeue: case OP_job_requeuehold:
-    case OP_job_suspend: case OP_job_resume: case OP_job_top: decide_op(&t, in->body); break;
-    case OP_job_modify: decide_update(&t, in->body); break;
-    case OP_node_hello: decide_hello(&t, in->body); break;
-    case OP_node_beat: decide_beat(&t, in->body); break;
-    case OP_step_ended: decide_step_ended(&t, in->body); break;
-    case OP_job_cleaned: decide_cleaned(&t, in->body); break;
-    case OP_node_modify: decide_node_update(&t, in->body); break;
-    case OP_part_modify: decide_part_update(&t, in->body); break;
-    case OP_shutdown: stop(&t); break;
-    default: turn_refuse(&t, ESLURM_NOT_SUPPORTED, "opcode %u is nothing the core decides", in->kind);
+    case INPUT_CONFIGURE:
+        decide_configure(&t, in->body);
+        break;
+    case INPUT_STARTED:
+        decide_started(&t);
+        break;
+    case INPUT_TICK:
+        decide_tick(&t);
+        break;
+    case INPUT_NODE_LOST:
+        decide_node_lost(&t);
+        break;
+    case OP_job_submit:
+        decide_submit(&t, in->body);
+        break;
+    case OP_job_cancel:
+        decide_cancel(&t, in->body);
+        break;
+    case OP_job_hold:
+    case OP_job_uhold:
+    case OP_job_release:
+    case OP_job_requeue:
+    case OP_job_requeuehold:
+    case OP_job_suspend:
+    case OP_job_resume:
+    case OP_job_top:
+        decide_op(&t, in->body);
+        break;
+    case OP_job_modify:
+        decide_update(&t, in->body);
+        break;
+    case OP_node_hello:
+        decide_hello(&t, in->body);
+        break;
+    case OP_node_beat:
+        decide_beat(&t, in->body);
+        break;
+    case OP_step_ended:
+        decide_step_ended(&t, in->body);
+        break;
+    case OP_job_cleaned:
+        decide_cleaned(&t, in->body);
+        break;
+    case OP_node_modify:
+        decide_node_update(&t, in->body);
+        break;
+    case OP_part_modify:
+        decide_part_update(&t, in->body);
+        break;
+    case OP_shutdown:
+        stop(&t);
+        break;
+    default:
+        turn_refuse(&t, ESLURM_NOT_SUPPORTED, "opcode %u is nothing the core decides", in->kind);
     }
 }
 
-/* Facts from outside come from a journal: records may be lost there, so the next job id is taken from a fresh block. */
+/* Facts from outside come from a journal: records may be lost there, so the next job id is taken
+ * from a fresh block. */
 int core_apply(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
 {
     c->ids_stale = true;
     return apply_fact(c, f, effects, e);
 }
 
+/* The words of a failure are for the debugger: it is a bug of ours. */
 void apply_facts(struct core *c, const struct facts *facts, unsigned from, struct effects *effects)
 {
     struct err e = { 0 };
 
     for (unsigned i = from; i < facts->n; i++) {
         int r = apply_fact(c, &facts->v[i], effects, &e);
-        if (r < 0)
-            fprintf(stderr, "core: %s: %s\n", fact_name(facts->v[i].kind), e.text);
         assert(r == 0);
     }
 }
@@ -141,10 +180,16 @@ uint64_t core_acct_seq(const struct core *c)
     return c->acct_seq;
 }
 
-struct turn turn_begin(const struct core *c, const struct input *in, struct facts *facts, struct effects *effects)
+struct turn turn_begin(const struct core *c, const struct input *in, struct facts *facts,
+                       struct effects *effects)
 {
-    return (struct turn){ .c = c, .in = in, .facts = facts, .effects = effects, .a = facts->arena,
-                          .next_id = c->next_id, .ids_end = c->ids_stale ? 0 : c->ids_end,
+    return (struct turn){ .c = c,
+                          .in = in,
+                          .facts = facts,
+                          .effects = effects,
+                          .a = facts->arena,
+                          .next_id = c->next_id,
+                          .ids_end = c->ids_stale ? 0 : c->ids_end,
                           .prio_next = c->prio_next };
 }
 
@@ -159,7 +204,8 @@ void turn_fact(struct turn *t, enum fact_kind kind, const void *body)
             memcpy(bigger, f->v, f->n * sizeof *bigger);
         f->v = bigger;
     }
-    f->v[f->n++] = (struct fact){ .kind = (uint16_t)kind, .body = msg_copy(t->a, fact_desc(kind), body) };
+    f->v[f->n++] =
+        (struct fact){ .kind = (uint16_t)kind, .body = msg_copy(t->a, fact_desc(kind), body) };
 }
 
 struct effect *effects_add(struct effects *ef, enum effect_kind kind)
@@ -177,7 +223,8 @@ struct effect *effects_add(struct effects *ef, enum effect_kind kind)
 
 static uint32_t max_id(const struct core *c)
 {
-    return c->conf->max_job_id && c->conf->max_job_id < JOB_ID_MAX ? c->conf->max_job_id : JOB_ID_MAX;
+    return c->conf->max_job_id && c->conf->max_job_id < JOB_ID_MAX ? c->conf->max_job_id
+                                                                   : JOB_ID_MAX;
 }
 
 /* A new block begins after the old one, and again at FirstJobId past MaxJobId. */

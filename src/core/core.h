@@ -1,8 +1,8 @@
 /* The pure core: state + input -> facts -> state + effects (HOUSE section 2).
  *
- * core_decide reads state and makes facts; it never changes state.  core_apply changes state by one fact; it never
- * decides.  Nothing here knows a clock, a file, a socket or the log: time comes in, words go out.
- * Replay, standby and simulator call core_apply on recorded facts. */
+ * core_decide reads state and makes facts; it never changes state.  core_apply changes state by one
+ * fact; it never decides.  Nothing here knows a clock, a file, a socket or the log: time comes in,
+ * words go out. Replay, standby and simulator call core_apply on recorded facts. */
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
@@ -18,7 +18,8 @@ struct core;
 struct job;  /* core/job.h */
 struct node; /* core/node.h */
 
-struct core *core_new(void); /* empty; the first input must be INPUT_CONFIGURE, or facts of a journal */
+struct core *
+core_new(void); /* empty; the first input must be INPUT_CONFIGURE, or facts of a journal */
 void core_free(struct core *c);
 
 /* One turn's facts, in order.  Bodies live in the arena that was given. */
@@ -30,12 +31,14 @@ struct facts {
 
 /* What to do once the facts are on disk.  Bodies live in the arena. */
 enum effect_kind {
-    EFFECT_REPLY,      /* answer reply_to: code 0 and body of desc, or code and an error_info body */
-    EFFECT_LAUNCH,     /* build and send a `launch` for job_id to node */
-    EFFECT_SIGNAL,     /* send body (step_signal) to node */
-    EFFECT_TERMINATE,  /* send body (job_terminate) to node */
-    EFFECT_ACCOUNT,    /* event acct_seq of the outbox: call core_account at once, before the next fact is applied */
-    EFFECT_DROP_BLOBS, /* the job is forgotten: its script and environment are no longer needed by it */
+    EFFECT_REPLY,     /* answer reply_to: code 0 and body of desc, or code and an error_info body */
+    EFFECT_LAUNCH,    /* build and send a `launch` for job_id to node */
+    EFFECT_SIGNAL,    /* send body (step_signal) to node */
+    EFFECT_TERMINATE, /* send body (job_terminate) to node */
+    EFFECT_ACCOUNT, /* event acct_seq of the outbox: call core_account at once, before the next fact
+                       is applied */
+    EFFECT_DROP_BLOBS, /* the job is forgotten: its script and environment are no longer needed by
+                          it */
     EFFECT_STOP,       /* an operator asked for shutdown */
 };
 
@@ -57,52 +60,63 @@ struct effects {
     unsigned n, cap;
 };
 
-/* Decide one input.  Facts are appended; replies that need no fact (refusals) go to effects at once.
- * Requests about nothing (unknown job) are answered, never asserted. */
-void core_decide(const struct core *c, const struct input *in, struct facts *facts, struct effects *effects);
+/* Decide one input.  Facts are appended; replies that need no fact (refusals) go to effects at
+ * once. Requests about nothing (unknown job) are answered, never asserted. */
+void core_decide(const struct core *c, const struct input *in, struct facts *facts,
+                 struct effects *effects);
 
-/* Apply one fact.  A fact that is impossible in this state returns -ESTATE with words and changes nothing: a damaged
- * journal, or a bug.  Effects may be NULL (replay). */
+/* Apply one fact.  A fact that is impossible in this state returns -ESTATE with words and changes
+ * nothing: a damaged journal, or a bug.  Effects may be NULL (replay). */
 int core_apply(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
 
 /* decide, then apply each fact; -ESTATE is a bug of ours here and asserts. */
-void core_step(struct core *c, const struct input *in, struct facts *facts, struct effects *effects);
+void core_step(struct core *c, const struct input *in, struct facts *facts,
+               struct effects *effects);
 
-/* A slice of scheduling: considers at most max_jobs pending jobs, appends and applies facts.  Returns true while
- * the pass is unfinished.  `now` as in inputs. */
-bool core_schedule(struct core *c, int64_t now, unsigned max_jobs, struct facts *facts, struct effects *effects);
+/* A slice of scheduling: considers at most max_jobs pending jobs, appends and applies facts.
+ * Returns true while the pass is unfinished.  `now` as in inputs. */
+bool core_schedule(struct core *c, int64_t now, unsigned max_jobs, struct facts *facts,
+                   struct effects *effects);
 
-/* When the next timer of the state is due (wall seconds as told by inputs), or INT64_MAX: feed INPUT_TICK then. */
+/* When the next timer of the state is due (wall seconds as told by inputs), or INT64_MAX: feed
+ * INPUT_TICK then. */
 int64_t core_next_timer(const struct core *c);
 
-/* After replay: every effect that the present state still owes (terminations, signals; launches only after the node was
- * asked what it runs: node_hello reconciles those). */
+/* After replay: every effect that the present state still owes (terminations, signals; launches
+ * only after the node was asked what it runs: node_hello reconciles those). */
 void core_owed(const struct core *c, struct effects *effects);
 
-/* Snapshot: emits facts that rebuild this state in an empty core.  The arena may be reset between emits. */
+/* Snapshot: emits facts that rebuild this state in an empty core.  The arena may be reset between
+ * emits. */
 void core_dump(const struct core *c, void (*emit)(void *ctx, const struct fact *f), void *ctx);
 
-uint64_t core_hash(const struct core *c);                  /* of the whole state, for tests */
-int core_check(const struct core *c, struct err *e);       /* invariants; 0 or -ESTATE with words */
-uint64_t core_acct_seq(const struct core *c);              /* last event number given */
+uint64_t core_hash(const struct core *c);            /* of the whole state, for tests */
+int core_check(const struct core *c, struct err *e); /* invariants; 0 or -ESTATE with words */
+uint64_t core_acct_seq(const struct core *c);        /* last event number given */
 
-/* Questions.  Bodies live in the arena; the strings may point into the core and hold until the next apply. */
+/* Questions.  Bodies live in the arena; the strings may point into the core and hold until the next
+ * apply. */
 const struct job *core_job(const struct core *c, uint32_t job_id);
-void core_list_jobs(const struct core *c, const struct job_query *q, const struct who *who, int64_t now,
-                    struct arena *a, struct job_infos *ret);
-void core_list_nodes(const struct core *c, const struct node_query *q, struct arena *a, struct node_infos *ret);
-void core_list_parts(const struct core *c, const struct part_query *q, struct arena *a, struct part_infos *ret);
+void core_list_jobs(const struct core *c, const struct job_query *q, const struct who *who,
+                    int64_t now, struct arena *a, struct job_infos *ret);
+void core_list_nodes(const struct core *c, const struct node_query *q, struct arena *a,
+                     struct node_infos *ret);
+void core_list_parts(const struct core *c, const struct part_query *q, struct arena *a,
+                     struct part_infos *ret);
 int core_node_index(const struct core *c, const char *name); /* -1 when unknown */
 const char *core_node_name(const struct core *c, uint32_t node);
 uint32_t core_node_count(const struct core *c);
 
-/* What an EFFECT_LAUNCH needs and the core knows (all but script, environment, groups and the cold part). */
-int core_launch(const struct core *c, uint32_t job_id, uint32_t node, struct arena *a, struct launch *ret);
+/* What an EFFECT_LAUNCH needs and the core knows (all but script, environment, groups and the cold
+ * part). */
+int core_launch(const struct core *c, uint32_t job_id, uint32_t node, struct arena *a,
+                struct launch *ret);
 /* What EFFECT_ACCOUNT is about, hot fields only. */
-void core_account(const struct core *c, const struct effect *ef, struct arena *a, struct acct_event *ret);
+void core_account(const struct core *c, const struct effect *ef, struct arena *a,
+                  struct acct_event *ret);
 /* The opaque cold part given at submission, and the blobs' hashes. False: no such job. */
-bool core_job_cold(const struct core *c, uint32_t job_id, struct bytes *ret_cold, uint64_t *ret_script,
-                   uint64_t *ret_environment);
+bool core_job_cold(const struct core *c, uint32_t job_id, struct bytes *ret_cold,
+                   uint64_t *ret_script, uint64_t *ret_environment);
 void core_stats(const struct core *c, struct arena *a, struct stats_info *ret);
 
 #endif

@@ -1,4 +1,5 @@
-/* Dependencies as state: each condition is open, met, or can never be met, and changes only when its target moves. */
+/* Dependencies as state: each condition is open, met, or can never be met, and changes only when
+ * its target moves. */
 #include "core/state.h"
 
 #include "base/buf.h"
@@ -13,11 +14,13 @@
 static const struct {
     const char *word;
     enum dep_type type;
-    bool needs_result; /* the target's end must be known, so it must still be remembered at submission */
+    bool needs_result; /* the target's end must be known, so it must still be remembered at
+                          submission */
 } types[] = {
-    { "after", DEP_AFTER, false },       { "afterany", DEP_AFTERANY, false }, { "afterok", DEP_AFTEROK, true },
-    { "afternotok", DEP_AFTERNOTOK, true }, { "aftercorr", DEP_AFTERCORR, true }, { "singleton", DEP_SINGLETON, false },
-    { "expand", DEP_EXPAND, false },     { "afterburstbuffer", DEP_BURST, false },
+    { "after", DEP_AFTER, false },        { "afterany", DEP_AFTERANY, false },
+    { "afterok", DEP_AFTEROK, true },     { "afternotok", DEP_AFTERNOTOK, true },
+    { "aftercorr", DEP_AFTERCORR, true }, { "singleton", DEP_SINGLETON, false },
+    { "expand", DEP_EXPAND, false },      { "afterburstbuffer", DEP_BURST, false },
 };
 
 #define TYPES (sizeof types / sizeof types[0])
@@ -52,31 +55,27 @@ static void wait_no_more(struct core *c, uint32_t target, uint32_t job_id)
         return;
     ids_fini(ids);
     free(map_del(&c->waiting, target));
+    array_release(c, target);
 }
 
-static void free_index(struct map *m)
+void deps_index_fini(struct core *c)
 {
     uint32_t at = 0;
     uint64_t key;
     void *value;
 
-    while (map_next(m, &at, &key, &value)) {
+    while (map_next(&c->waiting, &at, &key, &value)) {
         ids_fini(value);
         free(value);
     }
-    map_fini(m);
-}
-
-void deps_index_fini(struct core *c)
-{
-    free_index(&c->waiting);
-    free_index(&c->singles);
+    map_fini(&c->waiting);
+    map_fini(&c->singles);
     ids_fini(&c->doomed);
 }
 
 /* Facts about a target, be it one job, one task, or a whole array. */
 struct target {
-    bool is_known;   /* some record lives */
+    bool is_known; /* some record lives */
     bool is_started, is_done, is_ok;
     int64_t started_at;
 };
@@ -85,8 +84,10 @@ static struct target look_at_job(const struct job *job)
 {
     if (!job)
         return (struct target){ .is_known = false, .is_started = true, .is_done = true };
-    return (struct target){ .is_known = true, .is_started = job->phase != PHASE_PENDING,
-                            .is_done = job->phase == PHASE_DONE, .is_ok = job->result == RESULT_COMPLETED,
+    return (struct target){ .is_known = true,
+                            .is_started = job->phase != PHASE_PENDING,
+                            .is_done = job->phase == PHASE_DONE,
+                            .is_ok = job->result == RESULT_COMPLETED,
                             .started_at = job->start };
 }
 
@@ -97,13 +98,17 @@ static struct target look_at_task(const struct core *c, const struct array *a, u
 
     if (job)
         return look_at_job(job);
-    return (struct target){ .is_known = true, .is_started = out != OUTCOME_OPEN, .is_done = out != OUTCOME_OPEN,
+    return (struct target){ .is_known = true,
+                            .is_started = out != OUTCOME_OPEN,
+                            .is_done = out != OUTCOME_OPEN,
                             .is_ok = out == OUTCOME_OK };
 }
 
 static struct target look_at_array(const struct core *c, const struct array *a)
 {
-    struct target t = { .is_known = true, .is_started = array_rest(c, a->id) == NULL, .is_done = a->done >= a->count,
+    struct target t = { .is_known = true,
+                        .is_started = array_rest(c, a->id) == NULL,
+                        .is_done = a->done >= a->count,
                         .is_ok = a->failed == 0 };
 
     for (uint32_t i = 0; i < a->jobs.n && t.is_started; i++) {
@@ -127,13 +132,15 @@ static struct target look(const struct core *c, const struct job *job, const str
 
 static bool is_single(const struct core *c, const struct job *job)
 {
-    const struct ids *ids = map_get(&c->singles, hash_bytes(job->name, strlen(job->name), job->uid + 1));
+    const struct job *first = single_first(c, job), *other = first;
 
-    for (uint32_t i = 0; ids && i < ids->n; i++) {
-        const struct job *other = job_find(c, ids->v[i]);
-        if (other != job && other->id < job->id && other->uid == job->uid && other->name == job->name)
+    if (!first)
+        return true;
+    do {
+        if (other->id < job->id && other->uid == job->uid && other->name == job->name)
             return false;
-    }
+        other = other->same_next;
+    } while (other != first);
     return true;
 }
 
@@ -155,7 +162,7 @@ static enum dep_state judge(const struct core *c, const struct job *job, const s
     t = look(c, job, d);
     switch (type_of(d)) {
     case DEP_AFTER:
-        return t.is_started && c->now >= t.started_at + 60 * (int64_t)d->delay_min ? DEP_MET : DEP_OPEN;
+        return d->since && c->now >= d->since + 60 * (int64_t)d->delay_min ? DEP_MET : DEP_OPEN;
     case DEP_AFTEROK:
     case DEP_AFTERCORR:
         return judge_end(&t, true);
@@ -166,21 +173,34 @@ static enum dep_state judge(const struct core *c, const struct job *job, const s
     }
 }
 
+/* The start is written down when it is seen: the target may be forgotten before the minutes are
+ * over. */
+static void note_start(const struct core *c, const struct job *job, struct job_dep *d)
+{
+    if (type_of(d) != DEP_AFTER || d->since)
+        return;
+    struct target t = look(c, job, d);
+    if (t.is_started)
+        d->since = t.started_at ? t.started_at : c->now;
+}
+
 static void note_doomed(struct core *c, struct job *job)
 {
-    bool is_doomed = job->phase == PHASE_PENDING && deps_are_hopeless(job) && job->flags & JOB_KILL_BAD_DEP;
+    bool is_doomed =
+        job->phase == PHASE_PENDING && deps_are_hopeless(job) && job->flags & JOB_KILL_BAD_DEP;
 
     if (is_doomed && !ids_has(&c->doomed, job->id))
         ids_add(&c->doomed, job->id);
 }
 
-/* What was met or failed once stays so, except aftercorr of an array's rest, which is asked task by task, and
- * singleton, which a requeued job may close again. */
+/* What was met or failed once stays so, except aftercorr of an array's rest, which is asked task by
+ * task, and singleton, which a requeued job may close again. */
 void deps_refresh(struct core *c, struct job *job, int64_t now)
 {
     for (uint32_t i = 0; i < job->dep_count; i++) {
         struct job_dep *d = &job->deps[i];
         bool may_change = type_of(d) == DEP_SINGLETON || (type_of(d) == DEP_AFTERCORR && job->rest);
+        note_start(c, job, d);
         if (d->state == DEP_OPEN || may_change)
             d->state = judge(c, job, d);
     }
@@ -189,31 +209,51 @@ void deps_refresh(struct core *c, struct job *job, int64_t now)
 
 void deps_attach(struct core *c, struct job *job)
 {
-    if (job->phase != PHASE_PENDING)
+    if (job->phase != PHASE_PENDING || job->dep_count == 0)
         return;
+    job->is_waiting = true;
     for (uint32_t i = 0; i < job->dep_count; i++)
         if (job->deps[i].job_id)
             wait_for(c, job->deps[i].job_id, job->id);
     note_doomed(c, job);
 }
 
+/* Only waiting jobs are in the index. */
 void deps_detach(struct core *c, struct job *job)
 {
+    if (!job->is_waiting)
+        return;
     for (uint32_t i = 0; i < job->dep_count; i++)
         if (job->deps[i].job_id)
             wait_no_more(c, job->deps[i].job_id, job->id);
     ids_remove(&c->doomed, job->id);
+    job->is_waiting = false;
+}
+
+static void wake_job(struct core *c, struct job *job)
+{
+    if (!job || job->phase != PHASE_PENDING || job->dep_count == 0)
+        return;
+    deps_refresh(c, job, c->now);
+    job_settle(c, job);
 }
 
 static void wake(struct core *c, const struct ids *ids)
 {
-    for (uint32_t i = 0; ids && i < ids->n; i++) {
-        struct job *job = job_find(c, ids->v[i]);
-        if (!job || job->phase != PHASE_PENDING || job->dep_count == 0)
-            continue;
-        deps_refresh(c, job, c->now);
-        job_settle(c, job);
-    }
+    for (uint32_t i = 0; ids && i < ids->n; i++)
+        wake_job(c, job_find(c, ids->v[i]));
+}
+
+static void wake_singles(struct core *c, const struct job *target)
+{
+    struct job *first = single_first(c, target), *job = first;
+
+    if (!first)
+        return;
+    do {
+        wake_job(c, job);
+        job = job->same_next;
+    } while (job != first);
 }
 
 void deps_wake(struct core *c, const struct job *target)
@@ -222,7 +262,7 @@ void deps_wake(struct core *c, const struct job *target)
     if (target->array_id && target->array_id != target->id)
         wake(c, waiters(c, target->array_id));
     if (target->phase == PHASE_DONE)
-        wake(c, map_get(&c->singles, hash_bytes(target->name, strlen(target->name), target->uid + 1)));
+        wake_singles(c, target);
 }
 
 /* All of them, or one when joined by a question mark. */
@@ -246,17 +286,14 @@ bool deps_are_hopeless(const struct job *job)
     return job->dep_count && (job->deps[0].type & ANY_FLAG ? failed == job->dep_count : failed > 0);
 }
 
-int64_t deps_due(const struct core *c, const struct job *job)
+int64_t deps_due(const struct job *job)
 {
     int64_t due = INT64_MAX;
 
     for (uint32_t i = 0; i < job->dep_count; i++) {
         const struct job_dep *d = &job->deps[i];
-        if (d->state != DEP_OPEN || type_of(d) != DEP_AFTER || d->delay_min == 0)
-            continue;
-        struct target t = look(c, job, d);
-        int64_t at = t.started_at + 60 * (int64_t)d->delay_min;
-        if (t.is_started && at < due)
+        int64_t at = d->since + 60 * (int64_t)d->delay_min;
+        if (d->state == DEP_OPEN && d->since && at < due)
             due = at;
     }
     return due;
@@ -317,36 +354,42 @@ static bool read_target(const char **s, struct job_dep *d)
 }
 
 /* The targets of one word.  "afterok:1:2" are two conditions. */
-static int read_word(const struct core *c, const char **s, struct deps *deps, struct arena *a, struct err *e)
+static int read_word(const struct core *c, const char **s, struct deps *deps, struct arena *a,
+                     struct err *e)
 {
     size_t len = strcspn(*s, ":,?"), k = 0;
 
     while (k < TYPES && !(strlen(types[k].word) == len && strncasecmp(types[k].word, *s, len) == 0))
         k++;
     if (k == TYPES || types[k].type == DEP_BURST || types[k].type == DEP_EXPAND)
-        return err_set(e, ESLURM_DEPENDENCY, "\"%.*s\" is no kind of dependency here; there are after, afterany, "
-                       "afterok, afternotok, aftercorr, singleton", (int)len, *s);
+        return err_set(e, ESLURM_DEPENDENCY,
+                       "\"%.*s\" is no kind of dependency here; there are after, afterany, "
+                       "afterok, afternotok, aftercorr, singleton",
+                       (int)len, *s);
     *s += len;
     if (types[k].type == DEP_SINGLETON) {
         deps->v[deps->n++] = (struct job_dep){ .type = DEP_SINGLETON };
         return 0;
     }
     if (**s != ':')
-        return err_set(e, ESLURM_DEPENDENCY, "%s needs a job id: %s:JOBID", types[k].word, types[k].word);
+        return err_set(e, ESLURM_DEPENDENCY, "%s needs a job id: %s:JOBID", types[k].word,
+                       types[k].word);
     while (**s == ':') {
         struct job_dep d = { .type = types[k].type };
         if (!read_target(s, &d))
             return err_set(e, ESLURM_DEPENDENCY, "a job id was expected after %s:", types[k].word);
         bool is_known = job_find(c, d.job_id) || array_find(c, d.job_id);
         if (!is_known && (types[k].needs_result || d.job_id >= c->next_id))
-            return err_set(e, ESLURM_DEPENDENCY, "job %u is not known%s", d.job_id,
-                           d.job_id < c->next_id ? " any more: how it ended is to be found with sacct" : "");
+            return err_set(
+                e, ESLURM_DEPENDENCY, "job %u is not known%s", d.job_id,
+                d.job_id < c->next_id ? " any more: how it ended is to be found with sacct" : "");
         deps->v[deps->n++] = d;
     }
     return 0;
 }
 
-int deps_parse(const struct core *c, const char *text, int64_t now, struct arena *a, struct deps *ret, struct err *e)
+int deps_parse(const struct core *c, const char *text, int64_t now, struct arena *a,
+               struct deps *ret, struct err *e)
 {
     struct deps deps = { .is_any = strchr(text, '?') != NULL };
     const char *s = text;

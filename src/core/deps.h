@@ -11,8 +11,16 @@
 struct core;
 struct job;
 
-enum dep_type { DEP_AFTER, DEP_AFTERANY, DEP_AFTEROK, DEP_AFTERNOTOK, DEP_AFTERCORR, DEP_SINGLETON, DEP_EXPAND,
-                DEP_BURST };
+enum dep_type {
+    DEP_AFTER,
+    DEP_AFTERANY,
+    DEP_AFTEROK,
+    DEP_AFTERNOTOK,
+    DEP_AFTERCORR,
+    DEP_SINGLETON,
+    DEP_EXPAND,
+    DEP_BURST
+};
 enum dep_state { DEP_OPEN, DEP_MET, DEP_FAILED };
 
 struct deps {
@@ -21,14 +29,18 @@ struct deps {
     bool is_any; /* joined by ?, one is enough */
 };
 
-/* "afterok:12:13_4,singleton".  Targets must exist, or have existed where their end is all that is asked. */
-int deps_parse(const struct core *c, const char *text, int64_t now, struct arena *a, struct deps *ret, struct err *e);
-char *deps_text(const struct job *job, struct arena *a); /* what is still open: afterok:12(unfulfilled) */
+/* "afterok:12:13_4,singleton".  Targets must exist, or have existed where their end is all that is
+ * asked. */
+int deps_parse(const struct core *c, const char *text, int64_t now, struct arena *a,
+               struct deps *ret, struct err *e);
+char *deps_text(const struct job *job,
+                struct arena *a); /* what is still open: afterok:12(unfulfilled) */
 
 bool deps_are_met(const struct core *c, const struct job *job);
 bool deps_are_hopeless(const struct job *job);
-int64_t deps_due(const struct core *c, const struct job *job); /* when an after:+minutes is over; INT64_MAX: none */
-void deps_attach(struct core *c, struct job *job);  /* enters the index; deps_refresh looks at what is known */
+int64_t deps_due(const struct job *job); /* when an after:+minutes is over; INT64_MAX: none */
+void deps_attach(struct core *c,
+                 struct job *job); /* enters the index; deps_refresh looks at what is known */
 void deps_detach(struct core *c, struct job *job);
 void deps_wake(struct core *c, const struct job *target); /* the target started or is done */
 void deps_refresh(struct core *c, struct job *job, int64_t now);

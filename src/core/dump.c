@@ -1,4 +1,5 @@
-/* Snapshots: the state as facts, in an order that depends on the state alone; and its hash, which is that of the facts. */
+/* Snapshots: the state as facts, in an order that depends on the state alone; and its hash, which
+ * is that of the facts. */
 #include "core/state.h"
 
 #include "base/xalloc.h"
@@ -23,8 +24,12 @@ static void emit(const struct dump *d, enum fact_kind kind, const void *body)
 static void dump_counters(const struct dump *d)
 {
     const struct core *c = d->c;
-    struct fact_counters f = { .next_id = c->next_id, .ids_end = c->ids_end, .prio_next = c->prio_next,
-                               .acct_seq = c->acct_seq, .db_next = c->db_next, .now = c->now };
+    struct fact_counters f = { .next_id = c->next_id,
+                               .ids_end = c->ids_end,
+                               .prio_next = c->prio_next,
+                               .acct_seq = c->acct_seq,
+                               .db_next = c->db_next,
+                               .now = c->now };
 
     f.nodes.v = xcalloc(c->node_count + 1, sizeof *f.nodes.v);
     f.nodes.n = c->node_count;
@@ -56,26 +61,48 @@ static void dump_parts(const struct dump *d)
 
 static void dump_array(const struct dump *d, const struct array *a)
 {
-    struct fact_array f = { .array_id = a->id, .min = a->min, .max = a->max, .step = a->step, .count = a->count,
-                            .limit = a->limit, .done = a->done, .failed = a->failed };
+    struct fact_array f = { .array_id = a->id,
+                            .min = a->min,
+                            .max = a->max,
+                            .step = a->step,
+                            .count = a->count,
+                            .limit = a->limit,
+                            .done = a->done,
+                            .failed = a->failed };
 
     f.ok = (struct bytes){ .p = a->ok, .len = a->ok ? a->max / 8 + 1 : 0 };
     f.bad = (struct bytes){ .p = a->bad, .len = a->bad ? a->max / 8 + 1 : 0 };
     emit(d, FACT_snap_array, &f);
 }
 
-/* Arrays come with their first job in the order of ids, so the order repeats exactly. */
+static int by_id(const void *a, const void *b)
+{
+    const struct array *const *x = a, *const *y = b;
+
+    return (*x)->id < (*y)->id ? -1 : 1;
+}
+
+/* In order of id, before the jobs that join them. */
+static void dump_arrays(const struct dump *d)
+{
+    const struct array **all = xcalloc(d->c->arrays.count + 1, sizeof *all);
+    uint32_t n = 0, at = 0;
+    uint64_t key;
+    void *value;
+
+    while (map_next(&d->c->arrays, &at, &key, &value))
+        all[n++] = value;
+    qsort(all, n, sizeof *all, by_id);
+    for (uint32_t i = 0; i < n; i++)
+        dump_array(d, all[i]);
+    free(all);
+}
+
 static void dump_job(const struct dump *d, const struct job *job)
 {
     struct arena a = { 0 };
-    const struct array *arr = job->array_id ? array_find(d->c, job->array_id) : NULL;
     struct job_record rec = job_to_record(job, &a);
 
-    for (uint32_t i = 0; arr && i < arr->jobs.n; i++)
-        if (arr->jobs.v[i] < job->id)
-            arr = NULL;
-    if (arr)
-        dump_array(d, arr);
     emit(d, FACT_snap_job, &rec);
     arena_fini(&a);
 }
@@ -90,10 +117,13 @@ void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f)
     emit(&d, FACT_configured, &(struct fact_configured){ .conf = c->conf, .now = c->now });
     dump_nodes(&d);
     dump_parts(&d);
+    dump_arrays(&d);
     QUEUE_FOREACH(it, &c->jobs)
-        dump_job(&d, it->job);
+    dump_job(&d, it->job);
     for (uint32_t i = 0; i < c->keys_n; i++) {
-        struct fact_key f = { .key = c->keys[i].key, .job_id = c->keys[i].job_id, .time = c->keys[i].time };
+        struct fact_key f = { .key = c->keys[i].key,
+                              .job_id = c->keys[i].job_id,
+                              .time = c->keys[i].time };
         emit(&d, FACT_snap_key, &f);
     }
 }

@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #define ERRNO_MAX 1000 /* numbers below are the node's own trouble, not the user's mistake */
 
@@ -35,11 +34,21 @@ static bool code_listed(const char *list, int code)
     return false;
 }
 
-/* A script that ended: what its wait status, the kernel's memory killer or a failed launch make of the job. */
-struct fact_job_end end_from_step(const struct core *c, const struct job *job, const struct step_done *done)
+/* The code of a process that exited, or -1 for one that a signal ended: the layout of waitpid's
+ * status on Linux. */
+static int exit_code(int32_t wait_status)
 {
-    struct fact_job_end end = { .exit_code = done->wait_status, .step = (struct step_done *)(uintptr_t)done };
-    int code = WIFEXITED(done->wait_status) ? WEXITSTATUS(done->wait_status) : -1;
+    return (wait_status & 0x7f) == 0 ? wait_status >> 8 & 0xff : -1;
+}
+
+/* A script that ended: what its wait status, the kernel's memory killer or a failed launch make of
+ * the job. */
+struct fact_job_end end_from_step(const struct core *c, const struct job *job,
+                                  const struct step_done *done)
+{
+    struct fact_job_end end = { .exit_code = done->wait_status,
+                                .step = (struct step_done *)(uintptr_t)done };
+    int code = exit_code(done->wait_status);
 
     if (done->error && *done->error) {
         end.result = RESULT_FAILED;
@@ -65,7 +74,8 @@ struct fact_job_end end_from_step(const struct core *c, const struct job *job, c
     return end;
 }
 
-/* Requeued once too often it is held, so that a broken node or script does not go round for ever. */
+/* Requeued once too often it is held, so that a broken node or script does not go round for ever.
+ */
 void end_requeue(const struct core *c, const struct job *job, struct fact_job_end *end)
 {
     end->requeue = true;
@@ -98,7 +108,8 @@ static void put_clean(struct turn *t, const struct job *job, struct parts_of of)
         const struct alloc_node *part = &job->alloc->nodes.v[i];
         if (!part->is_clean && parts_has(of, part->node))
             turn_fact(t, FACT_job_clean,
-                      &(struct fact_job_clean){ .job_id = job->id, .now = t->in->now, .node = part->node });
+                      &(struct fact_job_clean){
+                          .job_id = job->id, .now = t->in->now, .node = part->node });
     }
 }
 
@@ -111,7 +122,8 @@ void end_running(struct turn *t, const struct job *job, struct fact_job_end end)
 }
 
 /* Nothing is left of it anywhere: one fact says it all, unless the job goes back to the queue. */
-static void end_at_once(struct turn *t, const struct job *job, struct fact_job_end end, struct parts_of of)
+static void end_at_once(struct turn *t, const struct job *job, struct fact_job_end end,
+                        struct parts_of of)
 {
     end.job_id = job->id;
     end.now = t->in->now;
@@ -125,7 +137,8 @@ static void end_at_once(struct turn *t, const struct job *job, struct fact_job_e
 }
 
 /* The job ends now, and these nodes have nothing left of it. */
-void end_with_clean(struct turn *t, const struct job *job, struct fact_job_end end, struct parts_of of)
+void end_with_clean(struct turn *t, const struct job *job, struct fact_job_end end,
+                    struct parts_of of)
 {
     assert(job->phase == PHASE_RUNNING);
     if (is_last_part(job, of)) {
@@ -136,7 +149,8 @@ void end_with_clean(struct turn *t, const struct job *job, struct fact_job_end e
     end_running(t, job, end);
 }
 
-/* Nodes of an ending job have nothing left; the last one ends the job or sends it back to the queue. */
+/* Nodes of an ending job have nothing left; the last one ends the job or sends it back to the
+ * queue. */
 void clean_parts(struct turn *t, const struct job *job, struct parts_of of)
 {
     assert(job->phase == PHASE_ENDING);
@@ -147,10 +161,13 @@ void clean_parts(struct turn *t, const struct job *job, struct parts_of of)
 }
 
 /* Nodes are lost to the job: nothing of it can be expected from there any more. */
-static void lose_parts(struct turn *t, const struct job *job, struct parts_of of, const struct node *failed)
+static void lose_parts(struct turn *t, const struct job *job, struct parts_of of,
+                       const struct node *failed)
 {
-    struct fact_job_end end = { .result = RESULT_NODE_FAIL, .reason = REASON_NodeDown,
-                                .failed_node = failed->conf->name, .why = "CANCELLED AT %s DUE TO NODE FAILURE",
+    struct fact_job_end end = { .result = RESULT_NODE_FAIL,
+                                .reason = REASON_NodeDown,
+                                .failed_node = failed->conf->name,
+                                .why = "CANCELLED AT %s DUE TO NODE FAILURE",
                                 .kill_wait_s = t->c->conf->kill_wait_s };
 
     if (job->phase == PHASE_ENDING) {

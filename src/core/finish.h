@@ -4,7 +4,8 @@
 
 #include "core/state.h"
 
-struct fact_job_end end_from_step(const struct core *c, const struct job *job, const struct step_done *done);
+struct fact_job_end end_from_step(const struct core *c, const struct job *job,
+                                  const struct step_done *done);
 void end_requeue(const struct core *c, const struct job *job, struct fact_job_end *end);
 
 /* Some of a job's nodes: one, or a set. */
@@ -20,9 +21,11 @@ static inline bool parts_has(struct parts_of of, uint32_t node)
 
 void end_pending(struct turn *t, const struct job *job, struct fact_job_end end);
 void end_running(struct turn *t, const struct job *job, struct fact_job_end end);
-void end_with_clean(struct turn *t, const struct job *job, struct fact_job_end end, struct parts_of of);
+void end_with_clean(struct turn *t, const struct job *job, struct fact_job_end end,
+                    struct parts_of of);
 void clean_parts(struct turn *t, const struct job *job, struct parts_of of);
-void end_for_node(struct turn *t, const struct job *job, const struct node *n); /* NODE_FAIL, or requeued */
+void end_for_node(struct turn *t, const struct job *job,
+                  const struct node *n); /* NODE_FAIL, or requeued */
 void end_for_nodes(struct turn *t, const struct bits *nodes);
 
 #endif

@@ -23,19 +23,19 @@ enum {
     INPUT_STARTED = 60004,   /* the daemon came up: every node must show itself again, from now */
 };
 
-/* INPUT kinds with a body are the RPC requests themselves: OP_job_submit (job_spec), OP_job_cancel (job_kill),
- * OP_job_hold... (job_op), OP_job_modify, OP_node_hello, OP_node_beat, OP_step_ended, OP_job_cleaned, OP_node_modify,
- * OP_part_modify, OP_shutdown. */
+/* INPUT kinds with a body are the RPC requests themselves: OP_job_submit (job_spec), OP_job_cancel
+ * (job_kill), OP_job_hold... (job_op), OP_job_modify, OP_node_hello, OP_node_beat, OP_step_ended,
+ * OP_job_cleaned, OP_node_modify, OP_part_modify, OP_shutdown. */
 struct input {
     uint16_t kind;
-    int64_t now;        /* wall clock, seconds; never goes backwards by more than the daemon corrected */
+    int64_t now; /* wall clock, seconds; never goes backwards by more than the daemon corrected */
     struct who who;
-    const void *body;   /* the decoded message; read only during the call */
-    uint64_t reply_to;  /* token for EFFECT_REPLY; 0: nobody waits */
-    uint32_t node;      /* reports of nodes: which (bound to the connection at node_hello) */
+    const void *body;  /* the decoded message; read only during the call */
+    uint64_t reply_to; /* token for EFFECT_REPLY; 0: nobody waits */
+    uint32_t node;     /* reports of nodes: which (bound to the connection at node_hello) */
 
-    /* job_submit and job_modify: the cold part of the spec, already packed by the daemon; and where the script and
-     * the environment were stored (content hashes). */
+    /* job_submit and job_modify: the cold part of the spec, already packed by the daemon; and where
+     * the script and the environment were stored (content hashes). */
     struct bytes cold;
     uint64_t script, environment;
 };

@@ -1,8 +1,8 @@
 /* The life of jobs: the table of moves, and what each fact does to one job. */
 #include "core/state.h"
 
-#include "base/hostlist.h"
 #include "base/xalloc.h"
+#include "core/list.h"
 #include "core/msgs.h"
 #include "schema/states.h"
 
@@ -14,7 +14,8 @@
 #define LAST FACT_job_forget
 
 static const struct move moves[PHASE_COUNT][LAST - FIRST + 1] = {
-#define ON(from, fact, next, effects) [PHASE_##from][FACT_job_##fact - FIRST] = { true, PHASE_##next, effects },
+#define ON(from, fact, next, effects) \
+    [PHASE_##from][FACT_job_##fact - FIRST] = { true, PHASE_##next, effects },
 #define VIEW(phase, result, state, flags)
 #include "schema/job_state.def"
 #undef VIEW
@@ -46,7 +47,8 @@ const struct move *job_move(unsigned phase, unsigned fact)
 {
     static const struct move none;
 
-    return phase < PHASE_COUNT && fact >= FIRST && fact <= LAST ? &moves[phase][fact - FIRST] : &none;
+    return phase < PHASE_COUNT && fact >= FIRST && fact <= LAST ? &moves[phase][fact - FIRST]
+                                                                : &none;
 }
 
 const char *reason_name(unsigned reason)
@@ -99,10 +101,12 @@ uint32_t job_priority(const struct job *job)
     return p < 1 ? 1 : p > UINT32_MAX - 1 ? UINT32_MAX - 1 : (uint32_t)p;
 }
 
-/* Held, early and dependent jobs are in no queue, so nobody looks at them until a fact wakes them. */
+/* Held, early and dependent jobs are in no queue, so nobody looks at them until a fact wakes them.
+ */
 static bool is_eligible(const struct core *c, const struct job *job)
 {
-    return job->phase == PHASE_PENDING && job_priority(job) > 0 && (job->flags & JOB_BEGUN) && deps_are_met(c, job);
+    return job->phase == PHASE_PENDING && job_priority(job) > 0 && (job->flags & JOB_BEGUN) &&
+           deps_are_met(c, job);
 }
 
 bool job_is_ready(const struct core *c, const struct job *job)
@@ -110,15 +114,22 @@ bool job_is_ready(const struct core *c, const struct job *job)
     return is_eligible(c, job) && array_has_room(c, job);
 }
 
+int64_t job_limit_end(const struct job *job)
+{
+    return job->limit_min == NO_LIMIT
+               ? 0
+               : job->start + 60 * (int64_t)job->limit_min - job->limit_cut_s;
+}
+
 int64_t job_timer_due(const struct core *c, const struct job *job)
 {
     switch (job->phase) {
     case PHASE_PENDING:
-        return job->flags & JOB_BEGUN ? deps_due(c, job) : job->begin;
+        return job->flags & JOB_BEGUN ? deps_due(job) : job->begin;
     case PHASE_RUNNING:
         if (job->limit_min == NO_LIMIT || c->conf->over_time_limit_min >= UINT16_MAX)
             return INT64_MAX;
-        return job->start + 60 * ((int64_t)job->limit_min + c->conf->over_time_limit_min);
+        return job_limit_end(job) + 60 * (int64_t)c->conf->over_time_limit_min;
     case PHASE_DONE:
         return job->ended_at + c->conf->min_job_age_s;
     default:
@@ -128,7 +139,9 @@ int64_t job_timer_due(const struct core *c, const struct job *job)
 
 static struct queue_key key_in(const struct job *job, const struct part *p)
 {
-    return (struct queue_key){ .rank = ~((uint64_t)p->info->priority_tier << 32 | job_priority(job)), .id = job->id };
+    return (struct queue_key){ .rank =
+                                   ~((uint64_t)p->info->priority_tier << 32 | job_priority(job)),
+                               .id = job->id };
 }
 
 void job_unqueue(struct core *c, struct job *job)
@@ -240,21 +253,13 @@ static void last_free(struct core *c, struct job *job)
     job->last = NULL;
 }
 
-static char *alloc_text(const struct core *c, const struct fact_job_alloc *alloc, struct arena *a)
-{
-    const char **names = arena_calloc(a, alloc->nodes.n + 1, sizeof *names);
-
-    for (uint32_t i = 0; i < alloc->nodes.n; i++)
-        names[i] = core_node_name(c, alloc->nodes.v[i].node);
-    return hostlist_compress(a, names, alloc->nodes.n);
-}
-
 void job_keep_last(struct core *c, struct job *job)
 {
     struct arena a = { 0 };
 
     last_free(c, job);
-    job->last = last_new(c, alloc_text(c, job->alloc, &a), job->alloc->partition);
+    job->last = last_new(c, nodes_text(c, job->alloc->nodes.v, job->alloc->nodes.n, &a),
+                         job->alloc->partition);
     job->last->nodes = job->alloc->nodes.n;
     for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
         job->last->cpus += alloc_cpus(&job->alloc->nodes.v[i]);
@@ -265,31 +270,44 @@ void job_keep_last(struct core *c, struct job *job)
     job->alloc = NULL;
 }
 
-/* Who waits for singletons: jobs of one user and name that are not done. */
+/* Jobs of one user and name that are not done form a ring, whose first is in the index: what
+ * singleton asks for. */
 static uint64_t single_key(const struct job *job)
 {
     return hash_bytes(job->name, strlen(job->name), job->uid + 1);
 }
 
+struct job *single_first(const struct core *c, const struct job *job)
+{
+    return map_get(&c->singles, single_key(job));
+}
+
 void single_enter(struct core *c, struct job *job)
 {
-    struct ids *ids = map_get(&c->singles, single_key(job));
+    struct job *first = single_first(c, job);
 
-    if (!ids) {
-        ids = xcalloc(1, sizeof *ids);
-        map_put(&c->singles, single_key(job), ids);
+    job->same_next = job->same_prev = job;
+    if (!first) {
+        map_put(&c->singles, single_key(job), job);
+        return;
     }
-    ids_add(ids, job->id);
+    job->same_next = first;
+    job->same_prev = first->same_prev;
+    first->same_prev->same_next = job;
+    first->same_prev = job;
 }
 
 void single_leave(struct core *c, struct job *job)
 {
-    struct ids *ids = map_get(&c->singles, single_key(job));
-
-    if (!ids || !ids_remove(ids, job->id) || ids->n > 0)
+    if (!job->same_next)
         return;
-    ids_fini(ids);
-    free(map_del(&c->singles, single_key(job)));
+    if (job->same_next == job)
+        map_del(&c->singles, single_key(job));
+    else if (single_first(c, job) == job)
+        map_put(&c->singles, single_key(job), job->same_next);
+    job->same_next->same_prev = job->same_prev;
+    job->same_prev->same_next = job->same_next;
+    job->same_next = job->same_prev = NULL;
 }
 
 static void load_texts(struct core *c, struct job *job, const struct job_record *rec)
@@ -307,7 +325,9 @@ static void load_texts(struct core *c, struct job *job, const struct job_record 
 
 static void load_alloc(struct core *c, struct job *job, const struct job_record *rec)
 {
-    struct fact_job_alloc alloc = { .job_id = rec->job_id, .now = rec->start, .partition = rec->partition,
+    struct fact_job_alloc alloc = { .job_id = rec->job_id,
+                                    .now = rec->start,
+                                    .partition = rec->partition,
                                     .limit_min = rec->limit_min };
 
     if (rec->start_alloc && *rec->start_alloc) {
@@ -330,14 +350,35 @@ struct job *job_new(struct core *c, const struct job_record *rec)
     struct job *job = slab_new(&c->job_slab, &ref);
 
     *job = (struct job){
-        .id = rec->job_id, .array_id = rec->array_id, .task = rec->task.set ? rec->task.v : NO_TASK,
-        .phase = (uint8_t)rec->phase, .result = (uint8_t)rec->result, .hold = (uint8_t)rec->hold,
-        .reason = (uint8_t)rec->reason, .flags = (uint16_t)rec->flags, .restarts = (uint16_t)rec->restarts,
-        .uid = rec->uid, .gid = rec->gid, .base = rec->base, .nice = (int32_t)rec->nice,
-        .limit_min = rec->limit_min, .min_limit_min = rec->min_limit_min, .exit_code = rec->exit_code,
-        .killed_by = rec->killed_by, .submit = rec->submit, .begin = rec->begin, .eligible = rec->eligible,
-        .start = rec->start, .end = rec->end, .ended_at = rec->ended_at, .deadline = rec->deadline,
-        .db_id = rec->db_id, .script = rec->script, .environment = rec->environment, .self = ref,
+        .id = rec->job_id,
+        .array_id = rec->array_id,
+        .task = rec->task.set ? rec->task.v : NO_TASK,
+        .phase = (uint8_t)rec->phase,
+        .result = (uint8_t)rec->result,
+        .hold = (uint8_t)rec->hold,
+        .reason = (uint8_t)rec->reason,
+        .flags = (uint16_t)rec->flags,
+        .restarts = (uint16_t)rec->restarts,
+        .uid = rec->uid,
+        .gid = rec->gid,
+        .base = rec->base,
+        .nice = (int32_t)rec->nice,
+        .limit_min = rec->limit_min,
+        .min_limit_min = rec->min_limit_min,
+        .limit_cut_s = (uint8_t)rec->limit_cut_s,
+        .exit_code = rec->exit_code,
+        .killed_by = rec->killed_by,
+        .submit = rec->submit,
+        .begin = rec->begin,
+        .eligible = rec->eligible,
+        .start = rec->start,
+        .end = rec->end,
+        .ended_at = rec->ended_at,
+        .deadline = rec->deadline,
+        .db_id = rec->db_id,
+        .script = rec->script,
+        .environment = rec->environment,
+        .self = ref,
     };
     load_texts(c, job, rec);
     job->wish = wish_take(&c->wishes, rec->wish);
@@ -366,8 +407,8 @@ struct job *job_new(struct core *c, const struct job_record *rec)
 
 static void drop_texts(struct core *c, struct job *job)
 {
-    const char *all[] = { job->name, job->user, job->account, job->qos, job->wckey, job->comment, job->admin_comment,
-                          job->failed_node };
+    const char *all[] = { job->name,  job->user,    job->account,       job->qos,
+                          job->wckey, job->comment, job->admin_comment, job->failed_node };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         pool_text_drop(&c->texts, all[i]);
@@ -397,16 +438,45 @@ void job_free(struct core *c, struct job *job)
 struct job_record job_to_record(const struct job *job, struct arena *a)
 {
     struct job_record rec = {
-        .job_id = job->id, .array_id = job->array_id, .task = { job->task != NO_TASK, job->task },
-        .phase = job->phase, .result = job->result, .hold = job->hold, .reason = job->reason, .flags = job->flags,
-        .restarts = job->restarts, .uid = job->uid, .gid = job->gid, .base = job->base, .nice = job->nice,
-        .limit_min = job->limit_min, .min_limit_min = job->min_limit_min, .exit_code = job->exit_code,
-        .killed_by = job->killed_by, .submit = job->submit, .begin = job->begin, .eligible = job->eligible,
-        .start = job->start, .end = job->end, .ended_at = job->ended_at, .deadline = job->deadline,
-        .db_id = job->db_id, .script = job->script, .environment = job->environment, .name = job->name,
-        .user = job->user, .account = job->account, .qos = job->qos, .wckey = job->wckey, .comment = job->comment,
-        .admin_comment = job->admin_comment, .failed_node = job->failed_node, .wish = job->wish->ask,
-        .cold = job->cold, .rest = job->rest ? runs_text(job->rest, a) : "",
+        .job_id = job->id,
+        .array_id = job->array_id,
+        .task = { job->task != NO_TASK, job->task },
+        .phase = job->phase,
+        .result = job->result,
+        .hold = job->hold,
+        .reason = job->reason,
+        .flags = job->flags,
+        .restarts = job->restarts,
+        .uid = job->uid,
+        .gid = job->gid,
+        .base = job->base,
+        .nice = job->nice,
+        .limit_min = job->limit_min,
+        .min_limit_min = job->min_limit_min,
+        .limit_cut_s = job->limit_cut_s,
+        .exit_code = job->exit_code,
+        .killed_by = job->killed_by,
+        .submit = job->submit,
+        .begin = job->begin,
+        .eligible = job->eligible,
+        .start = job->start,
+        .end = job->end,
+        .ended_at = job->ended_at,
+        .deadline = job->deadline,
+        .db_id = job->db_id,
+        .script = job->script,
+        .environment = job->environment,
+        .name = job->name,
+        .user = job->user,
+        .account = job->account,
+        .qos = job->qos,
+        .wckey = job->wckey,
+        .comment = job->comment,
+        .admin_comment = job->admin_comment,
+        .failed_node = job->failed_node,
+        .wish = job->wish->ask,
+        .cold = job->cold,
+        .rest = job->rest ? runs_text(job->rest, a) : "",
     };
 
     rec.deps.v = job->deps;

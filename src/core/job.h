@@ -1,4 +1,5 @@
-/* Jobs: what the core remembers of each, and the only function that moves them (HOUSE section 4). */
+/* Jobs: what the core remembers of each, and the only function that moves them (HOUSE section 4).
+ */
 #ifndef CORE_JOB_H
 #define CORE_JOB_H
 
@@ -13,8 +14,17 @@
 enum phase { PHASE_PENDING, PHASE_RUNNING, PHASE_ENDING, PHASE_DONE, PHASE_GONE, PHASE_COUNT };
 
 enum result {
-    RESULT_NONE, RESULT_COMPLETED, RESULT_FAILED, RESULT_CANCELLED, RESULT_TIMEOUT, RESULT_NODE_FAIL,
-    RESULT_PREEMPTED, RESULT_BOOT_FAIL, RESULT_DEADLINE, RESULT_OUT_OF_MEMORY, RESULT_REQUEUED,
+    RESULT_NONE,
+    RESULT_COMPLETED,
+    RESULT_FAILED,
+    RESULT_CANCELLED,
+    RESULT_TIMEOUT,
+    RESULT_NODE_FAIL,
+    RESULT_PREEMPTED,
+    RESULT_BOOT_FAIL,
+    RESULT_DEADLINE,
+    RESULT_OUT_OF_MEMORY,
+    RESULT_REQUEUED,
 };
 
 enum hold { HOLD_NONE, HOLD_USER, HOLD_ADMIN, HOLD_MAX_REQUEUE };
@@ -28,17 +38,17 @@ enum reason {
 
 enum job_bit {
     JOB_BATCH = 1,
-    JOB_CAN_REQUEUE = 2,      /* --requeue, or JobRequeue */
-    JOB_KILL_BAD_DEP = 4,     /* --kill-on-invalid-dep=yes, or the configuration */
-    JOB_BEGUN = 8,            /* its begin time has passed */
-    JOB_WILL_REQUEUE = 16,    /* goes back to the queue once clean */
-    JOB_HOLD_AFTER = 32,      /* ... and is held there by its owner */
+    JOB_CAN_REQUEUE = 2,       /* --requeue, or JobRequeue */
+    JOB_KILL_BAD_DEP = 4,      /* --kill-on-invalid-dep=yes, or the configuration */
+    JOB_BEGUN = 8,             /* its begin time has passed */
+    JOB_WILL_REQUEUE = 16,     /* goes back to the queue once clean */
+    JOB_HOLD_AFTER = 32,       /* ... and is held there by its owner */
     JOB_ADMIN_HOLD_AFTER = 64, /* ... or by an administrator */
-    JOB_SPECIAL_EXIT = 128,   /* shown as SPECIAL_EXIT while held */
-    JOB_REQUEUED_HOLD = 256,  /* shown as REQUEUE_HOLD while held */
+    JOB_SPECIAL_EXIT = 128,    /* shown as SPECIAL_EXIT while held */
+    JOB_REQUEUED_HOLD = 256,   /* shown as REQUEUE_HOLD while held */
     JOB_NO_KILL = 512,
-    JOB_LIMIT_ASKED = 1024,   /* --time was given, it is not the partition's default */
-    JOB_PRIO_DIRECT = 2048,   /* priority set by hand */
+    JOB_LIMIT_ASKED = 1024, /* --time was given, it is not the partition's default */
+    JOB_PRIO_DIRECT = 2048, /* priority set by hand */
 };
 
 #define NO_TASK UINT32_MAX
@@ -49,30 +59,35 @@ struct array;
 
 struct job {
     uint32_t id;
-    uint32_t array_id;        /* 0: no array */
-    uint32_t task;            /* NO_TASK: not a single task of one */
+    uint32_t array_id; /* 0: no array */
+    uint32_t task;     /* NO_TASK: not a single task of one */
     uint8_t phase, result, hold, reason;
-    uint16_t flags;           /* enum job_bit */
+    uint16_t flags; /* enum job_bit */
     uint16_t restarts;
+    uint8_t limit_cut_s; /* what an update of EndTime took off the limit's last minute */
     uint32_t uid, gid;
-    uint32_t base;            /* priority before nice */
+    uint32_t base; /* priority before nice */
     int32_t nice;
     uint32_t limit_min, min_limit_min;
     int32_t exit_code;
-    uint32_t killed_by;       /* uid + 1 */
+    uint32_t killed_by; /* uid + 1 */
     int64_t submit, begin, eligible, start, end, ended_at, deadline;
     uint64_t db_id;
     uint64_t script, environment;
-    const char *name, *user, *account, *qos, *wckey, *comment, *admin_comment, *failed_node; /* of core.texts */
+    const char *name, *user, *account, *qos, *wckey, *comment, *admin_comment,
+        *failed_node; /* of core.texts */
     struct wish *wish;
-    struct bytes cold;        /* of core.texts */
+    struct bytes cold; /* of core.texts */
     struct job_dep *deps;
     uint32_t dep_count;
-    struct runs *rest;        /* tasks not yet split off; NULL: not the rest of an array */
-    struct fact_job_alloc *alloc; /* one block; NULL while pending and once everything was given back */
-    struct last_run *last;    /* what it had, once it was given back; NULL: it never ran */
-    uint32_t timer_at;        /* place in core.timers */
-    bool is_queued;           /* in the queues of its partitions */
+    struct runs *rest; /* tasks not yet split off; NULL: not the rest of an array */
+    struct fact_job_alloc
+        *alloc;            /* one block; NULL while pending and once everything was given back */
+    struct last_run *last; /* what it had, once it was given back; NULL: it never ran */
+    struct job *same_next, *same_prev; /* ring of the user's jobs of this name; NULL: done */
+    uint32_t timer_at;                 /* place in core.timers */
+    bool is_queued;                    /* in the queues of its partitions */
+    bool is_waiting;                   /* in the index of those that depend on others */
     struct slab_ref self;
 };
 
@@ -80,12 +95,21 @@ struct job {
 struct last_run {
     uint64_t mem_mb;
     uint32_t cpus, nodes;
-    const char *partition;    /* of core.texts */
-    char text[];              /* host list */
+    const char *partition; /* of core.texts */
+    char text[];           /* host list */
 };
 
-enum job_effect { NONE = 0, LAUNCH = 1, ACCOUNT = 2, ACCOUNT_STEP = 4, TERMINATE = 8, FREE_NODE = 16, FREE_ALL = 32,
-                  WAKE = 64, DROP = 128 };
+enum job_effect {
+    NONE = 0,
+    LAUNCH = 1,
+    ACCOUNT = 2,
+    ACCOUNT_STEP = 4,
+    TERMINATE = 8,
+    FREE_NODE = 16,
+    FREE_ALL = 32,
+    WAKE = 64,
+    DROP = 128
+};
 
 struct move {
     bool is_legal;
@@ -100,7 +124,8 @@ void job_view(const struct job *job, uint32_t *ret_state, uint32_t *ret_flags);
 const char *reason_name(unsigned reason);
 const char *reason_text(unsigned reason);
 
-uint32_t job_priority(const struct job *job);   /* 0 when held */
+uint32_t job_priority(const struct job *job);                       /* 0 when held */
+int64_t job_limit_end(const struct job *job); /* of a running job; 0: it has no limit */
 int64_t job_timer_due(const struct core *c, const struct job *job); /* INT64_MAX: no timer */
 bool job_is_ready(const struct core *c, const struct job *job);     /* it could be queued */
 
@@ -114,9 +139,12 @@ void job_settle(struct core *c, struct job *job);
 uint32_t alloc_cpus(const struct alloc_node *part);
 void job_give_back(struct core *c, struct job *job, struct alloc_node *part);
 void job_occupy(struct core *c, struct job *job); /* what job->alloc says is not clean */
-void job_unqueue(struct core *c, struct job *job); /* before anything that its place in a queue depends on changes */
+void job_unqueue(
+    struct core *c,
+    struct job *job); /* before anything that its place in a queue depends on changes */
+struct job *single_first(const struct core *c, const struct job *job); /* of its ring; NULL: none */
 void single_enter(struct core *c, struct job *job);
-void single_leave(struct core *c, struct job *job); /* it no longer holds up singletons */
+void single_leave(struct core *c, struct job *job);  /* it no longer holds up singletons */
 void job_keep_last(struct core *c, struct job *job); /* the allocation becomes a memory of it */
 
 #endif

@@ -18,7 +18,8 @@ static void fill_array(const struct core *c, const struct job *job, struct launc
     l->array_step = arr->step;
 }
 
-static void fill_nodes(const struct core *c, const struct job *job, struct arena *a, struct launch *l)
+static void fill_nodes(const struct core *c, const struct job *job, struct arena *a,
+                       struct launch *l)
 {
     uint32_t n = job->alloc->nodes.n;
     uint32_t *cpus = arena_calloc(a, n, sizeof *cpus), *tasks = arena_calloc(a, n, sizeof *tasks);
@@ -29,7 +30,8 @@ static void fill_nodes(const struct core *c, const struct job *job, struct arena
         cpus[i] = alloc_cpus(&job->alloc->nodes.v[i]);
         tasks[i] = job->alloc->nodes.v[i].ntasks;
         addrs = arena_printf(a, "%s%s%s", addrs, i ? "," : "",
-                             node->conf->address && *node->conf->address ? node->conf->address : node->conf->name);
+                             node->conf->address && *node->conf->address ? node->conf->address
+                                                                         : node->conf->name);
     }
     l->num_nodes = n;
     l->cpus_per_node = counts_text(cpus, n, a);
@@ -53,7 +55,8 @@ static void fill_wish(const struct job_wish *w, struct launch *l)
     l->overcommit = w->overcommit;
 }
 
-int core_launch(const struct core *c, uint32_t job_id, uint32_t node, struct arena *a, struct launch *ret)
+int core_launch(const struct core *c, uint32_t job_id, uint32_t node, struct arena *a,
+                struct launch *ret)
 {
     const struct job *job = job_find(c, job_id);
     const struct alloc_node *part = job ? alloc_find(job, node) : NULL;
@@ -62,12 +65,25 @@ int core_launch(const struct core *c, uint32_t job_id, uint32_t node, struct are
         return -ESLURM_JOB_NOT_RUNNING;
     struct job_size size = job_size(c, job, a);
     struct launch l = {
-        .job_id = job->id, .step_id = STEP_BATCH, .restart = job->restarts, .uid = job->uid, .gid = job->gid,
-        .user_name = job->user, .nodes = size.nodes, .cpus = alloc_cpus(part), .cpu_ids = cpu_ids_text(part->cpus, a),
-        .mem_mb = part->mem_mb, .job_name = job->name, .partition = job->alloc->partition, .account = job->account,
-        .qos = job->qos, .cluster = c->conf->cluster, .start_time = job->start,
-        .end_time = job->limit_min == NO_LIMIT ? 0 : job->start + 60 * (int64_t)job->limit_min,
-        .node_name = core_node_name(c, node), .node_index = (uint32_t)(part - job->alloc->nodes.v),
+        .job_id = job->id,
+        .step_id = STEP_BATCH,
+        .restart = job->restarts,
+        .uid = job->uid,
+        .gid = job->gid,
+        .user_name = job->user,
+        .nodes = size.nodes,
+        .cpus = alloc_cpus(part),
+        .cpu_ids = cpu_ids_text(part->cpus, a),
+        .mem_mb = part->mem_mb,
+        .job_name = job->name,
+        .partition = job->alloc->partition,
+        .account = job->account,
+        .qos = job->qos,
+        .cluster = c->conf->cluster,
+        .start_time = job->start,
+        .end_time = job_limit_end(job),
+        .node_name = core_node_name(c, node),
+        .node_index = (uint32_t)(part - job->alloc->nodes.v),
     };
     fill_array(c, job, &l);
     fill_nodes(c, job, a, &l);
@@ -76,15 +92,18 @@ int core_launch(const struct core *c, uint32_t job_id, uint32_t node, struct are
     return 0;
 }
 
-/* Terminations are repeated until a node says it is clean.  Launches are not: a node is asked what it runs first. */
+/* Terminations are repeated until a node says it is clean.  Launches are not: a node is asked what
+ * it runs first. */
 void core_owed(const struct core *c, struct effects *effects)
 {
-    QUEUE_FOREACH(it, &c->jobs) {
+    QUEUE_FOREACH(it, &c->jobs)
+    {
         const struct job *job = it->job;
         if (job->phase != PHASE_ENDING)
             continue;
         for (uint32_t i = 0; i < job->alloc->nodes.n; i++)
             if (!job->alloc->nodes.v[i].is_clean)
-                effect_terminate(job, job->alloc->nodes.v[i].node, c->conf->kill_wait_s, "", effects);
+                effect_terminate(job, job->alloc->nodes.v[i].node, c->conf->kill_wait_s, "",
+                                 effects);
     }
 }

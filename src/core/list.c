@@ -18,7 +18,8 @@ static char *tres_text(struct arena *a, uint32_t cpus, uint64_t mem_mb, uint32_t
 {
     if (mem_mb == 0)
         return arena_printf(a, "cpu=%u,node=%u,billing=%u", cpus, nodes, cpus);
-    return arena_printf(a, "cpu=%u,mem=%lluM,node=%u,billing=%u", cpus, (unsigned long long)mem_mb, nodes, cpus);
+    return arena_printf(a, "cpu=%u,mem=%lluM,node=%u,billing=%u", cpus, (unsigned long long)mem_mb,
+                        nodes, cpus);
 }
 
 static void asked_size(const struct core *c, const struct job *job, struct job_size *s)
@@ -37,18 +38,20 @@ static void asked_size(const struct core *c, const struct job *job, struct job_s
     }
 }
 
-static char *alloc_names(const struct core *c, const struct fact_job_alloc *alloc, struct arena *a)
+char *nodes_text(const struct core *c, const struct alloc_node *v, uint32_t n, struct arena *a)
 {
-    const char **names = arena_calloc(a, alloc->nodes.n + 1, sizeof *names);
+    const char **names = arena_calloc(a, n + 1, sizeof *names);
 
-    for (uint32_t i = 0; i < alloc->nodes.n; i++)
-        names[i] = core_node_name(c, alloc->nodes.v[i].node);
-    return hostlist_compress(a, names, alloc->nodes.n);
+    for (uint32_t i = 0; i < n; i++)
+        names[i] = core_node_name(c, v[i].node);
+    return hostlist_compress(a, names, n);
 }
 
 struct job_size job_size(const struct core *c, const struct job *job, struct arena *a)
 {
-    struct job_size s = { .partition = job->wish->ask->partitions, .nodes = "", .tres_alloc = "",
+    struct job_size s = { .partition = job->wish->ask->partitions,
+                          .nodes = "",
+                          .tres_alloc = "",
                           .node_count = job->wish->ask->min_nodes };
     bool has_last = job->last && job->phase == PHASE_DONE;
 
@@ -57,7 +60,7 @@ struct job_size job_size(const struct core *c, const struct job *job, struct are
     s.tres_req = tres_text(a, s.req_cpus, s.req_mem_mb, s.node_count);
     if (job->alloc) {
         s.partition = job->alloc->partition;
-        s.nodes = alloc_names(c, job->alloc, a);
+        s.nodes = nodes_text(c, job->alloc->nodes.v, job->alloc->nodes.n, a);
         s.node_count = job->alloc->nodes.n;
         s.cpus = 0;
         for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
@@ -113,7 +116,8 @@ static enum reason part_reason(const struct core *c, const struct job *job)
 
 enum reason sched_reason(const struct core *c, const struct job *job)
 {
-    static const uint8_t holds[] = { 0, REASON_JobHeldUser, REASON_JobHeldAdmin, REASON_JobHoldMaxRequeue };
+    static const uint8_t holds[] = { 0, REASON_JobHeldUser, REASON_JobHeldAdmin,
+                                     REASON_JobHoldMaxRequeue };
 
     if (job->phase != PHASE_PENDING)
         return (enum reason)job->reason;
@@ -132,7 +136,8 @@ enum reason sched_reason(const struct core *c, const struct job *job)
     return part_reason(c, job);
 }
 
-static void describe_array(const struct core *c, const struct job *job, struct arena *a, struct job_info *ret)
+static void describe_array(const struct core *c, const struct job *job, struct arena *a,
+                           struct job_info *ret)
 {
     const struct array *arr = job->array_id ? array_find(c, job->array_id) : NULL;
 
@@ -149,7 +154,8 @@ static void describe_array(const struct core *c, const struct job *job, struct a
 }
 
 /* Per node: CPUs, memory and the numbers of the CPUs. */
-static void describe_alloc(const struct core *c, const struct job *job, struct arena *a, struct job_info *ret)
+static void describe_alloc(const struct core *c, const struct job *job, struct arena *a,
+                           struct job_info *ret)
 {
     uint32_t n = job->alloc->nodes.n;
     uint32_t *cpus = arena_calloc(a, n, sizeof *cpus);
@@ -184,7 +190,8 @@ char *cpu_ids_text(struct bytes bits, struct arena *a)
     return text;
 }
 
-static void describe_nodes(const struct core *c, const struct job *job, struct arena *a, struct job_info *ret)
+static void describe_nodes(const struct core *c, const struct job *job, struct arena *a,
+                           struct job_info *ret)
 {
     ret->node_cpus.v = arena_calloc(a, job->alloc->nodes.n, sizeof *ret->node_cpus.v);
     for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
@@ -198,34 +205,65 @@ static void describe_nodes(const struct core *c, const struct job *job, struct a
 static int64_t end_of(const struct job *job)
 {
     if (job->phase == PHASE_RUNNING && job->limit_min != NO_LIMIT)
-        return job->start + 60 * (int64_t)job->limit_min;
+        return job_limit_end(job);
     return job->end;
 }
 
-static void describe(const struct core *c, const struct job *job, struct arena *a, struct job_info *ret)
+static void describe(const struct core *c, const struct job *job, struct arena *a,
+                     struct job_info *ret)
 {
     const struct job_wish *w = job->wish->ask;
     struct job_size size = job_size(c, job, a);
     enum reason reason = sched_reason(c, job);
 
     *ret = (struct job_info){
-        .job_id = job->id, .name = job->name, .user_id = job->uid, .group_id = job->gid, .user_name = job->user,
-        .account = job->account, .qos = job->qos, .partition = size.partition, .reason = reason_name(reason),
-        .reason_text = reason_text(reason), .priority = job_priority(job), .nice = job->nice,
-        .submit_time = job->submit, .eligible_time = job->eligible, .accrue_time = job->eligible,
-        .start_time = job->phase == PHASE_PENDING && job->begin > job->submit ? job->begin : job->start,
-        .end_time = end_of(job), .time_limit_min = job->limit_min, .time_min_min = job->min_limit_min,
-        .nodes = size.nodes, .num_nodes = size.node_count, .num_cpus = size.cpus, .num_tasks = w->ntasks,
-        .tres = *size.tres_alloc ? size.tres_alloc : size.tres_req, .exit_code = job->exit_code,
-        .restarts = job->restarts, .requeue = job->flags & JOB_CAN_REQUEUE, .batch = job->flags & JOB_BATCH,
-        .dependency = job->phase == PHASE_PENDING ? deps_text(job, a) : "", .deadline = job->deadline,
-        .oversubscribe = w->is_exclusive ? "NO" : w->oversubscribe ? "YES" : "OK",
+        .job_id = job->id,
+        .name = job->name,
+        .user_id = job->uid,
+        .group_id = job->gid,
+        .user_name = job->user,
+        .account = job->account,
+        .qos = job->qos,
+        .partition = size.partition,
+        .reason = reason_name(reason),
+        .reason_text = reason_text(reason),
+        .priority = job_priority(job),
+        .nice = job->nice,
+        .submit_time = job->submit,
+        .eligible_time = job->eligible,
+        .accrue_time = job->eligible,
+        .start_time =
+            job->phase == PHASE_PENDING && job->begin > job->submit ? job->begin : job->start,
+        .end_time = end_of(job),
+        .time_limit_min = job->limit_min,
+        .time_min_min = job->min_limit_min,
+        .nodes = size.nodes,
+        .num_nodes = size.node_count,
+        .num_cpus = size.cpus,
+        .num_tasks = w->ntasks,
+        .tres = *size.tres_alloc ? size.tres_alloc : size.tres_req,
+        .exit_code = job->exit_code,
+        .restarts = job->restarts,
+        .requeue = job->flags & JOB_CAN_REQUEUE,
+        .batch = job->flags & JOB_BATCH,
+        .dependency = job->phase == PHASE_PENDING ? deps_text(job, a) : "",
+        .deadline = job->deadline,
+        .oversubscribe = w->is_exclusive    ? "NO"
+                         : w->oversubscribe ? "YES"
+                                            : "OK",
         .min_nodes_max = w->max_nodes != UINT32_MAX && w->max_nodes != w->min_nodes
                              ? arena_printf(a, "%u-%u", w->min_nodes, w->max_nodes)
                              : arena_printf(a, "%u", w->min_nodes),
-        .record = job->id, .failed_node = job->failed_node, .comment = job->comment, .features = w->features,
-        .cancelled_by = job->killed_by, .mem_per_node_mb = size.req_mem_mb / (w->min_nodes ? w->min_nodes : 1),
-        .cpus_per_node = "", .array_tasks = "", .batch_host = "", .sched_nodes = "",
+        .record = job->id,
+        .failed_node = job->failed_node,
+        .comment = job->comment,
+        .features = w->features,
+        .cancelled_by = job->killed_by,
+        .mem_per_node_mb = size.req_mem_mb / (w->min_nodes ? w->min_nodes : 1),
+        .cpus_per_node = "",
+        .array_tasks = "",
+        .batch_host = "",
+        .sched_nodes = "",
     };
     job_view(job, &ret->state, &ret->state_flags);
     describe_array(c, job, a, ret);
@@ -250,7 +288,8 @@ static bool in_strs(const struct strs *set, const char *word)
 
 static bool user_matches(const struct strs *users, const struct job *job, struct arena *a)
 {
-    return users->n == 0 || in_strs(users, job->user) || in_strs(users, arena_printf(a, "%u", job->uid));
+    return users->n == 0 || in_strs(users, job->user) ||
+           in_strs(users, arena_printf(a, "%u", job->uid));
 }
 
 static bool part_matches(const struct strs *parts, const struct job *job)
@@ -288,8 +327,8 @@ static bool state_matches(const struct strs *states, const struct job *job)
 
 static bool is_private(const struct core *c, const struct who *who, const struct job *job)
 {
-    return c->conf->private_data && strcasestr(c->conf->private_data, "jobs") && who && who->uid != job->uid &&
-           who->role < ROLE_OPERATOR;
+    return c->conf->private_data && strcasestr(c->conf->private_data, "jobs") && who &&
+           who->uid != job->uid && who->role < ROLE_OPERATOR;
 }
 
 /* Named jobs are shown in any state: "123" is the job or all of the array, "123_4" the task. */
@@ -307,7 +346,8 @@ static bool is_named(const struct core *c, const struct strs *names, const struc
         if (runs_parse(end + 1, NO_TASK, &tasks, &limit, NULL) < 0)
             continue;
         bool is_hit = job->task != NO_TASK && runs_has(&tasks, job->task);
-        for (uint32_t t = job->rest ? runs_first(&tasks) : NO_TASK; t != NO_TASK && !is_hit; t = runs_next(&tasks, t))
+        for (uint32_t t = job->rest ? runs_first(&tasks) : NO_TASK; t != NO_TASK && !is_hit;
+             t = runs_next(&tasks, t))
             is_hit = runs_has(job->rest, t);
         runs_fini(&tasks);
         if (is_hit)
@@ -329,8 +369,8 @@ static bool matches(const struct filter *f, const struct job *job)
     return user_matches(&q->users, job, f->a) && part_matches(&q->partitions, job);
 }
 
-void core_list_jobs(const struct core *c, const struct job_query *q, const struct who *who, int64_t now,
-                    struct arena *a, struct job_infos *ret)
+void core_list_jobs(const struct core *c, const struct job_query *q, const struct who *who,
+                    int64_t now, struct arena *a, struct job_infos *ret)
 {
     struct filter f = { .c = c, .q = q, .who = who, .a = a };
     struct queue_key from = { 0, q->after_job ? q->after_job + 1 : 0 };
@@ -353,8 +393,8 @@ void core_list_jobs(const struct core *c, const struct job_query *q, const struc
     }
 }
 
-bool core_job_cold(const struct core *c, uint32_t job_id, struct bytes *ret_cold, uint64_t *ret_script,
-                   uint64_t *ret_environment)
+bool core_job_cold(const struct core *c, uint32_t job_id, struct bytes *ret_cold,
+                   uint64_t *ret_script, uint64_t *ret_environment)
 {
     const struct job *job = job_find(c, job_id);
 

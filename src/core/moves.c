@@ -1,5 +1,5 @@
-/* What each fact does to a job.  The table of job.c says whether it may and which effects follow; here are the values.
- * This is the only place that changes the phase of a job. */
+/* What each fact does to a job.  The table of job.c says whether it may and which effects follow;
+ * here are the values. This is the only place that changes the phase of a job. */
 #include "core/state.h"
 
 #include "core/msgs.h"
@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef int (*checker)(const struct core *c, const struct job *job, const void *body, struct err *e);
+typedef int (*checker)(const struct core *c, const struct job *job, const void *body,
+                       struct err *e);
 typedef void (*changer)(struct core *c, struct job *job, const void *body);
 
-static int check_alloc(const struct core *c, const struct job *job, const void *body, struct err *e);
-static int check_clean(const struct core *c, const struct job *job, const void *body, struct err *e);
+static int check_alloc(const struct core *c, const struct job *job, const void *body,
+                       struct err *e);
+static int check_clean(const struct core *c, const struct job *job, const void *body,
+                       struct err *e);
 static void change_eligible(struct core *c, struct job *job, const void *body);
 static void change_hold(struct core *c, struct job *job, const void *body);
 static void change_alloc(struct core *c, struct job *job, const void *body);
@@ -63,24 +66,32 @@ static void set_phase(struct core *c, struct job *job, unsigned next)
     job->phase = (uint8_t)next;
     if (job->array_id)
         array_moved(c, job, old);
-    if (next != PHASE_PENDING)
-        ids_remove(&c->doomed, job->id);
+    if (old == PHASE_PENDING && next != PHASE_PENDING)
+        deps_detach(c, job);
+    if (old != PHASE_PENDING && next == PHASE_PENDING)
+        deps_attach(c, job);
     for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++)
         if (!job->alloc->nodes.v[i].is_clean)
-            node_at(c, job->alloc->nodes.v[i].node)->ending += (next == PHASE_ENDING) - (old == PHASE_ENDING);
+            node_at(c, job->alloc->nodes.v[i].node)->ending +=
+                (next == PHASE_ENDING) - (old == PHASE_ENDING);
 }
 
-static void terminate(const struct job *job, const struct fact_job_end *end, struct effects *effects)
+static void terminate(const struct job *job, const struct fact_job_end *end,
+                      struct effects *effects)
 {
     for (uint32_t i = 0; i < job->alloc->nodes.n; i++)
         if (!job->alloc->nodes.v[i].is_clean)
             effect_terminate(job, job->alloc->nodes.v[i].node, end->kill_wait_s, end->why, effects);
 }
 
-void effect_terminate(const struct job *job, uint32_t node, uint32_t wait_s, const char *why, struct effects *effects)
+void effect_terminate(const struct job *job, uint32_t node, uint32_t wait_s, const char *why,
+                      struct effects *effects)
 {
-    struct job_terminate body = { .job_id = job->id, .restart = job->restarts, .kill_wait_s = wait_s,
-                                  .why = why, .uid = job->uid };
+    struct job_terminate body = { .job_id = job->id,
+                                  .restart = job->restarts,
+                                  .kill_wait_s = wait_s,
+                                  .why = why,
+                                  .uid = job->uid };
     struct effect *ef = effects_add(effects, EFFECT_TERMINATE);
 
     ef->job_id = job->id;
@@ -124,7 +135,7 @@ static void tell_others(struct core *c, struct job *job, unsigned old)
         if (job->array_id)
             array_task_done(c, job);
     }
-    if (job->phase == PHASE_DONE || job->phase == PHASE_RUNNING)
+    if (job->phase != old)
         deps_wake(c, job);
     if (job->array_id && is_active(old) != is_active(job->phase))
         array_settle(c, job);
@@ -136,8 +147,11 @@ static void release(struct core *c, struct job *job, const struct move *m, const
     const struct fact_job_clean *clean = f->body;
 
     if (m->effects & ACCOUNT)
-        account_job(c, job, f->kind == FACT_job_end || f->kind == FACT_job_finish
-                                ? ((const struct fact_job_end *)f->body)->step : NULL, effects);
+        account_job(c, job,
+                    f->kind == FACT_job_end || f->kind == FACT_job_finish
+                        ? ((const struct fact_job_end *)f->body)->step
+                        : NULL,
+                    effects);
     if (m->effects & ACCOUNT_STEP && ((const struct fact_job_step *)f->body)->step)
         account_step(c, job, ((const struct fact_job_step *)f->body)->step, effects);
     if (effects && m->effects & LAUNCH && job->flags & JOB_BATCH)
@@ -157,7 +171,8 @@ static int check(const struct core *c, const struct job *job, const struct fact 
     const struct rule *rule = &rules[f->kind];
 
     if (!job_move(job->phase, f->kind)->is_legal)
-        return err_set(e, ESTATE, "job %u: %s is impossible in phase %u", job->id, fact_name(f->kind), job->phase);
+        return err_set(e, ESTATE, "job %u: %s is impossible in phase %u", job->id,
+                       fact_name(f->kind), job->phase);
     return rule->check ? rule->check(c, job, f->body, e) : 0;
 }
 
@@ -197,15 +212,19 @@ static int check_alloc(const struct core *c, const struct job *job, const void *
     const struct fact_job_alloc *alloc = body;
 
     if (alloc->nodes.n == 0 || job->rest)
-        return err_set(e, ESTATE, "job %u: an allocation of nothing, or for a whole array", job->id);
+        return err_set(e, ESTATE, "job %u: an allocation of nothing, or for a whole array",
+                       job->id);
     for (uint32_t i = 0; i < alloc->nodes.n; i++) {
         const struct alloc_node *part = &alloc->nodes.v[i];
         const struct node *n = node_at(c, part->node);
         if (!n || alloc_cpus(part) == 0)
-            return err_set(e, ESTATE, "job %u: node %u does not exist or gives nothing", job->id, part->node);
+            return err_set(e, ESTATE, "job %u: node %u does not exist or gives nothing", job->id,
+                           part->node);
         for (uint32_t cpu = 0; cpu < part->cpus.len * 8; cpu++)
-            if ((part->cpus.p[cpu / 8] >> cpu % 8 & 1) && (cpu >= n->used.n || bits_test(&n->used, cpu)))
-                return err_set(e, ESTATE, "job %u: CPU %u of %s is not free", job->id, cpu, n->conf->name);
+            if ((part->cpus.p[cpu / 8] >> cpu % 8 & 1) &&
+                (cpu >= n->used.n || bits_test(&n->used, cpu)))
+                return err_set(e, ESTATE, "job %u: CPU %u of %s is not free", job->id, cpu,
+                               n->conf->name);
     }
     return 0;
 }
@@ -232,7 +251,7 @@ static void change_hold(struct core *c, struct job *job, const void *body)
 
     job->hold = (uint8_t)hold->hold;
     if (hold->hold == HOLD_NONE) {
-        job->flags &= (uint16_t)~(JOB_SPECIAL_EXIT | JOB_REQUEUED_HOLD);
+        job->flags &= (uint16_t) ~(JOB_SPECIAL_EXIT | JOB_REQUEUED_HOLD);
         job->reason = REASON_None;
     }
     if (hold->base) {
@@ -248,6 +267,7 @@ static void change_alloc(struct core *c, struct job *job, const void *body)
 
     job->start = alloc->now;
     job->limit_min = alloc->limit_min;
+    job->limit_cut_s = 0;
     job->reason = REASON_None;
     job->alloc = msg_clone(&desc_fact_job_alloc, alloc);
     job_occupy(c, job);
@@ -279,14 +299,15 @@ static void change_end(struct core *c, struct job *job, const void *body)
         job->flags &= (uint16_t)~JOB_WILL_REQUEUE;
 }
 
-/* The next incarnation: a new identity for accounting, everything of the last run forgotten but its restart count. */
+/* The next incarnation: a new identity for accounting, everything of the last run forgotten but its
+ * restart count. */
 static void change_requeue(struct core *c, struct job *job, const void *body)
 {
     if (job->flags & (JOB_HOLD_AFTER | JOB_ADMIN_HOLD_AFTER))
         job->hold = job->flags & JOB_ADMIN_HOLD_AFTER ? HOLD_ADMIN : HOLD_USER;
     if (job->reason == REASON_JobHoldMaxRequeue)
         job->hold = HOLD_MAX_REQUEUE;
-    job->flags &= (uint16_t)~(JOB_WILL_REQUEUE | JOB_HOLD_AFTER | JOB_ADMIN_HOLD_AFTER);
+    job->flags &= (uint16_t) ~(JOB_WILL_REQUEUE | JOB_HOLD_AFTER | JOB_ADMIN_HOLD_AFTER);
     job->restarts++;
     job->db_id = ++c->db_next;
     job->result = RESULT_NONE;

@@ -1,5 +1,5 @@
-/* Walkers of descriptors; the idea is explained in msgs.h.  Equality and hash look at what a message says, never at
- * padding: a NULL string and "" are the same, as they are on the wire. */
+/* Walkers of descriptors; the idea is explained in msgs.h.  Equality and hash look at what a
+ * message says, never at padding: a NULL string and "" are the same, as they are on the wire. */
 #include "core/msgs.h"
 
 #include "base/map.h"
@@ -126,7 +126,8 @@ static void fill_strs(struct strs *dst, const struct strs *src, char **at)
         dst->v[i] = put(at, src->v[i], strlen(src->v[i]) + 1);
 }
 
-static void fill_list(const struct field *f, struct list_view *dst, const struct list_view *src, char **at)
+static void fill_list(const struct field *f, struct list_view *dst, const struct list_view *src,
+                      char **at)
 {
     char *v = put(at, src->v, f->sub->size * src->n);
 
@@ -149,13 +150,15 @@ static void fill_field(const struct field *f, void *dst, const void *src, char *
         *(const char **)dst = put(at, text_of(src), strlen(text_of(src)) + 1);
         break;
     case KIND_BYTES:
-        ((struct bytes *)dst)->p = put(at, ((const struct bytes *)src)->p, ((const struct bytes *)src)->len);
+        ((struct bytes *)dst)->p =
+            put(at, ((const struct bytes *)src)->p, ((const struct bytes *)src)->len);
         break;
     case KIND_STRS:
         fill_strs(dst, src, at);
         break;
     case KIND_U32S:
-        ((struct u32s *)dst)->v = put(at, ((const struct u32s *)src)->v, ((const struct u32s *)src)->n * 4);
+        ((struct u32s *)dst)->v =
+            put(at, ((const struct u32s *)src)->v, ((const struct u32s *)src)->n * 4);
         break;
     case KIND_ONE:
         fill_one(f, dst, *(void *const *)src, at);
@@ -196,15 +199,20 @@ static uint64_t hash_field(const struct field *f, const void *p, uint64_t h)
         return hash_bytes(l->v, f->kind == KIND_BYTES ? l->n : l->n * 4, h + l->n);
     case KIND_STRS:
         for (uint32_t i = 0; i < l->n; i++)
-            h = hash_bytes(((const struct strs *)p)->v[i], strlen(((const struct strs *)p)->v[i]), h + 1);
+            h = hash_bytes(((const struct strs *)p)->v[i], strlen(((const struct strs *)p)->v[i]),
+                           h + 1);
         return h;
     case KIND_OPT_BOOL:
-        return hash_u64(h + ((const struct opt_bool *)p)->set + 2u * ((const struct opt_bool *)p)->v);
+        return hash_u64(h + ((const struct opt_bool *)p)->set +
+                        2u * ((const struct opt_bool *)p)->v);
     case KIND_OPT_U32:
-        return hash_u64(h + ((const struct opt_u32 *)p)->set * (1 + ((uint64_t)((const struct opt_u32 *)p)->v << 1)));
+        return hash_u64(h + ((const struct opt_u32 *)p)->set *
+                                (1 + ((uint64_t)((const struct opt_u32 *)p)->v << 1)));
     case KIND_OPT_U64:
     case KIND_OPT_I64:
-        return ((const struct opt_u64 *)p)->set ? hash_bytes(&((const struct opt_u64 *)p)->v, 8, h + 1) : hash_u64(h);
+        return ((const struct opt_u64 *)p)->set
+                   ? hash_bytes(&((const struct opt_u64 *)p)->v, 8, h + 1)
+                   : hash_u64(h);
     case KIND_ONE:
         return *(void *const *)p ? msg_hash(f->sub, *(void *const *)p, h + 1) : hash_u64(h);
     case KIND_LIST:
@@ -234,8 +242,8 @@ static bool equal_list(const struct field *f, const struct list_view *a, const s
     return a->n == b->n;
 }
 
-/* Members that need more than a comparison of hashes; the rest is flat and the hash is injective enough only together
- * with this for texts. */
+/* Members that need more than a comparison of hashes; the rest is flat and the hash is injective
+ * enough only together with this for texts. */
 static bool equal_field(const struct field *f, const void *a, const void *b)
 {
     const struct list_view *x = a, *y = b;

@@ -69,7 +69,8 @@ static uint32_t first_state(const struct conf_node *conf)
     return NODE_UNKNOWN;
 }
 
-/* CPUs in use keep their numbers; a node that shrank below them keeps the larger map until they are given back. */
+/* CPUs in use keep their numbers; a node that shrank below them keeps the larger map until they are
+ * given back. */
 static void resize_used(struct node *n, uint32_t cpus)
 {
     struct bits used;
@@ -96,8 +97,11 @@ void node_configure(struct core *c, struct node *n, const struct conf_node *conf
     resize_used(n, conf->cpus);
     if (!is_new || (n->rec->boot_id && *n->rec->boot_id))
         return;
-    struct node_record rec = { .node = n->index, .name = conf->name, .state = first_state(conf),
-                               .reason = conf->reason, .reason_time = conf->reason && *conf->reason ? now : 0,
+    struct node_record rec = { .node = n->index,
+                               .name = conf->name,
+                               .state = first_state(conf),
+                               .reason = conf->reason,
+                               .reason_time = conf->reason && *conf->reason ? now : 0,
                                .lost_at = now };
     node_set_record(c, n, &rec);
 }
@@ -108,7 +112,8 @@ static void arm_timer(struct core *c, struct node *n)
 
     heap_remove(&c->node_timers, n->timer_at);
     if (is_waiting && c->conf->slurmd_timeout_s)
-        heap_push(&c->node_timers, (n->lost_at + c->conf->slurmd_timeout_s) << 26 | n->index, n, &n->timer_at);
+        heap_push(&c->node_timers, (n->lost_at + c->conf->slurmd_timeout_s) << 26 | n->index, n,
+                  &n->timer_at);
 }
 
 void node_set_lost(struct core *c, struct node *n, int64_t at)

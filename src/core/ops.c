@@ -1,4 +1,5 @@
-/* hold, uhold, release, requeue, requeuehold; suspend, resume and top have their place here and are refused. */
+/* hold, uhold, release, requeue, requeuehold; suspend, resume and top have their place here and are
+ * refused. */
 #include "core/finish.h"
 #include "core/pick.h"
 #include "core/state.h"
@@ -50,12 +51,15 @@ static int release_one(struct turn *t, const struct pick *p, void *ctx, struct j
 static int requeue_one(struct turn *t, const struct pick *p, void *ctx, struct job_result *ret)
 {
     const struct job_op *op = ctx;
-    struct fact_job_end end = { .result = RESULT_REQUEUED, .requeue = true, .why = "CANCELLED AT %s DUE TO JOB REQUEUE",
+    struct fact_job_end end = { .result = RESULT_REQUEUED,
+                                .requeue = true,
+                                .why = "CANCELLED AT %s DUE TO JOB REQUEUE",
                                 .kill_wait_s = t->c->conf->kill_wait_s };
     bool is_special = op->state && strcasecmp(op->state, "SpecialExit") == 0;
 
     if (!(p->job->flags & JOB_CAN_REQUEUE)) {
-        ret->text = "Requested operation is presently disabled: the job was submitted with --no-requeue";
+        ret->text =
+            "Requested operation is presently disabled: the job was submitted with --no-requeue";
         return ESLURM_DISABLED;
     }
     if (t->in->kind == OP_job_requeuehold)
@@ -74,9 +78,10 @@ static int requeue_one(struct turn *t, const struct pick *p, void *ctx, struct j
 
 static int refuse_one(struct turn *t, const struct pick *p, void *ctx, struct job_result *ret)
 {
-    ret->text = t->in->kind == OP_job_top ? "Requested operation is presently disabled: use nice to reorder jobs"
-                                          : "Requested operation not supported on this system: jobs cannot be "
-                                            "suspended yet; hold or requeue them instead";
+    ret->text = t->in->kind == OP_job_top
+                    ? "Requested operation is presently disabled: use nice to reorder jobs"
+                    : "Requested operation not supported on this system: jobs cannot be "
+                      "suspended yet; hold or requeue them instead";
     return t->in->kind == OP_job_top ? ESLURM_DISABLED : ESLURM_NOT_SUPPORTED;
 }
 
@@ -86,8 +91,8 @@ static pick_action action_for(uint16_t kind)
         uint16_t kind;
         pick_action action;
     } rows[] = {
-        { OP_job_hold, hold_one },       { OP_job_uhold, hold_one },
-        { OP_job_release, release_one }, { OP_job_requeue, requeue_one },
+        { OP_job_hold, hold_one },           { OP_job_uhold, hold_one },
+        { OP_job_release, release_one },     { OP_job_requeue, requeue_one },
         { OP_job_requeuehold, requeue_one },
     };
 
@@ -104,8 +109,9 @@ static void run_by_name(struct turn *t, const struct job_op *op)
     struct job_results results = { 0 };
 
     QUEUE_FOREACH(it, &t->c->jobs)
-        if (it->job->phase != PHASE_DONE && strcmp(it->job->name, op->name) == 0 && pick_allowed(t, it->job))
-            picks_add(&picks, (struct pick){ .job = it->job, .task = NO_TASK });
+    if (it->job->phase != PHASE_DONE && strcmp(it->job->name, op->name) == 0 &&
+        pick_allowed(t, it->job))
+        picks_add(&picks, (struct pick){ .job = it->job, .task = NO_TASK });
     results.jobs.v = arena_calloc(t->a, picks.n + 1, sizeof *results.jobs.v);
     picks_answer(t, &picks, &results, action_for(t->in->kind), (void *)(uintptr_t)op);
 }

@@ -13,15 +13,15 @@ struct node;
 
 struct part {
     uint32_t index;
-    struct part_info *info;  /* one block */
-    struct bits nodes;       /* of the size core.node_count */
-    uint32_t *order;         /* indices of its nodes, by weight, then index */
+    struct part_info *info; /* one block */
+    struct bits nodes;      /* of the size core.node_count */
+    uint32_t *order;        /* indices of its nodes, by weight, then index */
     uint32_t order_n;
-    struct queue queue;      /* ready jobs, best first */
-    bool is_gone;            /* no longer configured */
+    struct queue queue; /* ready jobs, best first */
+    bool is_gone;       /* no longer configured */
 
     /* The scheduler's memory of the last pass; not part of the state. */
-    bool is_dirty;           /* something changed that could let a job start */
+    bool is_dirty;            /* something changed that could let a job start */
     struct queue_key blocked; /* the first job that had to wait; id 0: none */
 };
 

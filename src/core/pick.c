@@ -83,7 +83,8 @@ int picks_add_name(const struct core *c, const char *name, struct picks *ret)
         return -ESLURM_INVALID_JOB_ID;
     if (*at != '_' || strncmp(at, "_*", 2) == 0) {
         at += *at == '_' ? 2 : 0;
-        return read_step(at, &like) ? add_whole(c, (uint32_t)id, like, ret) : -ESLURM_INVALID_JOB_ID;
+        return read_step(at, &like) ? add_whole(c, (uint32_t)id, like, ret)
+                                    : -ESLURM_INVALID_JOB_ID;
     }
     const char *dot = strchr(at, '.');
     char *list = arena_strndup(ret->a, at + 1, dot ? (size_t)(dot - at) - 1 : strlen(at + 1));
@@ -130,7 +131,8 @@ void picks_tidy(struct picks *p)
     for (uint32_t i = 0, n; i < p->n; i += n) {
         const struct pick first = p->v[i];
         n = same_job(p, i);
-        bool is_whole = first.job->rest && (first.task == NO_TASK || n == runs_count(first.job->rest));
+        bool is_whole =
+            first.job->rest && (first.task == NO_TASK || n == runs_count(first.job->rest));
         for (uint32_t k = 0; k < (is_whole ? 1 : n); k++)
             p->v[out++] = p->v[i + k];
         if (is_whole)
@@ -175,7 +177,8 @@ static void add_result(struct turn *t, struct job_results *results, struct job_r
     results->jobs.v[results->jobs.n++] = r;
 }
 
-void picks_answer(struct turn *t, const struct picks *p, struct job_results *results, pick_action action, void *ctx)
+void picks_answer(struct turn *t, const struct picks *p, struct job_results *results,
+                  pick_action action, void *ctx)
 {
     for (uint32_t i = 0; i < p->n; i++) {
         struct job_result r = { .job = pick_text(&p->v[i], t->a), .name = p->v[i].job->name };

@@ -1,4 +1,5 @@
-/* Which jobs a request names: 12, 12_3, 12_[1-3,7], 12.batch; and one loop over them for every kind of request. */
+/* Which jobs a request names: 12, 12_3, 12_[1-3,7], 12.batch; and one loop over them for every kind
+ * of request. */
 #ifndef CORE_PICK_H
 #define CORE_PICK_H
 
@@ -30,6 +31,7 @@ bool pick_allowed(const struct turn *t, const struct job *job); /* owner, operat
 /* What to do with each; returns 0 or a number of errors.def (positive) for its result. */
 typedef int (*pick_action)(struct turn *t, const struct pick *p, void *ctx, struct job_result *ret);
 void picks_run(struct turn *t, const struct strs *names, pick_action action, void *ctx);
-void picks_answer(struct turn *t, const struct picks *p, struct job_results *results, pick_action action, void *ctx);
+void picks_answer(struct turn *t, const struct picks *p, struct job_results *results,
+                  pick_action action, void *ctx);
 
 #endif

@@ -119,7 +119,9 @@ static bool hardware_fits(const struct job_wish *w, const struct conf_node *conf
 static uint32_t fed_cpus(const struct search *s, const struct node *n, uint32_t cpus)
 {
     uint64_t all = node_memory(n);
-    uint64_t left = s->p->when == PLACE_NOW && s->mem.is_counted ? all - (n->mem_used < all ? n->mem_used : all) : all;
+    uint64_t left = s->p->when == PLACE_NOW && s->mem.is_counted
+                        ? all - (n->mem_used < all ? n->mem_used : all)
+                        : all;
 
     if (s->mem.is_whole)
         return s->p->when == PLACE_NOW && n->mem_used > 0 ? 0 : cpus;
@@ -164,7 +166,8 @@ static bool look_at(struct search *s, const struct node *n, struct spot *ret)
         return note(&why->features), false;
     if (!hardware_fits(s->w, n->conf))
         return note(&why->hardware), false;
-    uint32_t cpus = s->p->when == PLACE_NOW ? free_cpus(n) : n->conf->cpus - n->conf->cpus % n->unit;
+    uint32_t cpus =
+        s->p->when == PLACE_NOW ? free_cpus(n) : n->conf->cpus - n->conf->cpus % n->unit;
     if (pi->max_cpus_per_node.set && cpus > pi->max_cpus_per_node.v)
         cpus = pi->max_cpus_per_node.v;
     why->most_cpus = cpus > why->most_cpus ? cpus : why->most_cpus;
@@ -173,7 +176,9 @@ static bool look_at(struct search *s, const struct node *n, struct spot *ret)
     if (fed == 0 && cpus > 0)
         return note(&why->memory), false;
     why->sum_cpus += fed;
-    *ret = (struct spot){ .node = n, .tasks = tasks_in(s, n, fed), .cpus = fed,
+    *ret = (struct spot){ .node = n,
+                          .tasks = tasks_in(s, n, fed),
+                          .cpus = fed,
                           .is_required = bits_test(&s->required, n->index) };
     if (ret->tasks == 0 || (s->w->min_cpus_node.set && fed < s->w->min_cpus_node.v))
         return note(&why->cpus), false;
@@ -228,15 +233,18 @@ static bool choose(struct search *s)
     uint32_t taken = 0, tasks = 0, required = 0;
 
     qsort(s->spots, s->n, sizeof *s->spots, better);
-    while (taken < s->n && (taken < s->min_nodes || tasks < s->w->ntasks || taken < s->required_n)) {
+    while (taken < s->n &&
+           (taken < s->min_nodes || tasks < s->w->ntasks || taken < s->required_n)) {
         required += s->spots[taken].is_required;
         tasks += s->spots[taken++].tasks;
     }
     s->n = taken;
-    return taken >= s->min_nodes && taken <= s->max_nodes && tasks >= s->w->ntasks && required == s->required_n;
+    return taken >= s->min_nodes && taken <= s->max_nodes && tasks >= s->w->ntasks &&
+           required == s->required_n;
 }
 
-/* Each node gets a task first.  The others go round when a number of nodes was asked, else they fill node by node. */
+/* Each node gets a task first.  The others go round when a number of nodes was asked, else they
+ * fill node by node. */
 static void deal_tasks(const struct search *s, uint32_t *tasks)
 {
     uint32_t left = s->w->ntasks > s->n ? s->w->ntasks - s->n : 0;
@@ -310,7 +318,9 @@ static void build(const struct search *s, struct placement *ret)
     for (uint32_t i = 0; i < s->n; i++) {
         const struct node *n = s->spots[i].node;
         uint32_t cpus = cpus_for(s, &s->spots[i], tasks[i]);
-        ret->v[i] = (struct alloc_node){ .node = n->index, .ntasks = tasks[i], .mem_mb = memory_for(s, n, cpus) };
+        ret->v[i] = (struct alloc_node){ .node = n->index,
+                                         .ntasks = tasks[i],
+                                         .mem_mb = memory_for(s, n, cpus) };
         if (s->p->when == PLACE_NOW)
             ret->v[i].cpus = pick_cpus(s, n, cpus);
     }
@@ -320,9 +330,14 @@ bool place_job(const struct place *p, struct placement *ret, struct place_why *w
 {
     struct place_why unused = { 0 };
     struct search s = {
-        .p = p, .w = p->wish, .why = why ? why : &unused, .mem = place_memory(p->c, p->part, p->wish),
-        .task_cpus = p->wish->cpus_per_task.set && p->wish->cpus_per_task.v ? p->wish->cpus_per_task.v : 1,
-        .min_nodes = p->wish->min_nodes, .is_whole = place_is_whole(p->c, p->part, p->wish),
+        .p = p,
+        .w = p->wish,
+        .why = why ? why : &unused,
+        .mem = place_memory(p->c, p->part, p->wish),
+        .task_cpus =
+            p->wish->cpus_per_task.set && p->wish->cpus_per_task.v ? p->wish->cpus_per_task.v : 1,
+        .min_nodes = p->wish->min_nodes,
+        .is_whole = place_is_whole(p->c, p->part, p->wish),
     };
     uint32_t most = p->part->info->max_nodes ? p->part->info->max_nodes : UINT32_MAX;
 

@@ -1,4 +1,5 @@
-/* Where a job fits: nodes, tasks, CPUs and memory for one wish in one partition.  Reads the state, changes nothing. */
+/* Where a job fits: nodes, tasks, CPUs and memory for one wish in one partition.  Reads the state,
+ * changes nothing. */
 #ifndef CORE_PLACE_H
 #define CORE_PLACE_H
 
@@ -25,7 +26,8 @@ struct place {
     struct arena *a;
 };
 
-/* How many nodes of the partition fell out for which cause, and the most that any of them offers: for hints. */
+/* How many nodes of the partition fell out for which cause, and the most that any of them offers:
+ * for hints. */
 struct place_why {
     uint32_t nodes, unusable, excluded, features, hardware, memory, cpus;
     uint32_t most_cpus, sum_cpus;
@@ -50,6 +52,7 @@ struct mem_need {
     uint64_t mb;
 };
 struct mem_need place_memory(const struct core *c, const struct part *p, const struct job_wish *w);
-bool place_is_whole(const struct core *c, const struct part *p, const struct job_wish *w); /* whole nodes only */
+bool place_is_whole(const struct core *c, const struct part *p,
+                    const struct job_wish *w); /* whole nodes only */
 
 #endif

@@ -50,7 +50,8 @@ static struct pool_item *take(struct pool *p, const void *data, uint32_t len)
 
 static void drop(struct pool *p, const void *data)
 {
-    struct pool_item *it = (struct pool_item *)((char *)(uintptr_t)data - offsetof(struct pool_item, data));
+    struct pool_item *it =
+        (struct pool_item *)((char *)(uintptr_t)data - offsetof(struct pool_item, data));
 
     assert(it->users > 0);
     if (--it->users > 0)
@@ -81,7 +82,8 @@ void pool_text_drop(struct pool *p, const char *s)
 
 struct bytes pool_bytes(struct pool *p, struct bytes b)
 {
-    return b.len ? (struct bytes){ .p = take(p, b.p, b.len)->data, .len = b.len } : (struct bytes){ 0 };
+    return b.len ? (struct bytes){ .p = take(p, b.p, b.len)->data, .len = b.len }
+                 : (struct bytes){ 0 };
 }
 
 void pool_bytes_drop(struct pool *p, struct bytes b)
@@ -101,7 +103,9 @@ struct wish *wish_take(struct wishes *w, const struct job_wish *ask)
             return it;
         }
     struct wish *wish = xcalloc(1, sizeof *wish);
-    *wish = (struct wish){ .ask = msg_clone(&desc_job_wish, ask), .next = first, .hash = hash, .users = 1 };
+    *wish = (struct wish){
+        .ask = msg_clone(&desc_job_wish, ask), .next = first, .hash = hash, .users = 1
+    };
     map_put(&w->items, hash, wish);
     return wish;
 }

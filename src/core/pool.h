@@ -1,7 +1,8 @@
 /* Texts, bytes and wishes that many jobs share: each content is kept once.
  *
- * A thousand jobs of one loop differ in nothing but their id, so a pending job costs little.  An entry counts how many
- * places name it (check.c adds them up again); the last one to let go frees it. */
+ * A thousand jobs of one loop differ in nothing but their id, so a pending job costs little.  An
+ * entry counts how many places name it (check.c adds them up again); the last one to let go frees
+ * it. */
 #ifndef CORE_POOL_H
 #define CORE_POOL_H
 

@@ -71,7 +71,8 @@ static struct queue_chunk *insert_chunk(struct queue *q, uint32_t at)
     return q->v[at];
 }
 
-/* A full chunk gives its upper half to a new one; the last chunk gives nothing, since most jobs are added at the end. */
+/* A full chunk gives its upper half to a new one; the last chunk gives nothing, since most jobs are
+ * added at the end. */
 static void split(struct queue *q, uint32_t at, struct queue_key key)
 {
     struct queue_chunk *full = q->v[at];

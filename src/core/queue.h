@@ -1,5 +1,5 @@
-/* An ordered set of jobs in chunks: cheap to add at the end, to take from the front and to walk in order, and
- * O(square root) anywhere else.  The key is (rank, id), smallest first. */
+/* An ordered set of jobs in chunks: cheap to add at the end, to take from the front and to walk in
+ * order, and O(square root) anywhere else.  The key is (rank, id), smallest first. */
 #ifndef CORE_QUEUE_H
 #define CORE_QUEUE_H
 
@@ -27,14 +27,15 @@ struct queue_entry {
 
 /* A zeroed struct queue is a valid, empty queue. */
 void queue_fini(struct queue *q);
-void queue_add(struct queue *q, struct queue_key key, struct job *job); /* the key must not be there */
-bool queue_remove(struct queue *q, struct queue_key key);               /* false: it was not there */
+void queue_add(struct queue *q, struct queue_key key,
+               struct job *job);                          /* the key must not be there */
+bool queue_remove(struct queue *q, struct queue_key key); /* false: it was not there */
 /* The first entry with a key >= the given one, or NULL; valid until the next change. */
 const struct queue_entry *queue_from(const struct queue *q, struct queue_key key);
 int queue_compare(struct queue_key a, struct queue_key b);
 
 /* Walks in order; the body may not change the queue. */
-#define QUEUE_FOREACH(it, q)                                                          \
+#define QUEUE_FOREACH(it, q)                                                             \
     for (const struct queue_entry *it = queue_from((q), (struct queue_key){ 0, 0 }); it; \
          it = queue_from((q), (struct queue_key){ it->key.rank, it->key.id + 1 }))
 

@@ -1,4 +1,5 @@
-/* What nodes report: they register, lose their connection, tell of steps that ended and of jobs that are cleaned up. */
+/* What nodes report: they register, lose their connection, tell of steps that ended and of jobs
+ * that are cleaned up. */
 #include "core/finish.h"
 #include "core/report.h"
 #include "core/state.h"
@@ -21,12 +22,15 @@ struct node_record node_record_of(const struct node *n)
 
 void put_node(struct turn *t, const struct node_record *rec, const char *event)
 {
-    struct fact_node f = { .now = t->in->now, .node = (struct node_record *)(uintptr_t)rec, .event = event };
+    struct fact_node f = { .now = t->in->now,
+                           .node = (struct node_record *)(uintptr_t)rec,
+                           .event = event };
 
     turn_fact(t, FACT_node_set, &f);
 }
 
-/* By name, or by connection.  A node that is no longer configured may still tell how its jobs ended. */
+/* By name, or by connection.  A node that is no longer configured may still tell how its jobs
+ * ended. */
 static const struct node *reporter(const struct turn *t, const char *name)
 {
     const struct node *n = name && *name ? node_find(t->c, name) : node_at(t->c, t->in->node);
@@ -43,7 +47,8 @@ static bool is_reported(const struct node_register *reg, const struct job *job)
 }
 
 /* What the node has less of than configured; NULL when it is good. */
-static const char *misfit(const struct core *c, const struct conf_node *conf, const struct node_register *reg)
+static const char *misfit(const struct core *c, const struct conf_node *conf,
+                          const struct node_register *reg)
 {
     if (c->conf->config_overrides)
         return NULL;
@@ -59,7 +64,8 @@ static bool may_return(const struct core *c, const struct node_record *rec)
 {
     if (!(rec->state & NODE_DOWN))
         return false;
-    return c->conf->return_to_service >= 2 || (c->conf->return_to_service == 1 && rec->state & NODE_SILENT);
+    return c->conf->return_to_service >= 2 ||
+           (c->conf->return_to_service == 1 && rec->state & NODE_SILENT);
 }
 
 static void set_reason(struct node_record *rec, const char *reason, uint32_t uid, int64_t now)
@@ -70,8 +76,8 @@ static void set_reason(struct node_record *rec, const char *reason, uint32_t uid
 }
 
 /* What a registration makes of the node's state; returns the accounting event. */
-static const char *judge(const struct turn *t, const struct node *n, const struct node_register *reg,
-                         struct node_record *rec)
+static const char *judge(const struct turn *t, const struct node *n,
+                         const struct node_register *reg, struct node_record *rec)
 {
     const char *bad = misfit(t->c, n->conf, reg);
     const char *event = "";
@@ -85,12 +91,12 @@ static const char *judge(const struct turn *t, const struct node *n, const struc
         return event;
     }
     if (rec->state & NODE_MISFIT) {
-        rec->state &= (uint32_t)~(NODE_DRAIN | NODE_MISFIT);
+        rec->state &= (uint32_t) ~(NODE_DRAIN | NODE_MISFIT);
         set_reason(rec, "", 0, 0);
         event = "UP";
     }
     if (may_return(t->c, rec)) {
-        rec->state &= (uint32_t)~(NODE_DOWN | NODE_SILENT);
+        rec->state &= (uint32_t) ~(NODE_DOWN | NODE_SILENT);
         if (!(rec->state & NODE_DRAIN))
             set_reason(rec, "", 0, 0);
         event = "UP";
@@ -115,11 +121,13 @@ static void fill_report(const struct node_register *reg, int64_t now, struct nod
     rec->gres = reg->gres;
 }
 
-/* A job of this node that it does not report: after a reboot it is gone; otherwise its launch was lost, and may be sent
- * again, since a node refuses a (job, restart) that it has seen. */
-static void reconcile(struct turn *t, const struct node *n, const struct node_register *reg, const struct job *job)
+/* A job of this node that it does not report: after a reboot it is gone; otherwise its launch was
+ * lost, and may be sent again, since a node refuses a (job, restart) that it has seen. */
+static void reconcile(struct turn *t, const struct node *n, const struct node_register *reg,
+                      const struct job *job)
 {
-    bool is_rebooted = n->rec->boot_id && *n->rec->boot_id && strcmp(n->rec->boot_id, reg->boot_id) != 0;
+    bool is_rebooted =
+        n->rec->boot_id && *n->rec->boot_id && strcmp(n->rec->boot_id, reg->boot_id) != 0;
 
     if (job->phase == PHASE_ENDING) {
         if (is_rebooted && !is_reported(reg, job))
@@ -160,7 +168,8 @@ void decide_hello(struct turn *t, const struct node_register *reg)
     const struct node *n = reg->name ? node_find(t->c, reg->name) : NULL;
 
     if (!n || n->is_gone) {
-        turn_refuse(t, ESLURM_INVALID_NODE_NAME, "no node is called %.100s: add it to slurm.conf and reconfigure",
+        turn_refuse(t, ESLURM_INVALID_NODE_NAME,
+                    "no node is called %.100s: add it to slurm.conf and reconfigure",
                     reg->name ? reg->name : "");
         return;
     }
@@ -180,7 +189,8 @@ static bool is_far(uint64_t a, uint64_t b, uint64_t least)
     return diff > least && diff * 10 > (a > b ? a : b);
 }
 
-/* Heartbeats become facts only when they say something new, so that an idle cluster writes nothing. */
+/* Heartbeats become facts only when they say something new, so that an idle cluster writes nothing.
+ */
 void decide_beat(struct turn *t, const struct node_status *beat)
 {
     const struct node *n = reporter(t, NULL);
@@ -191,7 +201,8 @@ void decide_beat(struct turn *t, const struct node_status *beat)
         return;
     struct node_record rec = node_record_of(n);
     bool is_sick = *health && !(rec.state & NODE_DRAIN);
-    bool is_news = is_far(rec.free_mem_mb, beat->free_mem_mb, 64) || is_far(rec.cpu_load, beat->cpu_load, 50);
+    bool is_news =
+        is_far(rec.free_mem_mb, beat->free_mem_mb, 64) || is_far(rec.cpu_load, beat->cpu_load, 50);
     if (is_sick) {
         rec.state |= NODE_DRAIN;
         set_reason(&rec, health, t->c->conf->slurm_uid, t->in->now);
@@ -208,17 +219,20 @@ void decide_node_lost(struct turn *t)
     const struct node *n = node_at(t->c, t->in->node);
 
     if (n && n->lost_at == 0)
-        turn_fact(t, FACT_node_lost, &(struct fact_node_lost){ .node = n->index, .now = t->in->now });
+        turn_fact(t, FACT_node_lost,
+                  &(struct fact_node_lost){ .node = n->index, .now = t->in->now });
 }
 
-/* A step's end for a job that runs: the script's end is the job's end, and a node that reports itself clean saves a
- * message. */
-static void running_step_ended(struct turn *t, const struct job *job, const struct node *n, const struct step_done *done)
+/* A step's end for a job that runs: the script's end is the job's end, and a node that reports
+ * itself clean saves a message. */
+static void running_step_ended(struct turn *t, const struct job *job, const struct node *n,
+                               const struct step_done *done)
 {
     struct fact_job_end end = end_from_step(t->c, job, done);
 
     if (done->step_id != STEP_BATCH) {
-        struct fact_job_step step = { .job_id = job->id, .now = t->in->now,
+        struct fact_job_step step = { .job_id = job->id,
+                                      .now = t->in->now,
                                       .step = (struct step_done *)(uintptr_t)done };
         turn_fact(t, FACT_job_step, &step);
         return;
@@ -230,7 +244,8 @@ static void running_step_ended(struct turn *t, const struct job *job, const stru
         end_running(t, job, end);
 }
 
-/* Repeated until acknowledged, so a report that is known, or about another incarnation, is answered and forgotten. */
+/* Repeated until acknowledged, so a report that is known, or about another incarnation, is answered
+ * and forgotten. */
 void decide_step_ended(struct turn *t, const struct step_done *done)
 {
     const struct node *n = reporter(t, done->node);
@@ -244,7 +259,9 @@ void decide_step_ended(struct turn *t, const struct step_done *done)
         running_step_ended(t, job, n, done);
         return;
     }
-    struct fact_job_step step = { .job_id = job->id, .now = t->in->now, .step = (struct step_done *)(uintptr_t)done };
+    struct fact_job_step step = { .job_id = job->id,
+                                  .now = t->in->now,
+                                  .step = (struct step_done *)(uintptr_t)done };
     turn_fact(t, FACT_job_step, &step);
     if (done->is_clean)
         clean_parts(t, job, (struct parts_of){ .node = n->index });

@@ -101,7 +101,8 @@ static bool parse_all(const char *s, uint32_t size, struct runs *r, uint32_t *li
     return *s == '\0';
 }
 
-int runs_parse(const char *text, uint32_t size, struct runs *ret, uint32_t *ret_limit, struct err *e)
+int runs_parse(const char *text, uint32_t size, struct runs *ret, uint32_t *ret_limit,
+               struct err *e)
 {
     struct runs r = { 0 };
     const char *brackets = *text == '[' ? strchr(text, ']') : NULL;
@@ -112,7 +113,8 @@ int runs_parse(const char *text, uint32_t size, struct runs *ret, uint32_t *ret_
     if (!is_good) {
         runs_fini(&r);
         return err_set(e, ESLURM_INVALID_ARRAY,
-                       "asked: --array=%.100s\nindices go from 0 to %u (MaxArraySize - 1), for example 0-15:4%%2",
+                       "asked: --array=%.100s\nindices go from 0 to %u (MaxArraySize - 1), for "
+                       "example 0-15:4%%2",
                        text, size - 1);
     }
     qsort(r.v, r.n, sizeof *r.v, by_first);

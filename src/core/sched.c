@@ -1,8 +1,8 @@
-/* The main pass: the best ready job of every partition starts if it fits; the first that does not holds back those
- * behind it in its partition.  (Backfill will walk on from there.)
+/* The main pass: the best ready job of every partition starts if it fits; the first that does not
+ * holds back those behind it in its partition.  (Backfill will walk on from there.)
  *
- * A pass costs what changed, not what waits: a partition is looked at only when something happened that could let a
- * job start, and only down to its first blocked job. */
+ * A pass costs what changed, not what waits: a partition is looked at only when something happened
+ * that could let a job start, and only down to its first blocked job. */
 #include "core/finish.h"
 #include "core/place.h"
 #include "core/sched.h"
@@ -48,7 +48,9 @@ static uint32_t limit_in(const struct job *job, const struct part *p)
 
     if (job->flags & JOB_LIMIT_ASKED)
         return job->limit_min;
-    return p->info->default_time_min.set && p->info->default_time_min.v < most ? p->info->default_time_min.v : most;
+    return p->info->default_time_min.set && p->info->default_time_min.v < most
+               ? p->info->default_time_min.v
+               : most;
 }
 
 static void commit(struct pass *s, struct turn *t, unsigned from)
@@ -76,13 +78,15 @@ static const struct job *take_task(struct pass *s, const struct job *job)
     return job_find(s->c, split.new_id);
 }
 
-static void start(struct pass *s, const struct job *job, const struct part *p, const struct placement *at)
+static void start(struct pass *s, const struct job *job, const struct part *p,
+                  const struct placement *at)
 {
     struct input in = { .now = s->now };
     struct turn t = turn_begin(s->c, &in, s->facts, s->effects);
     unsigned from = s->facts->n;
-    struct fact_job_alloc alloc = { .job_id = job->id, .now = s->now, .partition = p->info->name,
-                                    .limit_min = limit_in(job, p) };
+    struct fact_job_alloc alloc = {
+        .job_id = job->id, .now = s->now, .partition = p->info->name, .limit_min = limit_in(job, p)
+    };
 
     alloc.nodes.v = at->v;
     alloc.nodes.n = at->n;
@@ -91,11 +95,13 @@ static void start(struct pass *s, const struct job *job, const struct part *p, c
     s->c->started++;
 }
 
-/* Jobs that need nodes which are not there do not hold back the others.  Within a pass the free resources only fall, so
- * what failed once fails again for every job of the same wish. */
+/* Jobs that need nodes which are not there do not hold back the others.  Within a pass the free
+ * resources only fall, so what failed once fails again for every job of the same wish. */
 static enum verdict try_job(struct pass *s, const struct job *job, const struct part *p)
 {
-    struct place place = { .c = s->c, .part = p, .wish = job->wish->ask, .when = PLACE_NOW, .a = &s->c->scratch };
+    struct place place = {
+        .c = s->c, .part = p, .wish = job->wish->ask, .when = PLACE_NOW, .a = &s->c->scratch
+    };
     struct placement at;
     struct wish *shape = job->wish;
 
@@ -133,7 +139,8 @@ static const struct queue_entry *next_job(struct core *c)
     return best;
 }
 
-/* Tries the job in each of its partitions that is open at this place of the order, in the order the user named. */
+/* Tries the job in each of its partitions that is open at this place of the order, in the order the
+ * user named. */
 static void consider(struct pass *s, struct queue_entry it)
 {
     const char *list = it.job->wish->ask->partitions;
@@ -179,12 +186,14 @@ static void kill_doomed(struct pass *s)
         struct turn t = turn_begin(s->c, &in, s->facts, s->effects);
         unsigned from = s->facts->n;
         end_pending(&t, job_find(s->c, id),
-                    (struct fact_job_end){ .result = RESULT_CANCELLED, .reason = REASON_DependencyNeverSatisfied });
+                    (struct fact_job_end){ .result = RESULT_CANCELLED,
+                                           .reason = REASON_DependencyNeverSatisfied });
         apply_facts(s->c, s->facts, from, s->effects);
     }
 }
 
-bool core_schedule(struct core *c, int64_t now, unsigned max_jobs, struct facts *facts, struct effects *effects)
+bool core_schedule(struct core *c, int64_t now, unsigned max_jobs, struct facts *facts,
+                   struct effects *effects)
 {
     struct pass s = { .c = c, .now = now, .facts = facts, .effects = effects };
 

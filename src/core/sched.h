@@ -6,7 +6,9 @@
 
 struct part;
 
-enum reason sched_part_reason(const struct job *job, const struct part *p); /* REASON_None: it may start there */
-enum reason sched_reason(const struct core *c, const struct job *job);      /* why it waits, or how it ended */
+enum reason sched_part_reason(const struct job *job,
+                              const struct part *p); /* REASON_None: it may start there */
+enum reason sched_reason(const struct core *c,
+                         const struct job *job); /* why it waits, or how it ended */
 
 #endif

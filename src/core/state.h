@@ -1,4 +1,5 @@
-/* All state of the core.  Only core_apply and what it calls changes it; the scheduler's memory is marked. */
+/* All state of the core.  Only core_apply and what it calls changes it; the scheduler's memory is
+ * marked. */
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
 
@@ -24,12 +25,12 @@ struct key_memory {
 };
 
 struct core {
-    struct core_conf *conf;   /* one block; lists of nodes and partitions included */
-    struct intern names;      /* of nodes and partitions: bounded by the configuration */
-    struct pool texts;        /* of jobs */
+    struct core_conf *conf; /* one block; lists of nodes and partitions included */
+    struct intern names;    /* of nodes and partitions: bounded by the configuration */
+    struct pool texts;      /* of jobs */
     struct wishes wishes;
 
-    struct node **nodes;      /* by index; never removed */
+    struct node **nodes; /* by index; never removed */
     uint32_t node_count;
     struct smap node_names;
     struct part **parts;
@@ -37,64 +38,69 @@ struct core {
     struct smap part_names;
 
     struct slab job_slab;
-    struct map job_ids;       /* id to struct job */
-    struct queue jobs;        /* all of them by id (rank 0) */
-    struct map arrays;        /* id to struct array */
-    struct map tasks;         /* array id << 32 | task, to struct job: those split off */
-    struct map waiting;       /* target id to struct ids: who depends on it */
-    struct map singles;       /* hash of (uid, name) to struct ids: jobs not done, for singleton */
-    struct ids doomed;        /* pending jobs whose dependencies cannot be met and that shall be killed */
+    struct map job_ids; /* id to struct job */
+    struct queue jobs;  /* all of them by id (rank 0) */
+    struct map arrays;  /* id to struct array */
+    struct map tasks;   /* array id << 32 | task, to struct job: those split off */
+    struct map waiting; /* target id to struct ids: who depends on it */
+    struct map singles; /* hash of (uid, name) to a ring of jobs that are not done, for singleton */
+    struct ids doomed;  /* pending jobs whose dependencies cannot be met and that shall be killed */
 
-    struct heap timers;       /* of jobs: key is time << 26 | id, so ties repeat exactly */
+    struct heap timers; /* of jobs: key is time << 26 | id, so ties repeat exactly */
     struct heap node_timers;
 
-    struct key_memory *keys;  /* oldest first */
+    struct key_memory *keys; /* oldest first */
     uint32_t keys_n, keys_cap;
-    struct map key_index;     /* key to job id */
+    struct map key_index; /* key to job id */
 
     uint32_t next_id, ids_end;
     uint32_t prio_next;
     uint64_t acct_seq, db_next;
-    int64_t now;              /* of the last fact */
+    int64_t now; /* of the last fact */
     uint32_t phase_count[PHASE_COUNT];
 
     /* Memory that is not state: never hashed, never written. */
-    bool ids_stale;           /* facts came from a journal: the next id must come from a fresh block */
-    bool is_dirty;            /* some partition is */
-    struct queue_key cursor;  /* where the pass goes on */
-    uint64_t shape_gen;       /* raised when resources may have grown: verdicts on wishes are void */
-    struct arena scratch;     /* one scheduling step */
+    bool ids_stale; /* facts came from a journal: the next id must come from a fresh block */
+    bool is_dirty;  /* some partition is */
+    struct queue_key cursor; /* where the pass goes on */
+    uint64_t shape_gen;      /* raised when resources may have grown: verdicts on wishes are void */
+    struct arena scratch;    /* one scheduling step */
     uint64_t passes, considered, started;
 };
 
 #define KEY_MEMORY_S 600 /* how long a submission is remembered */
 #define PRIO_FIRST 4294901759u
 
-/* What a deciding function gets: the state to read, and where facts and effects go.  Ids that earlier facts of the same
- * decision have taken are counted here, since they are not applied yet. */
+/* What a deciding function gets: the state to read, and where facts and effects go.  Ids that
+ * earlier facts of the same decision have taken are counted here, since they are not applied yet.
+ */
 struct turn {
     const struct core *c;
     const struct input *in;
     struct facts *facts;
     struct effects *effects;
-    struct arena *a;          /* of the facts */
+    struct arena *a; /* of the facts */
     uint32_t next_id, ids_end;
     uint32_t prio_next;
 };
 
-struct turn turn_begin(const struct core *c, const struct input *in, struct facts *facts, struct effects *effects);
+struct turn turn_begin(const struct core *c, const struct input *in, struct facts *facts,
+                       struct effects *effects);
 void turn_fact(struct turn *t, enum fact_kind kind, const void *body);
 uint32_t turn_take_id(struct turn *t); /* may add an ids_reserved fact; 0: every id is in use */
 void turn_reply(struct turn *t, const struct desc *desc, const void *body);
-void turn_refuse(struct turn *t, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void turn_refuse_err(struct turn *t, const struct err *e); /* first line Slurm's text, the err's text as hints */
+void turn_refuse(struct turn *t, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void turn_refuse_err(struct turn *t,
+                     const struct err *e); /* first line Slurm's text, the err's text as hints */
 struct effect *effects_add(struct effects *ef, enum effect_kind kind);
 
 int apply_fact(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
 /* Applies the facts from index `from` on; asserts that each is possible. */
 void apply_facts(struct core *c, const struct facts *facts, unsigned from, struct effects *effects);
 
-int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects, struct err *e); /* moves.c */
+int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects,
+                   struct err *e); /* moves.c */
 
 /* Deciding functions, one for each input. */
 void decide_configure(struct turn *t, const struct core_conf *conf);
@@ -113,11 +119,15 @@ void decide_node_update(struct turn *t, const struct node_update *up);
 void decide_part_update(struct turn *t, const struct part_update *up);
 
 /* Accounting events, made while a fact is applied. */
-void account_job(struct core *c, const struct job *job, const struct step_done *step, struct effects *effects);
-void account_step(struct core *c, const struct job *job, const struct step_done *step, struct effects *effects);
-void account_node(struct core *c, const struct node *n, const struct fact_node *f, struct effects *effects);
+void account_job(struct core *c, const struct job *job, const struct step_done *step,
+                 struct effects *effects);
+void account_step(struct core *c, const struct job *job, const struct step_done *step,
+                  struct effects *effects);
+void account_node(struct core *c, const struct node *n, const struct fact_node *f,
+                  struct effects *effects);
 
-void effect_terminate(const struct job *job, uint32_t node, uint32_t wait_s, const char *why, struct effects *effects);
+void effect_terminate(const struct job *job, uint32_t node, uint32_t wait_s, const char *why,
+                      struct effects *effects);
 void effect_launch(const struct job *job, struct effects *effects);
 struct alloc_node *alloc_find_mutable(struct job *job, uint32_t node);
 const struct alloc_node *alloc_find(const struct job *job, uint32_t node);

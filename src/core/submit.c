@@ -1,4 +1,7 @@
-/* Submissions: a row of checks, each with Slurm's number and what would work instead, then one fact. */
+/* Submissions: a row of checks, each with Slurm's number and what would work instead, then one
+ * fact. */
+#include "core/list.h"
+#include "core/place.h"
 #include "core/state.h"
 #include "core/wish.h"
 
@@ -31,30 +34,111 @@ static int set_array(struct draft *d);
 static int set_deps(struct draft *d);
 static int set_texts(struct draft *d);
 
-static const step steps[] = { check_room, check_user, check_script, make_wish, check_access, check_fit, set_limit,
-                              set_times, set_priority, set_array, set_deps, set_texts };
+static const step steps[] = { check_room,   check_user, check_script, make_wish,
+                              check_access, check_fit,  set_limit,    set_times,
+                              set_priority, set_array,  set_deps,     set_texts };
 
 static bool is_operator(const struct who *who)
 {
     return who->role >= ROLE_OPERATOR;
 }
 
-static void answer(struct turn *t, uint32_t job_id, const struct job_wish *wish)
+/* Members of a submission that are kept and shown, and that nothing acts on yet. */
+static const struct {
+    const char *member, *option;
+} later[] = {
+    { "contiguous", "--contiguous" },
+    { "spread_job", "--spread-job" },
+    { "switches", "--switches" },
+    { "deadline", "--deadline" },
+    { "signal_num", "--signal" },
+    { "mail_type", "--mail-type" },
+    { "prefer", "--prefer" },
+    { "licenses", "--licenses" },
+    { "reservation", "--reservation" },
+    { "tres_per_node", "--gres" },
+    { "tres_per_job", "--gpus" },
+    { "tres_per_socket", "--gpus-per-socket" },
+    { "tres_per_task", "--gpus-per-task" },
+    { "mem_per_gpu_mb", "--mem-per-gpu" },
+    { "cpus_per_gpu", "--cpus-per-gpu" },
+    { "core_spec", "--core-spec" },
+    { "thread_spec", "--thread-spec" },
+    { "oversubscribe", "--oversubscribe" },
+    { "ntasks_per_socket", "--ntasks-per-socket" },
+    { "ntasks_per_gpu", "--ntasks-per-gpu" },
+    { "burst_buffer", "--bb" },
+    { "container", "--container" },
+    { "network", "--network" },
+    { "reboot", "--reboot" },
+    { "delay_boot_min", "--delay-boot" },
+    { "time_min_min", "--time-min" },
+    { "immediate_s", "--immediate" },
+};
+
+static bool is_given(const struct job_spec *spec, const char *member)
 {
-    struct job_submitted done = { .job_id = job_id, .cluster = t->c->conf->cluster,
-                                  .partition = wish ? wish->partitions : "" };
+    const struct field *f = desc_field(&desc_job_spec, member);
+    const void *p = (const char *)spec + f->offset;
+
+    if (f->kind == KIND_STR)
+        return *(const char *const *)p && **(const char *const *)p;
+    return *(const bool *)p; /* a BOOL, or the `set` that every OPT_ kind begins with */
+}
+
+static struct strs warnings(struct turn *t, const struct job_spec *spec)
+{
+    size_t n = sizeof later / sizeof later[0];
+    struct strs all = { .v = arena_calloc(t->a, n, sizeof *all.v) };
+
+    for (size_t i = 0; i < n; i++)
+        if (is_given(spec, later[i].member))
+            all.v[all.n++] = arena_printf(t->a, "%s is recorded with the job but does nothing yet",
+                                          later[i].option);
+    return all;
+}
+
+static void answer(struct turn *t, const struct job_spec *spec, uint32_t job_id)
+{
+    struct job_submitted done = { .job_id = job_id,
+                                  .cluster = t->c->conf->cluster,
+                                  .warnings = warnings(t, spec) };
 
     turn_reply(t, &desc_job_submitted, &done);
 }
 
-/* A retry of what was accepted already gets the same answer.  Keys of this very turn are not applied yet, but then the
- * daemon applies each input's facts before it decides the next (core_step). */
+/* --test-only: where it would start, and now if what is free now is enough.  (When it would start
+ * later is for the plan of the whole queue to say.) */
+static void answer_test(struct turn *t, const struct job_wish *w, const struct job_spec *spec)
+{
+    struct job_submitted done = { .cluster = t->c->conf->cluster, .warnings = warnings(t, spec) };
+    const char *list = w->partitions;
+    const enum place_when whens[] = { PLACE_NOW, PLACE_UP, PLACE_EVER };
+
+    for (struct part *p; (p = part_next(t->c, &list)) && !done.nodes;)
+        for (size_t i = 0; i < 3 && !done.nodes; i++) {
+            struct place place = { .c = t->c, .part = p, .wish = w, .when = whens[i], .a = t->a };
+            struct placement at;
+            if (!place_job(&place, &at, NULL))
+                continue;
+            done.partition = p->info->name;
+            done.nodes = nodes_text(t->c, at.v, at.n, t->a);
+            done.cpus = w->ntasks * (w->cpus_per_task.set ? w->cpus_per_task.v : 1);
+            done.start_time = (struct opt_i64){ whens[i] == PLACE_NOW, t->in->now };
+        }
+    turn_reply(t, &desc_job_submitted, &done);
+}
+
+/* A retry of what was accepted already gets the same answer.  Keys of this very turn are not
+ * applied yet, but then the daemon applies each input's facts before it decides the next
+ * (core_step). */
 static bool is_retry(struct turn *t, const struct job_spec *spec)
 {
-    uint32_t id = spec->request_key ? (uint32_t)(uintptr_t)map_get(&t->c->key_index, spec->request_key) : 0;
+    uint32_t id =
+        spec->request_key ? (uint32_t)(uintptr_t)map_get(&t->c->key_index, spec->request_key) : 0;
 
     if (id)
-        answer(t, id, NULL);
+        answer(t, spec, id);
     return id != 0;
 }
 
@@ -72,7 +156,7 @@ void decide_submit(struct turn *t, const struct job_spec *spec)
         }
     d.rec.wish = &d.wish;
     if (spec->test_only) {
-        answer(t, 0, &d.wish);
+        answer_test(t, &d.wish, spec);
         return;
     }
     d.rec.job_id = turn_take_id(t);
@@ -83,7 +167,7 @@ void decide_submit(struct turn *t, const struct job_spec *spec)
     if (d.rec.rest && *d.rec.rest)
         d.rec.array_id = d.rec.job_id;
     turn_fact(t, FACT_job_created, &d.rec);
-    answer(t, d.rec.job_id, &d.wish);
+    answer(t, spec, d.rec.job_id);
 }
 
 static int check_room(struct draft *d)
@@ -105,10 +189,11 @@ static int check_user(struct draft *d)
     uint32_t gid = s->group_id.set ? s->group_id.v : who->gid;
 
     if (uid != who->uid && who->uid != 0 && who->role < ROLE_SLURM)
-        return err_set(d->e, ESLURM_USER_ID_MISSING, "only root submits as somebody else: --uid=%u, you are %u", uid,
-                       who->uid);
+        return err_set(d->e, ESLURM_USER_ID_MISSING,
+                       "only root submits as somebody else: --uid=%u, you are %u", uid, who->uid);
     if (uid == 0 && d->t->c->conf->disable_root_jobs)
-        return err_set(d->e, ESLURM_USER_ID_MISSING, "root may not run jobs here (DisableRootJobs=YES)");
+        return err_set(d->e, ESLURM_USER_ID_MISSING,
+                       "root may not run jobs here (DisableRootJobs=YES)");
     d->rec.uid = uid;
     d->rec.gid = gid;
     d->rec.user = s->user_name && *s->user_name ? s->user_name : who->user_name;
@@ -120,12 +205,13 @@ static int check_script(struct draft *d)
     const struct job_spec *s = d->spec;
 
     if (!s->batch)
-        return err_set(d->e, ESLURM_NOT_SUPPORTED, "only batch jobs can be submitted yet: use sbatch");
+        return err_set(d->e, ESLURM_NOT_SUPPORTED,
+                       "only batch jobs can be submitted yet: use sbatch");
     if (s->script.len == 0 && d->t->in->script == 0)
         return err_set(d->e, ESLURM_JOB_SCRIPT_MISSING, "the script is empty");
     if (s->script.len > SCRIPT_MAX)
-        return err_set(d->e, ESLURM_JOB_SCRIPT_MISSING, "the script has %u bytes, %u are allowed", s->script.len,
-                       SCRIPT_MAX);
+        return err_set(d->e, ESLURM_JOB_SCRIPT_MISSING, "the script has %u bytes, %u are allowed",
+                       s->script.len, SCRIPT_MAX);
     d->rec.flags |= JOB_BATCH;
     d->rec.script = d->t->in->script;
     d->rec.environment = d->t->in->environment;
@@ -166,20 +252,24 @@ static int check_partition(struct draft *d, const struct part *p)
     const char *account = d->spec->account ? d->spec->account : "";
 
     if (part_is(p, "INACTIVE") || part_is(p, "DRAIN"))
-        return err_set(d->e, ESLURM_PARTITION_NOT_AVAIL, "partition %s is %s and takes no jobs", pi->name, pi->state);
+        return err_set(d->e, ESLURM_PARTITION_NOT_AVAIL, "partition %s is %s and takes no jobs",
+                       pi->name, pi->state);
     if (pi->root_only && who->uid != 0)
-        return err_set(d->e, ESLURM_ACCESS_DENIED, "partition %s takes jobs of root only", pi->name);
+        return err_set(d->e, ESLURM_ACCESS_DENIED, "partition %s takes jobs of root only",
+                       pi->name);
     if (pi->disable_root && d->rec.uid == 0)
         return err_set(d->e, ESLURM_ACCESS_DENIED, "partition %s takes no jobs of root", pi->name);
     if (!is_open(pi->allow_groups) && who->uid != 0 && !share(pi->allow_groups, who->groups))
         return err_set(d->e, ESLURM_JOB_MISSING_REQUIRED_PARTITION_GROUP,
-                       "partition %s is for the groups %.100s; you are in %.100s", pi->name, pi->allow_groups,
-                       who->groups ? who->groups : "none of them");
+                       "partition %s is for the groups %.100s; you are in %.100s", pi->name,
+                       pi->allow_groups, who->groups ? who->groups : "none of them");
     if (!is_open(pi->allow_accounts) && !share(pi->allow_accounts, account))
-        return err_set(d->e, ESLURM_INVALID_ACCOUNT, "asked: -A %.60s\npartition %s is for the accounts %.120s",
+        return err_set(d->e, ESLURM_INVALID_ACCOUNT,
+                       "asked: -A %.60s\npartition %s is for the accounts %.120s",
                        *account ? account : "(none)", pi->name, pi->allow_accounts);
     if (is_open(pi->allow_accounts) && *account && share(pi->deny_accounts, account))
-        return err_set(d->e, ESLURM_INVALID_ACCOUNT, "partition %s is closed to the account %.60s", pi->name, account);
+        return err_set(d->e, ESLURM_INVALID_ACCOUNT, "partition %s is closed to the account %.60s",
+                       pi->name, account);
     return 0;
 }
 
@@ -213,14 +303,17 @@ static int set_limit(struct draft *d)
         most = max > most ? max : most;
     }
     d->rec.limit_min = first->info->default_time_min.set ? first->info->default_time_min.v
-                       : first->info->max_time_min ? first->info->max_time_min : NO_LIMIT;
+                       : first->info->max_time_min       ? first->info->max_time_min
+                                                         : NO_LIMIT;
     if (!d->spec->time_limit_min.set)
         return 0;
     if (asked > most)
-        return err_set(d->e, ESLURM_INVALID_TIME_LIMIT, "asked: -t %u minutes\npartition %s allows %u: use -t %u",
-                       asked, first->info->name, most, most);
+        return err_set(d->e, ESLURM_INVALID_TIME_LIMIT,
+                       "asked: -t %u minutes\npartition %s allows %u: use -t %u", asked,
+                       first->info->name, most, most);
     if (asked == 0)
-        return err_set(d->e, ESLURM_INVALID_TIME_LIMIT, "asked: -t 0\na job needs one minute at least");
+        return err_set(d->e, ESLURM_INVALID_TIME_LIMIT,
+                       "asked: -t 0\na job needs one minute at least");
     d->rec.limit_min = asked;
     d->rec.flags |= JOB_LIMIT_ASKED;
     if (d->spec->time_min_min.set && d->spec->time_min_min.v <= asked)
@@ -233,10 +326,12 @@ static int set_times(struct draft *d)
     int64_t now = d->t->in->now;
 
     d->rec.submit = now;
-    d->rec.begin = d->spec->begin_time.set && d->spec->begin_time.v > now ? d->spec->begin_time.v : 0;
+    d->rec.begin =
+        d->spec->begin_time.set && d->spec->begin_time.v > now ? d->spec->begin_time.v : 0;
     d->rec.flags |= d->rec.begin ? 0 : JOB_BEGUN;
     if (d->rec.begin > now + 10LL * 366 * 86400)
-        return err_set(d->e, ESLURM_INVALID_TIME_VALUE, "the begin time is more than ten years away");
+        return err_set(d->e, ESLURM_INVALID_TIME_VALUE,
+                       "the begin time is more than ten years away");
     d->rec.deadline = d->spec->deadline.set ? d->spec->deadline.v : 0;
     if (d->rec.deadline && d->rec.deadline <= now)
         return err_set(d->e, ESLURM_INVALID_TIME_VALUE, "the deadline has passed already");
@@ -249,10 +344,11 @@ static int set_priority(struct draft *d)
     int64_t nice = s->nice.set ? s->nice.v : 0;
 
     if (nice < -2147483645 || nice > 2147483645)
-        return err_set(d->e, ESLURM_INVALID_NICE, "asked: --nice=%lld\nfrom -2147483645 to 2147483645",
-                       (long long)nice);
+        return err_set(d->e, ESLURM_INVALID_NICE,
+                       "asked: --nice=%lld\nfrom -2147483645 to 2147483645", (long long)nice);
     if (nice < 0 && !is_operator(&d->t->in->who))
-        return err_set(d->e, ESLURM_INVALID_NICE, "asked: --nice=%lld\nonly operators raise a priority: use 0 or more",
+        return err_set(d->e, ESLURM_INVALID_NICE,
+                       "asked: --nice=%lld\nonly operators raise a priority: use 0 or more",
                        (long long)nice);
     d->rec.nice = nice;
     d->rec.base = d->t->prio_next;
@@ -289,7 +385,8 @@ static int set_deps(struct draft *d)
         r = deps_parse(d->t->c, d->spec->dependency, d->t->in->now, d->t->a, &deps, d->e);
     d->rec.deps.v = deps.v;
     d->rec.deps.n = deps.n;
-    if (d->spec->kill_on_invalid_dep.set ? d->spec->kill_on_invalid_dep.v : d->t->c->conf->kill_invalid_depend)
+    if (d->spec->kill_on_invalid_dep.set ? d->spec->kill_on_invalid_dep.v
+                                         : d->t->c->conf->kill_invalid_depend)
         d->rec.flags |= JOB_KILL_BAD_DEP;
     return r;
 }

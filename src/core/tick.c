@@ -1,4 +1,5 @@
-/* What time brings: begin times, time limits, the end of memory, nodes that stay silent; and configuration. */
+/* What time brings: begin times, time limits, the end of memory, nodes that stay silent; and
+ * configuration. */
 #include "core/finish.h"
 #include "core/report.h"
 #include "core/state.h"
@@ -20,9 +21,11 @@ static void job_due(struct turn *t, const struct job *job)
         turn_fact(t, FACT_job_eligible, &f);
         break;
     case PHASE_RUNNING:
-        end_running(t, job, (struct fact_job_end){ .result = RESULT_TIMEOUT, .reason = REASON_TimeLimit,
-                                                   .why = "CANCELLED AT %s DUE TO TIME LIMIT",
-                                                   .kill_wait_s = t->c->conf->kill_wait_s });
+        end_running(t, job,
+                    (struct fact_job_end){ .result = RESULT_TIMEOUT,
+                                           .reason = REASON_TimeLimit,
+                                           .why = "CANCELLED AT %s DUE TO TIME LIMIT",
+                                           .kill_wait_s = t->c->conf->kill_wait_s });
         break;
     default:
         assert(job->phase == PHASE_DONE);
@@ -35,7 +38,8 @@ static void node_due(struct turn *t, const struct node *n)
     struct node_record rec = node_record_of(n);
 
     rec.state = (rec.state | NODE_DOWN | NODE_SILENT) & (uint32_t)~NODE_UNKNOWN;
-    rec.reason = rec.reason && *rec.reason && rec.state & NODE_DRAIN ? rec.reason : "Not responding";
+    rec.reason =
+        rec.reason && *rec.reason && rec.state & NODE_DRAIN ? rec.reason : "Not responding";
     rec.reason_uid = t->c->conf->slurm_uid;
     rec.reason_time = t->in->now;
     put_node(t, &rec, "DOWN");
@@ -43,8 +47,10 @@ static void node_due(struct turn *t, const struct node *n)
         end_for_node(t, job_find(t->c, n->jobs.v[i]), n);
 }
 
-/* The due entries of a heap without taking them out: children are looked at only below a due parent. */
-static uint32_t due_entries(const struct heap *h, int64_t now, uint32_t at, uint32_t *out, uint32_t n)
+/* The due entries of a heap without taking them out: children are looked at only below a due
+ * parent. */
+static uint32_t due_entries(const struct heap *h, int64_t now, uint32_t at, uint32_t *out,
+                            uint32_t n)
 {
     if (at >= h->n || h->v[at].key >> 26 > now || n >= TICK_MAX)
         return n;
@@ -79,8 +85,8 @@ static struct due *collect(struct turn *t, const struct heap *h, uint32_t *ret_n
     return due;
 }
 
-/* A node that goes down ends its jobs; a job that is due at the same moment must not end twice, so nodes come first and
- * jobs wait for the next tick. */
+/* A node that goes down ends its jobs; a job that is due at the same moment must not end twice, so
+ * nodes come first and jobs wait for the next tick. */
 void decide_tick(struct turn *t)
 {
     uint32_t n;
@@ -124,7 +130,8 @@ void decide_configure(struct turn *t, const struct core_conf *conf)
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 
-/* The wait for a node begins anew, also for one that was lost before: while the controller was away nobody could come. */
+/* The wait for a node begins anew, also for one that was lost before: while the controller was away
+ * nobody could come. */
 void decide_started(struct turn *t)
 {
     for (uint32_t i = 0; i < t->c->node_count; i++)

@@ -1,5 +1,5 @@
-/* scontrol update job: a key, a value, who may, and what it sets.  The fact carries checked, absolute values, so what
- * TimeLimit+=10 came to is remembered and not the wish for ten more. */
+/* scontrol update job: a key, a value, who may, and what it sets.  The fact carries checked,
+ * absolute values, so what TimeLimit+=10 came to is remembered and not the wish for ten more. */
 #include "core/update.h"
 
 #include "base/limits.h"
@@ -24,7 +24,7 @@ struct change {
     struct err *e;
 };
 
-enum when { WHEN_PENDING, WHEN_ALIVE, WHEN_ANY };
+enum when { WHEN_PENDING, WHEN_RUNNING, WHEN_ALIVE, WHEN_ANY };
 
 /* Checks the text and gives the one to remember; wish keys change ch->wish and give NULL. */
 typedef int (*checker)(struct change *ch, const struct key_value *kv, const char **ret);
@@ -75,8 +75,8 @@ static int check_limit(struct change *ch, const struct key_value *kv, const char
     char op = kv->op && *kv->op ? *kv->op : '=';
 
     if (times_parse_minutes(kv->value, &min, NULL) < 0 || (min == 0 && op == '='))
-        return err_set(ch->e, ESLURM_INVALID_TIME_LIMIT, "%s: \"%.60s\"", errors_text(ESLURM_INVALID_TIME_LIMIT),
-                       kv->value);
+        return err_set(ch->e, ESLURM_INVALID_TIME_LIMIT, "%s: \"%.60s\"",
+                       errors_text(ESLURM_INVALID_TIME_LIMIT), kv->value);
     if (op == '+')
         min = is > NO_LIMIT - 1 - min ? NO_LIMIT - 1 : is + min;
     if (op == '-')
@@ -84,6 +84,21 @@ static int check_limit(struct change *ch, const struct key_value *kv, const char
     if (min > is && !is_operator(ch->t))
         return denied(ch, "only operators raise a time limit");
     *ret = arena_printf(ch->t->a, "%u", min);
+    return 0;
+}
+
+/* The end of a running job, to the second: as with the limit, owners move it nearer, operators also
+ * away. */
+static int check_end(struct change *ch, const struct key_value *kv, const char **ret)
+{
+    int64_t at, is = job_limit_end(ch->job), now = ch->t->in->now;
+
+    if (times_parse_point(kv->value, now, 0, &at, NULL) < 0 || at <= ch->job->start)
+        return err_set(ch->e, ESLURM_INVALID_TIME_VALUE, "Invalid time specified: \"%.60s\"",
+                       kv->value);
+    if (is && at > is && !is_operator(ch->t))
+        return denied(ch, "only operators raise a time limit");
+    *ret = arena_printf(ch->t->a, "%lld", (long long)at);
     return 0;
 }
 
@@ -102,7 +117,7 @@ static int check_priority(struct change *ch, const struct key_value *kv, const c
 static int check_nice(struct change *ch, const struct key_value *kv, const char **ret)
 {
     char *end;
-    long long v = *kv->value ? strtoll(kv->value, &end, 10) : (end = (char *)(uintptr_t)"", 100);
+    long long v = *kv->value ? strtoll(kv->value, &end, 10) : (end = (char *)(uintptr_t) "", 100);
 
     if (kv->op && *kv->op)
         v = *kv->op == '+' ? ch->job->nice + v : ch->job->nice - v;
@@ -119,7 +134,8 @@ static int check_begin(struct change *ch, const struct key_value *kv, const char
     int64_t at;
 
     if (times_parse_point(kv->value, ch->t->in->now, 0, &at, NULL) < 0)
-        return err_set(ch->e, ESLURM_INVALID_TIME_VALUE, "Invalid time specified: \"%.60s\"", kv->value);
+        return err_set(ch->e, ESLURM_INVALID_TIME_VALUE, "Invalid time specified: \"%.60s\"",
+                       kv->value);
     *ret = arena_printf(ch->t->a, "%lld", at > ch->t->in->now ? (long long)at : 0LL);
     return 0;
 }
@@ -141,7 +157,8 @@ static int check_number(struct change *ch, const struct key_value *kv, const cha
 static int check_deps(struct change *ch, const struct key_value *kv, const char **ret)
 {
     struct deps deps = { 0 };
-    int r = *kv->value ? deps_parse(ch->t->c, kv->value, ch->t->in->now, ch->t->a, &deps, ch->e) : 0;
+    int r =
+        *kv->value ? deps_parse(ch->t->c, kv->value, ch->t->in->now, ch->t->a, &deps, ch->e) : 0;
 
     for (uint32_t i = 0; i < deps.n && r == 0; i++)
         if (deps.v[i].job_id == ch->job->id)
@@ -186,7 +203,8 @@ static int wish_nodes(struct change *ch, const struct key_value *kv, const char 
     if (*end == '-')
         max = strtoul(end + 1, &end, 10);
     if (*end || min == 0 || max < min || max > NODES_MAX)
-        return err_set(ch->e, ESLURM_INVALID_NODE_COUNT, "Node count specification invalid: \"%.60s\"", kv->value);
+        return err_set(ch->e, ESLURM_INVALID_NODE_COUNT,
+                       "Node count specification invalid: \"%.60s\"", kv->value);
     ch->wish.min_nodes = (uint32_t)min;
     ch->wish.max_nodes = strchr(kv->value, '-') ? (uint32_t)max : UINT32_MAX;
     if (!ch->wish.has_ntasks)
@@ -197,7 +215,8 @@ static int wish_nodes(struct change *ch, const struct key_value *kv, const char 
 static int wish_number(struct change *ch, const struct key_value *kv, const char **ret)
 {
     uint64_t v;
-    uint32_t each = ch->wish.cpus_per_task.set && ch->wish.cpus_per_task.v ? ch->wish.cpus_per_task.v : 1;
+    uint32_t each =
+        ch->wish.cpus_per_task.set && ch->wish.cpus_per_task.v ? ch->wish.cpus_per_task.v : 1;
 
     if (!read_u64(kv->value, &v) || v > UINT32_MAX / 2)
         return bad_value(ch, kv);
@@ -206,7 +225,8 @@ static int wish_number(struct change *ch, const struct key_value *kv, const char
     else if (v == 0)
         return bad_value(ch, kv);
     else
-        ch->wish.ntasks = strcasecmp(kv->key, "NumCPUs") == 0 ? (uint32_t)((v + each - 1) / each) : (uint32_t)v;
+        ch->wish.ntasks =
+            strcasecmp(kv->key, "NumCPUs") == 0 ? (uint32_t)((v + each - 1) / each) : (uint32_t)v;
     return 0;
 }
 
@@ -265,6 +285,17 @@ static void set_wckey(struct core *c, struct job *job, const char *value)
 static void set_limit(struct core *c, struct job *job, const char *value)
 {
     job->limit_min = (uint32_t)strtoul(value, NULL, 10);
+    job->limit_cut_s = 0;
+    job->flags |= JOB_LIMIT_ASKED;
+}
+
+static void set_end(struct core *c, struct job *job, const char *value)
+{
+    int64_t seconds = strtoll(value, NULL, 10) - job->start;
+    int64_t minutes = (seconds + 59) / 60;
+
+    job->limit_min = (uint32_t)minutes;
+    job->limit_cut_s = (uint8_t)(60 * minutes - seconds);
     job->flags |= JOB_LIMIT_ASKED;
 }
 
@@ -295,7 +326,8 @@ static void set_begin(struct core *c, struct job *job, const char *value)
 
 static void set_requeue(struct core *c, struct job *job, const char *value)
 {
-    job->flags = (uint16_t)(*value == '0' ? job->flags & ~JOB_CAN_REQUEUE : job->flags | JOB_CAN_REQUEUE);
+    job->flags =
+        (uint16_t)(*value == '0' ? job->flags & ~JOB_CAN_REQUEUE : job->flags | JOB_CAN_REQUEUE);
 }
 
 static void set_throttle(struct core *c, struct job *job, const char *value)
@@ -317,6 +349,7 @@ static void set_deps(struct core *c, struct job *job, const char *value)
 
 static const struct key keys[] = {
     { "TimeLimit", WHEN_ALIVE, false, check_limit, set_limit },
+    { "EndTime", WHEN_RUNNING, false, check_end, set_end },
     { "Priority", WHEN_PENDING, false, check_priority, set_priority },
     { "Nice", WHEN_PENDING, false, check_nice, set_nice },
     { "JobName", WHEN_ALIVE, false, check_text, set_name },
@@ -364,6 +397,8 @@ static int one_key(struct change *ch, const struct key_value *kv)
         return denied(ch, "operators only");
     if (key->when == WHEN_PENDING && ch->job->phase != PHASE_PENDING)
         return err_set(ch->e, ESLURM_JOB_NOT_PENDING, "%s", errors_text(ESLURM_JOB_NOT_PENDING));
+    if (key->when == WHEN_RUNNING && ch->job->phase != PHASE_RUNNING)
+        return err_set(ch->e, ESLURM_JOB_NOT_RUNNING, "%s", errors_text(ESLURM_JOB_NOT_RUNNING));
     if (key->when == WHEN_ALIVE && ch->job->phase == PHASE_DONE)
         return err_set(ch->e, ESLURM_JOB_FINISHED, "%s", errors_text(ESLURM_JOB_FINISHED));
     int r = key->check(ch, kv, &value);
@@ -371,7 +406,8 @@ static int one_key(struct change *ch, const struct key_value *kv)
         return r;
     ch->has_wish = ch->has_wish || !key->set;
     if (key->set)
-        ch->f.set.v[ch->f.set.n++] = (struct key_value){ .key = key->name, .value = value, .op = "" };
+        ch->f.set.v[ch->f.set.n++] =
+            (struct key_value){ .key = key->name, .value = value, .op = "" };
     return 0;
 }
 
@@ -380,7 +416,9 @@ static int update_one(struct turn *t, const struct pick *p, void *ctx, struct jo
     const struct job_update *up = ctx;
     struct err e = { 0 };
     struct change ch = { .t = t, .job = p->job, .wish = *p->job->wish->ask, .e = &e };
-    int r = p->job->phase == PHASE_DONE ? err_set(&e, ESLURM_JOB_FINISHED, "%s", errors_text(ESLURM_JOB_FINISHED)) : 0;
+    int r = p->job->phase == PHASE_DONE
+                ? err_set(&e, ESLURM_JOB_FINISHED, "%s", errors_text(ESLURM_JOB_FINISHED))
+                : 0;
 
     ch.f.set.v = arena_calloc(t->a, up->set.n + 1, sizeof *ch.f.set.v);
     for (uint32_t i = 0; i < up->set.n && r == 0; i++)

@@ -1,4 +1,5 @@
-/* scontrol update job: a table of keys, each with who may, how the text is checked, and what it sets. */
+/* scontrol update job: a table of keys, each with who may, how the text is checked, and what it
+ * sets. */
 #ifndef CORE_UPDATE_H
 #define CORE_UPDATE_H
 

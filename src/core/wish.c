@@ -1,4 +1,5 @@
-/* Wishes: what of a submission matters to placement, checked as far as it can be without knowing what is free. */
+/* Wishes: what of a submission matters to placement, checked as far as it can be without knowing
+ * what is free. */
 #include "core/wish.h"
 
 #include "base/buf.h"
@@ -40,7 +41,8 @@ static const struct part *default_partition(const struct core *c)
     return NULL;
 }
 
-int wish_partitions(const struct core *c, const char *asked, struct arena *a, const char **ret, struct err *e)
+int wish_partitions(const struct core *c, const char *asked, struct arena *a, const char **ret,
+                    struct err *e)
 {
     const struct part *def = default_partition(c);
     char *list = arena_alloc(a, (asked ? strlen(asked) : 0) + 1);
@@ -48,7 +50,8 @@ int wish_partitions(const struct core *c, const char *asked, struct arena *a, co
 
     if (!asked || !*asked) {
         if (!def)
-            return err_set(e, ESLURM_DEFAULT_PARTITION_NOT_SET, "name one with -p: %s", all_partitions(c, a));
+            return err_set(e, ESLURM_DEFAULT_PARTITION_NOT_SET, "name one with -p: %s",
+                           all_partitions(c, a));
         *ret = arena_strdup(a, def->info->name);
         return 0;
     }
@@ -84,19 +87,21 @@ static const char *or_empty(const char *s)
 }
 
 /* How many of the listed nodes exist; an unknown one is refused. */
-static int check_nodes(const struct core *c, const char *list, const char *option, uint32_t *ret_n, struct err *e)
+static int check_nodes(const struct core *c, const char *list, const char *option, uint32_t *ret_n,
+                       struct err *e)
 {
     struct arena a = { 0 };
     struct hostlist names = { 0 };
     int r = list && *list ? hostlist_expand(&a, list, &names, NULL) : 0;
 
     if (r < 0)
-        r = err_set(e, ESLURM_INVALID_NODE_NAME, "asked: %s %.100s\nthat is no host list", option, list);
+        r = err_set(e, ESLURM_INVALID_NODE_NAME, "asked: %s %.100s\nthat is no host list", option,
+                    list);
     for (uint32_t i = 0; r == 0 && i < names.n; i++) {
         const struct node *n = node_find(c, names.v[i]);
         if (!n || n->is_gone)
-            r = err_set(e, ESLURM_INVALID_NODE_NAME, "asked: %s %.100s\nno node is called %.60s", option, list,
-                        names.v[i]);
+            r = err_set(e, ESLURM_INVALID_NODE_NAME, "asked: %s %.100s\nno node is called %.60s",
+                        option, list, names.v[i]);
     }
     hostlist_sort_unique(&names);
     if (r == 0 && ret_n)
@@ -116,8 +121,9 @@ static int count_nodes(const struct job_spec *s, uint32_t named, struct job_wish
         return err_set(e, ESLURM_INVALID_NODE_COUNT, "asked: -N 0\na job needs one node at least");
     w->min_nodes = w->min_nodes ? w->min_nodes : 1;
     if (w->max_nodes < w->min_nodes)
-        return err_set(e, ESLURM_INVALID_NODE_COUNT, "asked: -N %u-%u\nthe second number is the larger one",
-                       w->min_nodes, w->max_nodes);
+        return err_set(e, ESLURM_INVALID_NODE_COUNT,
+                       "asked: -N %u-%u\nthe second number is the larger one", w->min_nodes,
+                       w->max_nodes);
     if (s->ntasks.set && s->ntasks.v == 0)
         return err_set(e, ESLURM_BAD_TASK_COUNT, "asked: -n 0\na job needs one task at least");
     if (each && s->ntasks.set && !s->min_nodes.set)
@@ -125,8 +131,8 @@ static int count_nodes(const struct job_spec *s, uint32_t named, struct job_wish
     if (named > w->min_nodes)
         w->min_nodes = named;
     if (w->max_nodes < w->min_nodes)
-        return err_set(e, ESLURM_INVALID_NODE_COUNT, "asked: at most %u nodes, but %u are needed", w->max_nodes,
-                       w->min_nodes);
+        return err_set(e, ESLURM_INVALID_NODE_COUNT, "asked: at most %u nodes, but %u are needed",
+                       w->max_nodes, w->min_nodes);
     w->ntasks = s->ntasks.set ? s->ntasks.v : w->min_nodes * (each ? each : 1);
     w->has_ntasks = s->ntasks.set;
     return 0;
@@ -147,7 +153,8 @@ static void copy_rest(const struct job_spec *s, struct job_wish *w)
     w->features = or_empty(s->features);
     w->req_nodes = or_empty(s->req_nodes);
     w->exc_nodes = or_empty(s->exc_nodes);
-    w->is_exclusive = is_exclusive && strcasecmp(s->exclusive, "user") != 0 && strcasecmp(s->exclusive, "mcs") != 0;
+    w->is_exclusive = is_exclusive && strcasecmp(s->exclusive, "user") != 0 &&
+                      strcasecmp(s->exclusive, "mcs") != 0;
     w->exclusive = or_empty(s->exclusive);
     w->overcommit = s->overcommit;
     w->oversubscribe = s->oversubscribe;
@@ -169,7 +176,8 @@ static void copy_rest(const struct job_spec *s, struct job_wish *w)
 static int check_features(const struct core *c, const char *want, struct err *e)
 {
     if (!features_valid(want))
-        return err_set(e, ESLURM_INVALID_FEATURE, "asked: -C \"%.100s\"\nnames joined by & and |, with ( )", want);
+        return err_set(e, ESLURM_INVALID_FEATURE,
+                       "asked: -C \"%.100s\"\nnames joined by & and |, with ( )", want);
     for (const char *s = want ? want : ""; *s;) {
         size_t len = strcspn(s, "&|(),");
         char name[128] = "";
@@ -178,14 +186,15 @@ static int check_features(const struct core *c, const char *want, struct err *e)
         for (uint32_t i = 0; i < c->node_count && !is_known; i++)
             is_known = !c->nodes[i]->is_gone && features_match(name, node_features(c->nodes[i]));
         if (!is_known)
-            return err_set(e, ESLURM_INVALID_FEATURE, "asked: -C %.100s\nno node has the feature \"%s\"", want, name);
+            return err_set(e, ESLURM_INVALID_FEATURE,
+                           "asked: -C %.100s\nno node has the feature \"%s\"", want, name);
         s += len + (s[len] != '\0');
     }
     return 0;
 }
 
-int wish_from_spec(const struct core *c, const struct job_spec *s, struct arena *a, struct job_wish *ret,
-                   struct err *e)
+int wish_from_spec(const struct core *c, const struct job_spec *s, struct arena *a,
+                   struct job_wish *ret, struct err *e)
 {
     struct job_wish w = { 0 };
     uint32_t named = 0;
@@ -211,24 +220,30 @@ int wish_from_spec(const struct core *c, const struct job_spec *s, struct arena 
 }
 
 /* The counts of the search, as lines that say what to change. */
-static int explain(const struct part *p, const struct job_wish *w, const struct place_why *why, struct err *e)
+static int explain(const struct part *p, const struct job_wish *w, const struct place_why *why,
+                   struct err *e)
 {
     uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
-    int code = why->memory && why->memory == why->nodes - why->excluded - why->features - why->hardware
-                   ? ESLURM_INVALID_TASK_MEMORY : ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE;
+    int code =
+        why->memory && why->memory == why->nodes - why->excluded - why->features - why->hardware
+            ? ESLURM_INVALID_TASK_MEMORY
+            : ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE;
     struct buf b = { 0 };
 
-    buf_printf(&b, "asked: %u task%s of %u CPU%s on %u node%s or more in partition %s, which has %u nodes", w->ntasks,
-               w->ntasks == 1 ? "" : "s", each, each == 1 ? "" : "s", w->min_nodes, w->min_nodes == 1 ? "" : "s",
-               p->info->name, why->nodes);
+    buf_printf(
+        &b, "asked: %u task%s of %u CPU%s on %u node%s or more in partition %s, which has %u nodes",
+        w->ntasks, w->ntasks == 1 ? "" : "s", each, each == 1 ? "" : "s", w->min_nodes,
+        w->min_nodes == 1 ? "" : "s", p->info->name, why->nodes);
     if (why->excluded + why->features + why->hardware > 0)
-        buf_printf(&b, "\n%u are excluded, %u lack the features, %u lack the sockets, cores, threads or disk",
-                   why->excluded, why->features, why->hardware);
+        buf_printf(
+            &b,
+            "\n%u are excluded, %u lack the features, %u lack the sockets, cores, threads or disk",
+            why->excluded, why->features, why->hardware);
     if (why->memory > 0)
         buf_printf(&b, "\n%u have too little memory; the largest has %llu MB", why->memory,
                    (unsigned long long)why->most_mem_mb);
-    buf_printf(&b, "\nthe largest node that could be used has %u CPUs, all together have %u", why->most_cpus,
-               why->sum_cpus);
+    buf_printf(&b, "\nthe largest node that could be used has %u CPUs, all together have %u",
+               why->most_cpus, why->sum_cpus);
     int r = err_set(e, code, "%s", buf_str(&b));
     buf_fini(&b);
     return r;
@@ -239,15 +254,18 @@ static int check_limits(const struct part *p, const struct job_wish *w, struct e
     const struct part_info *pi = p->info;
 
     if (pi->max_nodes && w->min_nodes > pi->max_nodes)
-        return err_set(e, ESLURM_INVALID_NODE_COUNT, "asked: %u nodes\npartition %s allows %u at most: use -N %u",
-                       w->min_nodes, pi->name, pi->max_nodes, pi->max_nodes);
+        return err_set(e, ESLURM_INVALID_NODE_COUNT,
+                       "asked: %u nodes\npartition %s allows %u at most: use -N %u", w->min_nodes,
+                       pi->name, pi->max_nodes, pi->max_nodes);
     if (w->max_nodes < pi->min_nodes)
-        return err_set(e, ESLURM_INVALID_NODE_COUNT, "asked: %u nodes at most\npartition %s wants %u at least",
-                       w->max_nodes, pi->name, pi->min_nodes);
+        return err_set(e, ESLURM_INVALID_NODE_COUNT,
+                       "asked: %u nodes at most\npartition %s wants %u at least", w->max_nodes,
+                       pi->name, pi->min_nodes);
     return 0;
 }
 
-static int check_in_partition(const struct core *c, const struct part *p, const struct job_wish *w, struct err *e)
+static int check_in_partition(const struct core *c, const struct part *p, const struct job_wish *w,
+                              struct err *e)
 {
     struct arena a = { 0 };
     struct hostlist names = { 0 };
@@ -258,8 +276,9 @@ static int check_in_partition(const struct core *c, const struct part *p, const 
     for (uint32_t i = 0; r == 0 && i < names.n; i++) {
         const struct node *n = node_find(c, names.v[i]);
         if (n && !bits_test(&p->nodes, n->index))
-            r = err_set(e, ESLURM_REQUESTED_NODES_NOT_IN_PARTITION, "asked: -w %.100s\n%s is not in partition %s",
-                        w->req_nodes, names.v[i], p->info->name);
+            r = err_set(e, ESLURM_REQUESTED_NODES_NOT_IN_PARTITION,
+                        "asked: -w %.100s\n%s is not in partition %s", w->req_nodes, names.v[i],
+                        p->info->name);
     }
     arena_fini(&a);
     return r;

@@ -1,5 +1,6 @@
-/* Content by key; see blob.h.  A file belongs to one life of the daemon, like a segment of the journal: what
- * a crash tore is behind the last sound head, is named by no fact, and stays where it is. */
+/* Content by key; see blob.h.  A file belongs to one life of the daemon, like a segment of the
+ * journal: what a crash tore is behind the last sound head, is named by no fact, and stays where it
+ * is. */
 #include "journal/blob.h"
 
 #include "base/cleanup.h"
@@ -35,10 +36,10 @@ struct blobs {
     struct blob_file **files; /* ascending; the last is written when is_writing */
     unsigned n;
     bool is_writing;
-    uint64_t last_number;     /* of any file that was ever there */
-    struct map index;         /* key -> struct blob */
+    uint64_t last_number; /* of any file that was ever there */
+    struct map index;     /* key -> struct blob */
     struct slab blobs;
-    struct buf pending;       /* behind the last file's bytes */
+    struct buf pending; /* behind the last file's bytes */
 };
 
 static struct blob *add_blob(struct blobs *b, uint64_t key, struct blob_file *f, uint64_t at,
@@ -151,8 +152,9 @@ int blobs_get(struct blobs *b, uint64_t key, struct arena *a, struct bytes *ret,
     if (r < 0)
         return r;
     if (!record_read(raw.data, raw.len, &rec) || rec.number != key)
-        return err_set(e, EBADMSG, "blob %016llx in %s/blob.%llu is damaged", (unsigned long long)key,
-                       b->place.dir, (unsigned long long)blob->file->number);
+        return err_set(e, EBADMSG, "blob %016llx in %s/blob.%llu is damaged",
+                       (unsigned long long)key, b->place.dir,
+                       (unsigned long long)blob->file->number);
     *ret = (struct bytes){ .p = arena_memdup(a, rec.body, rec.len), .len = rec.len };
     return 0;
 }
@@ -181,12 +183,16 @@ static int file_for_writing(struct blobs *b, struct err *e)
     uint64_t number = b->last_number + 1;
     int fd = place_create(&b->place, "blob", number);
     if (fd < 0)
-        return err_set(e, -fd, "create %s/blob.%llu: %s", b->place.dir,
-                       (unsigned long long)number, strerror(-fd));
+        return err_set(e, -fd, "create %s/blob.%llu: %s", b->place.dir, (unsigned long long)number,
+                       strerror(-fd));
+    if (b->place.disk.fsync_dir(b->place.disk.ctx, b->place.dir) < 0) {
+        int r = err_errno(e, "fsync %s", b->place.dir);
+        place_remove(&b->place, "blob", number);
+        close(fd);
+        return r;
+    }
     add_file(b, number, fd);
     b->is_writing = true;
-    if (b->place.disk.fsync_dir(b->place.disk.ctx, b->place.dir) < 0)
-        return err_errno(e, "fsync %s", b->place.dir);
     return 0;
 }
 
@@ -195,7 +201,8 @@ int blobs_put(struct blobs *b, const void *p, size_t len, uint64_t *ret_key, str
     uint64_t key = hash_bytes(p, len, 0);
     struct blob *blob;
 
-    /* 0 means "none" to the core.  A damaged or torn blob holds another content, so it is passed over. */
+    /* 0 means "none" to the core.  A damaged or torn blob holds another content, so it is passed
+     * over. */
     for (;; key++) {
         blob = key ? map_get(&b->index, key) : NULL;
         if (key && (!blob || has_content(b, blob, p, len)))
@@ -225,8 +232,8 @@ int blobs_commit(struct blobs *b, struct err *e)
     struct blob_file *f = b->files[b->n - 1];
     int r = place_write(&b->place, f->fd, b->pending.data, b->pending.len, (int64_t)f->bytes);
     if (r < 0)
-        return err_set(e, -r, "write %s/blob.%llu: %s", b->place.dir,
-                       (unsigned long long)f->number, strerror(-r));
+        return err_set(e, -r, "write %s/blob.%llu: %s", b->place.dir, (unsigned long long)f->number,
+                       strerror(-r));
     if (b->place.disk.fdatasync(b->place.disk.ctx, f->fd) < 0)
         return err_errno(e, "fdatasync %s/blob.%llu", b->place.dir, (unsigned long long)f->number);
     f->bytes += b->pending.len;

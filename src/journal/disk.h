@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Every system call that changes the disk.  A member that is NULL is the real call.  Each returns as the
- * system call does (-1 and errno). */
+/* Every system call that changes the disk.  A member that is NULL is the real call.  Each returns
+ * as the system call does (-1 and errno). */
 struct disk {
     int (*open)(void *ctx, const char *path, int flags, int mode);
     ssize_t (*pwrite)(void *ctx, int fd, const void *p, size_t len, int64_t at);
@@ -29,10 +29,12 @@ struct place {
     struct disk disk; /* complete: no member is NULL */
 };
 
-/* Makes the directory (0700) when it is absent.  Refuses one that others can write to. `disk` may be NULL. */
+/* Makes the directory (0700) when it is absent.  Refuses one that others can write to. `disk` may
+ * be NULL. */
 int place_init(struct place *p, const char *dir, const struct disk *disk, struct err *e);
 void place_fini(struct place *p);
-char *place_path(const struct place *p, const char *stem, uint64_t number); /* DIR/stem.N; malloc'ed */
+char *place_path(const struct place *p, const char *stem,
+                 uint64_t number);             /* DIR/stem.N; malloc'ed */
 bool place_is_volatile(const struct place *p); /* a file system that a reboot empties */
 
 /* Ascending numbers N of the files DIR/stem.N.  *ret is malloc'ed. */
@@ -47,9 +49,10 @@ int place_write(const struct place *p, int fd, const void *data, size_t len, int
 /* Creates DIR/stem.N anew for writing.  The descriptor, or -errno. */
 int place_create(const struct place *p, const char *stem, uint64_t number);
 int place_remove(const struct place *p, const char *stem, uint64_t number);
-/* Puts a whole small file in place so that a crash leaves the old one or the new one: write aside, sync,
- * rename, sync the directory. */
-int place_replace(const struct place *p, const char *name, const void *data, size_t len, struct err *e);
+/* Puts a whole small file in place so that a crash leaves the old one or the new one: write aside,
+ * sync, rename, sync the directory. */
+int place_replace(const struct place *p, const char *name, const void *data, size_t len,
+                  struct err *e);
 /* The whole file, but for space behind its last data that was only preallocated. */
 int file_read(const char *path, struct buf *ret, struct err *e);
 

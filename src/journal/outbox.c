@@ -1,7 +1,8 @@
 /* A queue in files of bounded size; see outbox.h.
  *
- * A file opens with a record that holds the instance and the sequence before its first event.  Nothing is synced
- * but at snapshots, so a crash may tear any file's tail: the last one is cut at the last sound record when opened. */
+ * A file opens with a record that holds the instance and the sequence before its first event.
+ * Nothing is synced but at snapshots, so a crash may tear any file's tail: the last one is cut at
+ * the last sound record when opened. */
 #include "journal/outbox.h"
 
 #include "base/cleanup.h"
@@ -28,19 +29,19 @@ struct outbox {
     struct place place;
     struct outbox_file *files; /* ascending; the last is written */
     unsigned n;
-    int fd;                    /* of the last */
-    uint64_t bytes;            /* written to it */
+    int fd;         /* of the last */
+    uint64_t bytes; /* written to it */
     struct buf pending;
     uint64_t instance, last;
 
     /* Where the last read stopped: the next one usually goes on there. */
     struct {
         int fd;
-        uint64_t file;         /* its number; 0: none */
-        uint64_t next;         /* sequence expected at `at` */
-        uint64_t base;         /* offset of the window in the file */
+        uint64_t file; /* its number; 0: none */
+        uint64_t next; /* sequence expected at `at` */
+        uint64_t base; /* offset of the window in the file */
         struct buf window;
-        size_t at;             /* in the window */
+        size_t at; /* in the window */
     } reader;
 };
 
@@ -56,15 +57,16 @@ static int start_file(struct outbox *o, struct err *e)
     CLEANUP(buf_fini) struct buf head = { 0 };
     struct disk *d = &o->place.disk;
 
-    record_put_numbers(&head, RECORD_FILE, number, (struct record_numbers){ { o->instance, o->last } });
+    record_put_numbers(&head, RECORD_FILE, number,
+                       (struct record_numbers){ { o->instance, o->last } });
     CLEANUP(closep) int fd = place_create(&o->place, "outbox", number);
     int r = fd < 0 ? fd : place_write(&o->place, fd, head.data, head.len, 0);
     /* The instance must never be told to slurmdbd and then forgotten. */
     if (r == 0 && (d->fdatasync(d->ctx, fd) < 0 || d->fsync_dir(d->ctx, o->place.dir) < 0))
         r = -errno;
     if (r < 0)
-        return err_set(e, -r, "start %s/outbox.%llu: %s", o->place.dir,
-                       (unsigned long long)number, strerror(-r));
+        return err_set(e, -r, "start %s/outbox.%llu: %s", o->place.dir, (unsigned long long)number,
+                       strerror(-r));
     if (o->fd >= 0)
         close(o->fd);
     o->fd = TAKE_FD(fd);
@@ -227,7 +229,8 @@ static int load_window(struct outbox *o, size_t len, struct err *e)
     buf_reserve(&o->reader.window, len);
     ssize_t n = pread(o->reader.fd, o->reader.window.data, len, (off_t)o->reader.base);
     if (n < 0)
-        return err_errno(e, "read %s/outbox.%llu", o->place.dir, (unsigned long long)o->reader.file);
+        return err_errno(e, "read %s/outbox.%llu", o->place.dir,
+                         (unsigned long long)o->reader.file);
     o->reader.window.len = (size_t)n;
     return 0;
 }
@@ -248,7 +251,8 @@ static int peek(struct outbox *o, struct record *ret, struct err *e)
     if (r < 0 || in_window(o, ret))
         return r < 0 ? r : 1;
     /* One that is larger than a chunk. */
-    if (!record_read_head(o->reader.window.data, o->reader.window.len, ret) || ret->size <= READ_CHUNK)
+    if (!record_read_head(o->reader.window.data, o->reader.window.len, ret) ||
+        ret->size <= READ_CHUNK)
         return 0;
     r = load_window(o, ret->size, e);
     return r < 0 ? r : in_window(o, ret);
@@ -297,8 +301,7 @@ static int take_events(struct outbox *o, unsigned max, struct arena *a, struct a
     ret->events.v = arena_calloc(a, max, sizeof *ret->events.v);
     ret->events.n = 0;
     while (ret->events.n < max && (r = peek(o, &rec, e)) > 0) {
-        r = wire_unpack(&desc_acct_event, rec.body, rec.len, a,
-                        &ret->events.v[ret->events.n], e);
+        r = wire_unpack(&desc_acct_event, rec.body, rec.len, a, &ret->events.v[ret->events.n], e);
         if (r < 0)
             return err_at(e, r, "outbox.%llu, event %llu", (unsigned long long)o->reader.file,
                           (unsigned long long)rec.number);

@@ -1,4 +1,5 @@
-/* Bytes of a record; the form is explained in record.h.  The one bounded reader of the journal (R1). */
+/* Bytes of a record; the form is explained in record.h.  The one bounded reader of the journal
+ * (R1). */
 #include "journal/record.h"
 
 #include "base/crc32c.h"

@@ -1,7 +1,7 @@
 /* The one form of everything the journal writes: facts, snapshots, scripts, accounting events.
  *
- * Little-endian: length u32 (of the body), kind u16, version u16, number u64, CRC-32C of these 16 bytes u32,
- * body, CRC-32C of the body u32.  The number is a sequence, or the key of a blob. */
+ * Little-endian: length u32 (of the body), kind u16, version u16, number u64, CRC-32C of these 16
+ * bytes u32, body, CRC-32C of the body u32.  The number is a sequence, or the key of a blob. */
 #ifndef JOURNAL_RECORD_H
 #define JOURNAL_RECORD_H
 
@@ -24,11 +24,11 @@
 
 struct record {
     uint16_t kind;
-    uint16_t flags;      /* RECORD_FIRST, RECORD_LAST */
+    uint16_t flags; /* RECORD_FIRST, RECORD_LAST */
     uint64_t number;
     const uint8_t *body; /* points into what was parsed */
     uint32_t len;
-    size_t size;         /* of the whole record */
+    size_t size; /* of the whole record */
 };
 
 /* Writing: begin, append the body to the same buf, end.  `at` is what begin returned. */
@@ -41,7 +41,8 @@ bool record_read(const uint8_t *p, size_t left, struct record *ret);
 /* The head only: body is NULL and unchecked, and may lie past `left`. */
 bool record_read_head(const uint8_t *p, size_t left, struct record *ret);
 
-/* The next offset >= from where a head may start; `len` when there is none.  Cheap over long runs of zeros. */
+/* The next offset >= from where a head may start; `len` when there is none.  Cheap over long runs
+ * of zeros. */
 size_t record_find(const uint8_t *p, size_t len, size_t from);
 
 /* Bodies of RECORD_FILE and RECORD_END: up to three numbers. */

@@ -1,9 +1,9 @@
 /* Reading the journal back: the newest sound snapshot, then every segment since.
  *
- * What a crash does and what bit rot does are told apart.  A commit that was cut short is the last thing in the last
- * segment: nobody was told of it, and it is dropped as a whole.  A bad record with a later commit behind it, or
- * in a segment that has a successor, was once synced: that is damage.  It is reported, what is sound around it
- * is applied, and the start goes on. */
+ * What a crash does and what bit rot does are told apart.  A commit that was cut short is the last
+ * thing in the last segment: nobody was told of it, and it is dropped as a whole.  A bad record
+ * with a later commit behind it, or in a segment that has a successor, was once synced: that is
+ * damage.  It is reported, what is sound around it is applied, and the start goes on. */
 #include "journal/wal_impl.h"
 
 #include "base/cleanup.h"
@@ -21,10 +21,10 @@ struct segment {
     const uint8_t *p;
     size_t len;
     uint64_t number;
-    uint64_t stop;   /* first sequence of the next segment; UINT64_MAX: unknown or none */
+    uint64_t stop; /* first sequence of the next segment; UINT64_MAX: unknown or none */
     bool is_last;
     bool is_damaged;
-    size_t end;      /* behind the last sound commit */
+    size_t end; /* behind the last sound commit */
 };
 
 static int replay_segments(struct replay *r, const struct numbers *wals, struct err *e);
@@ -78,8 +78,8 @@ static uint64_t read_current(struct replay *r, bool *ret_is_damaged)
     char exact[64];
     if (sscanf(buf_str(&text), "%llu %x", &n, &crc) == 2)
         snprintf(exact, sizeof exact, "%llu %08x\n", n, crc);
-    *ret_is_damaged = n == 0 || crc != crc32c(0, &n, sizeof n) ||
-                      strcmp(exact, buf_str(&text)) != 0;
+    *ret_is_damaged =
+        n == 0 || crc != crc32c(0, &n, sizeof n) || strcmp(exact, buf_str(&text)) != 0;
     return *ret_is_damaged ? 0 : n;
 }
 
@@ -215,7 +215,8 @@ static size_t commit_size(const uint8_t *p, size_t left, uint64_t number)
     return 0;
 }
 
-/* Where the next commit begins whose records are newer than what was applied; `len` when there is none. */
+/* Where the next commit begins whose records are newer than what was applied; `len` when there is
+ * none. */
 static size_t find_commit(const struct segment *s, size_t from, uint64_t after)
 {
     struct record rec;
@@ -256,7 +257,8 @@ static uint64_t used_bytes(const uint8_t *p, size_t len)
     return len;
 }
 
-/* A segment whose head is bad holds either nothing yet (a crash while it was made) or was damaged. */
+/* A segment whose head is bad holds either nothing yet (a crash while it was made) or was damaged.
+ */
 static size_t segment_start(struct replay *r, struct segment *s)
 {
     struct record head;
@@ -308,8 +310,8 @@ static int replay_segment(struct replay *r, struct segment *s, struct err *e)
     return 0;
 }
 
-/* What was accepted from the page cache must be on disk before anybody hears of it; then the unused rest of the
- * segment is given back.  A segment that was never finished goes away. */
+/* What was accepted from the page cache must be on disk before anybody hears of it; then the unused
+ * rest of the segment is given back.  A segment that was never finished goes away. */
 static int settle_last(struct replay *r, const struct segment *s, struct err *e)
 {
     struct place *place = &r->wal->place;

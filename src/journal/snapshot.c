@@ -64,7 +64,8 @@ static int write_file(struct wal *w, struct writer *out, uint64_t number, wal_du
 
     record_put_numbers(&out->bytes, RECORD_FILE, w->next, head);
     dump(source, emit, out);
-    record_put_numbers(&out->bytes, RECORD_END, out->count + 1, (struct record_numbers){ { out->count } });
+    record_put_numbers(&out->bytes, RECORD_END, out->count + 1,
+                       (struct record_numbers){ { out->count } });
     flush(out);
     if (out->code == 0 && d->fdatasync(d->ctx, out->fd) < 0)
         out->code = -errno;
@@ -102,8 +103,8 @@ static void remove_below(struct wal *w, const char *stem, uint64_t keep)
     free(have.v);
 }
 
-/* Keeps this snapshot, the one before it, and every segment since that one.  What cannot be removed stays until
- * the next time: that is no failure. */
+/* Keeps this snapshot, the one before it, and every segment since that one.  What cannot be removed
+ * stays until the next time: that is no failure. */
 int wal_snapshot_done(struct wal *w, uint64_t number, struct err *e)
 {
     unsigned long long n = number;
@@ -125,7 +126,8 @@ int wal_snapshot_done(struct wal *w, uint64_t number, struct err *e)
 
 /* ---- reading */
 
-/* Whether every record is sound and the end is there.  A snapshot counts as a whole or not at all. */
+/* Whether every record is sound and the end is there.  A snapshot counts as a whole or not at all.
+ */
 static bool is_whole(const struct buf *b, uint64_t number, uint64_t *ret_next, uint64_t *ret_epoch)
 {
     struct record rec;

@@ -1,7 +1,8 @@
 /* Writing the journal: one batch for each turn, one write and one sync for each batch.
  *
- * A segment belongs to one life of the daemon: opening never writes into an old file, so what replay accepted
- * stays what it was, and the first sequence of the next segment says where the former one ends. */
+ * A segment belongs to one life of the daemon: opening never writes into an old file, so what
+ * replay accepted stays what it was, and the first sequence of the next segment says where the
+ * former one ends. */
 #include "journal/wal_impl.h"
 
 #include "base/xalloc.h"
@@ -78,12 +79,18 @@ void wal_append(struct wal *w, const struct fact *f)
     record_end(&w->batch, w->last_at, flags);
 }
 
-/* On a full disk the ballast is given up and the write tried once more: a write may be repeated, a sync may not. */
+static bool is_full(int code)
+{
+    return code == -ENOSPC || code == -EDQUOT;
+}
+
+/* On a full disk the ballast is given up and the write tried once more: a write may be repeated, a
+ * sync may not. */
 static int write_batch(struct wal *w)
 {
     int r = place_write(&w->place, w->fd, w->batch.data, w->batch.len, (int64_t)w->at);
 
-    if ((r == -ENOSPC || r == -EDQUOT) && w->has_ballast) {
+    if (is_full(r) && w->has_ballast) {
         drop_ballast(w);
         r = place_write(&w->place, w->fd, w->batch.data, w->batch.len, (int64_t)w->at);
     }
@@ -94,6 +101,8 @@ int wal_commit(struct wal *w, struct err *e)
 {
     if (w->batch.len == 0)
         return 0;
+    if (w->is_dead)
+        return err_set(e, EIO, "%s: an unfinished segment could not be taken back", w->place.dir);
     record_flag(w->batch.data + w->last_at, RECORD_LAST);
     if (w->at + w->batch.len > w->segment_bytes && w->at > SEGMENT_HEAD) {
         int r = wal_rotate(w, e);
@@ -107,7 +116,8 @@ int wal_commit(struct wal *w, struct err *e)
                        strerror(-r));
     if (w->place.disk.fdatasync(w->place.disk.ctx, w->fd) < 0) {
         r = err_errno(e, "fdatasync %s/wal.%llu", w->place.dir, (unsigned long long)w->number);
-        /* The kernel may call pages clean that never reached the disk.  The next life must not read them. */
+        /* The kernel may call pages clean that never reached the disk.  The next life must not read
+         * them. */
         posix_fadvise(w->fd, 0, 0, POSIX_FADV_DONTNEED);
         return r;
     }
@@ -117,20 +127,20 @@ int wal_commit(struct wal *w, struct err *e)
     return 0;
 }
 
-/* Space for a whole segment, so that commits only overwrite.  A file system that cannot, or a full disk once the
- * ballast is gone, leaves the segment to grow as it is written. */
+/* Space for a whole segment, so that commits only overwrite.  A file system that cannot, or a full
+ * disk once the ballast is gone, leaves the segment to grow as it is written. */
 static int preallocate(struct wal *w, int fd)
 {
     struct disk *d = &w->place.disk;
 
     if (d->fallocate(d->ctx, fd, w->segment_bytes) == 0)
         return 0;
-    if ((errno == ENOSPC || errno == EDQUOT) && w->has_ballast) {
+    if (is_full(-errno) && w->has_ballast) {
         drop_ballast(w);
         if (d->fallocate(d->ctx, fd, w->segment_bytes) == 0)
             return 0;
     }
-    return errno == ENOSPC || errno == EDQUOT || errno == EOPNOTSUPP ? 0 : -errno;
+    return is_full(-errno) || errno == EOPNOTSUPP ? 0 : -errno;
 }
 
 static int fill_new_segment(struct wal *w, int fd, const struct buf *head)
@@ -145,6 +155,29 @@ static int fill_new_segment(struct wal *w, int fd, const struct buf *head)
     return r;
 }
 
+/* The segment must not be found by the next life: its first sequence would cut off what the old one
+ * is still given.  When that cannot be had, nothing more may be written. */
+static void take_back(struct wal *w, uint64_t number)
+{
+    struct disk *d = &w->place.disk;
+    int r = place_remove(&w->place, "wal", number);
+
+    if ((r < 0 && r != -ENOENT) || d->fsync_dir(d->ctx, w->place.dir) < 0)
+        w->is_dead = true;
+}
+
+static int new_segment(struct wal *w, uint64_t number, const struct buf *head)
+{
+    CLEANUP(closep) int fd = place_create(&w->place, "wal", number);
+    int r = fd < 0 ? fd : fill_new_segment(w, fd, head);
+
+    if (r < 0) {
+        take_back(w, number);
+        return r;
+    }
+    return TAKE_FD(fd);
+}
+
 /* Starts the next segment.  The batch is untouched; its first sequence goes into the new head. */
 int wal_rotate(struct wal *w, struct err *e)
 {
@@ -156,15 +189,17 @@ int wal_rotate(struct wal *w, struct err *e)
     if (w->batch.len > 0 && record_read_head(w->batch.data, w->batch.len, &r))
         first = r.number;
     record_put_numbers(&head, RECORD_FILE, first, (struct record_numbers){ { number, w->epoch } });
-
-    CLEANUP(closep) int fd = place_create(&w->place, "wal", number);
-    int code = fd < 0 ? fd : fill_new_segment(w, fd, &head);
-    if (code < 0)
-        return err_set(e, -code, "start %s/wal.%llu: %s", w->place.dir,
-                       (unsigned long long)number, strerror(-code));
+    int fd = new_segment(w, number, &head);
+    if (is_full(fd) && w->has_ballast && !w->is_dead) {
+        drop_ballast(w);
+        fd = new_segment(w, number, &head);
+    }
+    if (fd < 0)
+        return err_set(e, -fd, "start %s/wal.%llu: %s", w->place.dir, (unsigned long long)number,
+                       strerror(-fd));
     if (w->fd >= 0)
         close(w->fd);
-    w->fd = TAKE_FD(fd);
+    w->fd = fd;
     w->number = number;
     w->at = head.len;
     w->since_segments++;
@@ -191,7 +226,8 @@ bool wal_is_volatile(const struct wal *w)
     return place_is_volatile(&w->place);
 }
 
-/* A record lock and not flock: it is not inherited by the child that writes a snapshot, which may outlive us. */
+/* A record lock and not flock: it is not inherited by the child that writes a snapshot, which may
+ * outlive us. */
 static int lock_dir(struct wal *w, struct err *e)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -216,8 +252,8 @@ uint64_t wal_free_bytes(const struct wal *w)
     return n < 0 ? UINT64_MAX : (uint64_t)n;
 }
 
-/* True as long as the ballast lies there whole and `bytes` are free besides.  The ballast comes back by itself when
- * there is room again. */
+/* True as long as the ballast lies there whole and `bytes` are free besides.  The ballast comes
+ * back by itself when there is room again. */
 bool wal_has_space(struct wal *w, uint64_t bytes)
 {
     uint64_t room = wal_free_bytes(w);

@@ -351,7 +351,9 @@ static void log_reopen(void *ctx, int signo)
     struct run *r = ctx;
     const struct daemon_place *p = &r->place;
 
-    if (p->log_path && log_to_file(p->log_path, p->log_level + r->args.verbose) < 0)
+    if (r->d->reopen_log)
+        r->d->reopen_log(r->ctx);
+    else if (p->log_path && log_to_file(p->log_path, p->log_level + r->args.verbose) < 0)
         log_error("cannot reopen %s", p->log_path);
 }
 

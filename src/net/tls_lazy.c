@@ -1,8 +1,8 @@
 /* tls.h for commands: OpenSSL is loaded when the first TCP connection needs it.
  *
- * A command on the controller's own machine never does: it uses the unix socket.  Linked in the ordinary way,
- * libcrypto and libssl cost every command more than all else that it does (23,000 relocations, 1.2 ms of CPU of 2.5;
- * docs/performance.md). */
+ * A command on the controller's own machine never does: it uses the unix socket.  Linked in the
+ * ordinary way, libcrypto and libssl cost every command more than all else that it does (23,000
+ * relocations, 1.2 ms of CPU of 2.5; docs/performance.md). */
 #include "net/tls_api.h"
 
 #include "base/xalloc.h"

@@ -82,14 +82,15 @@ int ask_conf(struct ctld *c, const struct pending *p, void *ret, struct err *e)
     info->cluster = conf_str(c->conf, "ClusterName");
     info->path = conf_path(c->conf);
     info->now = ctld_now(c);
-    info->slurmctld = arena_printf(&c->arena, "Slurmctld(primary) at %s is UP",
-                                   n > 0 ? hosts[0].name : "?");
+    info->slurmctld =
+        arena_printf(&c->arena, "Slurmctld(primary) at %s is UP", n > 0 ? hosts[0].name : "?");
     return 0;
 }
 
 static struct key_value row(struct arena *a, const char *key, uint64_t value)
 {
-    return (struct key_value){ .key = key, .value = arena_printf(a, "%llu", (unsigned long long)value),
+    return (struct key_value){ .key = key,
+                               .value = arena_printf(a, "%llu", (unsigned long long)value),
                                .op = "" };
 }
 

@@ -1,6 +1,6 @@
 /* The controller: everything it holds, and what its files do for each other.
  *
- *  frames ─ ingest ─> queue ─ turn ─> core ─> facts ─> journal ─ commit ─> release ─> replies, launches, accounting
+ *  frames ─ ingest ─> queue ─ turn ─> core ─> facts ─> journal ─ commit ─> release ─> frames
  */
 #ifndef SLURMCTLD_CTLD_H
 #define SLURMCTLD_CTLD_H
@@ -17,7 +17,7 @@
 #include "slurmctld/names.h"
 #include "slurmctld/steady.h"
 
-#define SLICE_JOBS 2000u    /* considered by one slice of a scheduling pass */
+#define SLICE_JOBS 2000u /* considered by one slice of a scheduling pass */
 #define HEARTBEAT_MAX_S 10
 #define HEARTBEATS_MISSED 3 /* then a node's connection counts as lost */
 
@@ -54,12 +54,12 @@ struct held {
     const void *msg; /* in the arena of the round */
 };
 
-/* Members of two messages that have the same name and type: found once, for they are looked for in every launch and
- * accounting event. */
+/* Members of two messages that have the same name and type: found once, for they are looked for in
+ * every launch and accounting event. */
 struct twins {
     struct twin {
         const struct field *to, *from;
-    } *v;
+    } * v;
     unsigned n;
 };
 
@@ -75,15 +75,15 @@ struct ctld {
     struct munge_async *munge;
     struct auth_server *auth;
     struct listener *tcp, *local;
-    struct loop_timer *timer;  /* the core's next timer */
-    struct loop_timer *again;  /* a pass is unfinished: come back after looking at the sockets */
-    bool is_due;               /* `timer` fired */
+    struct loop_timer *timer; /* the core's next timer */
+    struct loop_timer *again; /* a pass is unfinished: come back after looking at the sockets */
+    bool is_due;              /* `timer` fired */
 
     struct core *core;
     struct wal *wal;
     struct blobs *blobs;
     struct outbox *outbox;
-    uint32_t ids_end;          /* highest job id ever reserved, as replay saw it (for -c) */
+    uint32_t ids_end; /* highest job id ever reserved, as replay saw it (for -c) */
     struct loop_child *snapshot;
     uint64_t snapshot_number;
     int64_t snapshot_retry_ns; /* not before, after a failure */
@@ -95,19 +95,19 @@ struct ctld {
     struct twins acct_twins, launch_twins; /* from a job_spec to acct_job and to launch */
 
     struct queue queue;
-    struct arena queue_arena;  /* bodies of what is queued; dropped when the queue is empty */
+    struct arena queue_arena; /* bodies of what is queued; dropped when the queue is empty */
 
     /* Of one round: from the first input to the release after the commit. */
     struct arena arena;
     struct facts facts;
     struct effects effects;
-    struct call *calls;        /* reply_to - 1 is the index */
+    struct call *calls; /* reply_to - 1 is the index */
     unsigned call_count, call_cap;
     struct held *held;
     unsigned held_count, held_cap;
     struct pending *questions;
     unsigned question_count, question_cap;
-    bool has_space;            /* the journal takes new work; looked at once a round */
+    int64_t space; /* bytes that new work may still take; looked at once a round */
 
     int64_t boot_s;
     uint64_t commits, requests; /* for sdiag */
@@ -132,7 +132,8 @@ bool turn_step(struct ctld *c, struct input *in, const struct call *call);
 void turn_note_fact(struct ctld *c, const struct fact *f);
 void turn_account(struct ctld *c, const struct effects *ef, unsigned from);
 
-/* requests.c: what has to be done to a request before, or instead of, the core.  -1 and e: refuse. */
+/* requests.c: what has to be done to a request before, or instead of, the core.  -1 and e: refuse.
+ */
 int prepare_submit(struct ctld *c, struct pending *p, struct err *e);
 int prepare_node(struct ctld *c, struct pending *p, struct err *e);
 int do_reconfigure(struct ctld *c, const struct pending *p, struct err *e);
@@ -141,13 +142,18 @@ int configure_core(struct ctld *c, const struct conf *conf, const struct call *c
 
 /* ask.c: questions. */
 typedef int ask_fn(struct ctld *c, const struct pending *p, void *ret, struct err *e);
-ask_fn ask_ping, ask_jobs, ask_nodes, ask_parts, ask_conf, ask_stats;
+int ask_ping(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_jobs(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_nodes(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_parts(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_conf(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_stats(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 
 /* route.c: one row for each request that slurmctld answers. */
 struct route {
     uint16_t opcode;
-    ask_fn *ask;                                                           /* a question */
-    int (*prepare)(struct ctld *c, struct pending *p, struct err *e);      /* before the core */
+    ask_fn *ask;                                                            /* a question */
+    int (*prepare)(struct ctld *c, struct pending *p, struct err *e);       /* before the core */
     int (*instead)(struct ctld *c, const struct pending *p, struct err *e); /* not the core's */
 };
 const struct route *route_find(uint16_t opcode); /* NULL: not answered here */
@@ -169,15 +175,18 @@ struct nodes *nodes_new(struct ctld *c);
 void nodes_free(struct nodes *n);
 void nodes_bind(struct ctld *c, uint32_t node, struct conn *conn);
 void nodes_unbind(struct ctld *c, uint32_t node); /* its registration was refused */
-void nodes_owe(struct ctld *c, uint32_t node); /* after its welcome it gets what the state still owes */
+void nodes_owe(struct ctld *c,
+               uint32_t node); /* after its welcome it gets what the state still owes */
 void nodes_send_owed(struct ctld *c);
 void nodes_closed(struct ctld *c, struct conn *conn);
 void nodes_heard(struct ctld *c, struct conn *conn);
 bool nodes_of(struct ctld *c, const struct conn *conn, uint32_t *ret);
-void nodes_send(struct ctld *c, uint32_t node, uint16_t opcode, const struct desc *d, const void *msg);
+void nodes_send(struct ctld *c, uint32_t node, uint16_t opcode, const struct desc *d,
+                const void *msg);
 void nodes_send_launch(struct ctld *c, uint32_t node, const struct launch *l);
 void nodes_answer(struct ctld *c, struct conn *conn, const struct frame *f);
-void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t node, const struct err *e);
+void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t node,
+                        const struct err *e);
 uint32_t nodes_heartbeat_s(const struct ctld *c);
 
 /* dbd.c: the outbox to slurmdbd. */

@@ -1,5 +1,6 @@
-/* The outbox to slurmdbd: registers, learns how far the archive is, sends from there, in order, some batches ahead.
- * slurmdbd may be away for as long as it likes; the only thing that grows is the outbox. */
+/* The outbox to slurmdbd: registers, learns how far the archive is, sends from there, in order,
+ * some batches ahead. slurmdbd may be away for as long as it likes; the only thing that grows is
+ * the outbox. */
 #include "slurmctld/ctld.h"
 
 #include "auth/uplink.h"
@@ -22,11 +23,11 @@ struct dbd {
     struct uplink *uplink;
     struct target target;
     struct target_host host;
-    uint64_t conn;        /* 0: not connected */
-    bool is_known;        /* the answer to our registration came */
-    uint64_t acked;       /* the archive has everything up to here */
-    uint64_t sent;        /* and was sent everything up to here */
-    unsigned in_flight;   /* batches without an answer */
+    uint64_t conn;      /* 0: not connected */
+    bool is_known;      /* the answer to our registration came */
+    uint64_t acked;     /* the archive has everything up to here */
+    uint64_t sent;      /* and was sent everything up to here */
+    unsigned in_flight; /* batches without an answer */
     uint32_t request;
     struct arena arena;
     struct log_limit trouble;

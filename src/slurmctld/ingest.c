@@ -1,5 +1,5 @@
-/* Frames to inputs: who asks is settled, the row of the table says whether they may, the body is decoded; then the
- * request waits in the queue for the turn that follows. */
+/* Frames to inputs: who asks is settled, the row of the table says whether they may, the body is
+ * decoded; then the request waits in the queue for the turn that follows. */
 #include "slurmctld/ctld.h"
 
 #include "auth/roles.h"

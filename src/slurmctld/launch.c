@@ -1,4 +1,5 @@
-/* A launch put together: what the core knows, what the user asked (the cold part), script, environment, groups. */
+/* A launch put together: what the core knows, what the user asked (the cold part), script,
+ * environment, groups. */
 #include "slurmctld/ctld.h"
 
 #include "base/xalloc.h"
@@ -25,7 +26,10 @@ static const uint8_t sizes[] = {
     [KIND_OPT_U64] = sizeof(struct opt_u64),
     [KIND_OPT_I64] = sizeof(struct opt_i64),
     [KIND_ONE] = sizeof(void *),
-    [KIND_LIST] = sizeof(struct { void *v; uint32_t n; }),
+    [KIND_LIST] = sizeof(struct {
+        void *v;
+        uint32_t n;
+    }),
 };
 
 static bool is_absent(const struct field *f, const void *member)
@@ -111,9 +115,9 @@ static int add_blobs(struct ctld *c, uint64_t script, uint64_t environment, stru
         r = blobs_get(c->blobs, environment, a, &text, e);
     if (r == 0)
         l->environment = split(text, a);
-    return r < 0 ? err_set(e, ESLURMD_CREATE_BATCH_SCRIPT_ERROR, "job %u: %.200s", l->job_id,
-                           e->text)
-                 : 0;
+    return r < 0
+               ? err_set(e, ESLURMD_CREATE_BATCH_SCRIPT_ERROR, "job %u: %.200s", l->job_id, e->text)
+               : 0;
 }
 
 static bool appends(const struct ctld *c, const struct job_spec *spec)

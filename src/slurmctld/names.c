@@ -1,4 +1,5 @@
-/* See names.h.  For now in the process itself; a helper will take this over when look-ups are slow. */
+/* See names.h.  For now in the process itself; a helper will take this over when look-ups are slow.
+ */
 #include "slurmctld/names.h"
 
 #include "base/buf.h"

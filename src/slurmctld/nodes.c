@@ -14,9 +14,9 @@
 #include <string.h>
 
 struct link {
-    uint64_t conn;   /* 0: not connected */
+    uint64_t conn; /* 0: not connected */
     int64_t heard_ns;
-    bool is_owed;    /* just came back: send what the state still owes it */
+    bool is_owed; /* just came back: send what the state still owes it */
 };
 
 /* A start that the node has not answered yet. */
@@ -27,7 +27,7 @@ struct start {
 struct nodes {
     struct link *links; /* by index of the core */
     uint32_t n;
-    struct map starts;  /* request -> struct start */
+    struct map starts; /* request -> struct start */
     uint32_t last_request;
     bool has_owed;
     struct loop_timer *beat;
@@ -60,7 +60,8 @@ void nodes_free(struct nodes *n)
     free(n);
 }
 
-/* A third of SlurmdTimeout, so that a node that is slow to beat is not given up; often enough to be news. */
+/* A third of SlurmdTimeout, so that a node that is slow to beat is not given up; often enough to be
+ * news. */
 uint32_t nodes_heartbeat_s(const struct ctld *c)
 {
     uint32_t s = conf_u32(c->conf, "SlurmdTimeout") / 3;
@@ -191,7 +192,8 @@ static struct conn *conn_of(struct ctld *c, uint32_t node)
 }
 
 /* A node that is away gets it when it is back: the state still owes it. */
-void nodes_send(struct ctld *c, uint32_t node, uint16_t opcode, const struct desc *d, const void *msg)
+void nodes_send(struct ctld *c, uint32_t node, uint16_t opcode, const struct desc *d,
+                const void *msg)
 {
     struct conn *conn = conn_of(c, node);
 
@@ -245,7 +247,8 @@ void nodes_send_owed(struct ctld *c)
 /* ---- their answers */
 
 /* A start that failed is the end of the step, told by ourselves. */
-void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t node, const struct err *e)
+void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t node,
+                        const struct err *e)
 {
     struct step_done *done = ingest_body(c, sizeof *done);
     struct pending p = { .in.kind = OP_step_ended, .in.body = done, .in.node = node };
@@ -276,7 +279,8 @@ void nodes_answer(struct ctld *c, struct conn *conn, const struct frame *f)
     struct err e = { .code = EIO };
     uint32_t node;
 
-    /* Anybody can send a frame that looks like an answer; only the node that was asked is believed. */
+    /* Anybody can send a frame that looks like an answer; only the node that was asked is believed.
+     */
     if (!s || !nodes_of(c, conn, &node) || node != s->node)
         return;
     map_del(&c->nodes->starts, f->request);

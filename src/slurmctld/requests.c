@@ -12,7 +12,10 @@
 
 /* ---- submit */
 
-/* The owner is the peer; root and SlurmUser may name another.  What the message says about names is not believed. */
+#define SUBMIT_COST 8192 /* bytes of facts that a job leads to, generously */
+
+/* The owner is the peer; root and SlurmUser may name another.  What the message says about names is
+ * not believed. */
 static int settle_owner(struct ctld *c, struct pending *p, struct job_spec *spec, struct err *e)
 {
     struct who *who = &p->in.who;
@@ -55,7 +58,8 @@ static int store_environment(struct ctld *c, struct pending *p, const struct str
     return blobs_put(c->blobs, text.data, text.len, &p->in.environment, e);
 }
 
-static int store_script(struct ctld *c, struct pending *p, const struct bytes *script, struct err *e)
+static int store_script(struct ctld *c, struct pending *p, const struct bytes *script,
+                        struct err *e)
 {
     if (script->len == 0)
         return 0;
@@ -82,7 +86,11 @@ int prepare_submit(struct ctld *c, struct pending *p, struct err *e)
 {
     struct job_spec *spec = (struct job_spec *)p->in.body;
 
-    if (!c->has_space)
+    /* What it may cost, counted before it is known to be stored already. */
+    c->space -= SUBMIT_COST + spec->script.len;
+    for (uint32_t i = 0; i < spec->environment.n; i++)
+        c->space -= (int64_t)strlen(spec->environment.v[i]);
+    if (c->space <= 0)
         return err_set(e, ENOSPC, "controller disk full: %s %llu MiB free",
                        conf_str(c->conf, "StateSaveLocation"),
                        (unsigned long long)(wal_free_bytes(c->wal) >> 20));

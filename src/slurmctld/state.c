@@ -76,8 +76,8 @@ static void note_ids(struct ctld *c, const struct fact *f)
         c->ids_end = end;
 }
 
-/* A fact that no longer fits, because a damaged one before it is missing, is left out: a start is never blocked by
- * one record. */
+/* A fact that no longer fits, because a damaged one before it is missing, is left out: a start is
+ * never blocked by one record. */
 static int replay_fact(void *ctx, const struct fact *f, struct err *e)
 {
     struct ctld *c = ctx;
@@ -146,7 +146,9 @@ static int move_aside(struct ctld *c, struct err *e)
 {
     const char *dir = conf_str(c->conf, "StateSaveLocation");
     CLEANUP(freep) char *aside = xasprintf("%s/discarded.%lld", dir, (long long)ctld_now(c));
-    static const char *const stems[] = { "wal.", "snap.", "snapnew.", "blob.", "outbox.", "CURRENT" };
+    static const char *const stems[] = {
+        "wal.", "snap.", "snapnew.", "blob.", "outbox.", "CURRENT"
+    };
     struct dirent *entry;
 
     if (mkdir(aside, 0700) < 0)
@@ -202,7 +204,8 @@ static void snapshot_ended(void *ctx, pid_t pid, int status)
               (unsigned long long)c->snapshot_number, e.text);
 }
 
-/* The child holds a frozen copy of the state; it dies with us, and never touches what the parent is doing. */
+/* The child holds a frozen copy of the state; it dies with us, and never touches what the parent is
+ * doing. */
 static void write_and_exit(struct ctld *c, pid_t parent) __attribute__((noreturn));
 
 static void write_and_exit(struct ctld *c, pid_t parent)

@@ -1,8 +1,8 @@
 /* The wall clock as the core is told it: it never jumps (reliability F10).
  *
- * Time goes on with the monotonic clock.  Small differences to the wall clock (NTP's daily work) are followed at once;
- * after a jump we drift towards it by one eighth of the time that passes, so that nobody's time limit or
- * begin time comes all at once. */
+ * Time goes on with the monotonic clock.  Small differences to the wall clock (NTP's daily work)
+ * are followed at once; after a jump we drift towards it by one eighth of the time that passes, so
+ * that nobody's time limit or begin time comes all at once. */
 #ifndef SLURMCTLD_STEADY_H
 #define SLURMCTLD_STEADY_H
 

@@ -22,8 +22,8 @@ static void allocated(const struct ctld *c, const void *body)
         for (uint32_t k = 0; k < alloc->nodes.v[i].cpus.len; k++)
             cpus += (uint32_t)__builtin_popcount(alloc->nodes.v[i].cpus.p[k]);
     log_info("sched: Allocate JobId=%u NodeList=%s%s #CPUs=%u Partition=%s", alloc->job_id,
-             core_node_name(c->core, alloc->nodes.v[0].node), alloc->nodes.n > 1 ? ",..." : "", cpus,
-             alloc->partition);
+             core_node_name(c->core, alloc->nodes.v[0].node), alloc->nodes.n > 1 ? ",..." : "",
+             cpus, alloc->partition);
 }
 
 static void ended(const struct ctld *c, const void *body)
@@ -36,7 +36,8 @@ static void ended(const struct ctld *c, const void *body)
     if (WIFSIGNALED(end->exit_code))
         log_info("_job_complete: JobId=%u WTERMSIG %d", end->job_id, WTERMSIG(end->exit_code));
     else
-        log_info("_job_complete: JobId=%u WEXITSTATUS %d", end->job_id, WEXITSTATUS(end->exit_code));
+        log_info("_job_complete: JobId=%u WEXITSTATUS %d", end->job_id,
+                 WEXITSTATUS(end->exit_code));
 }
 
 static void done(const struct ctld *c, const void *body)
@@ -69,9 +70,9 @@ static const struct {
     uint16_t kind;
     void (*say)(const struct ctld *c, const void *body);
 } lines[] = {
-    { FACT_job_created, created },    { FACT_job_alloc, allocated },   { FACT_job_cancel, ended },
-    { FACT_job_finish, ended },       { FACT_job_end, ended },         { FACT_job_done, done },
-    { FACT_job_requeue, requeued },   { FACT_node_set, node_changed }, { FACT_node_lost, node_lost },
+    { FACT_job_created, created },  { FACT_job_alloc, allocated },   { FACT_job_cancel, ended },
+    { FACT_job_finish, ended },     { FACT_job_end, ended },         { FACT_job_done, done },
+    { FACT_job_requeue, requeued }, { FACT_node_set, node_changed }, { FACT_node_lost, node_lost },
 };
 
 void trace_fact(const struct ctld *c, const struct fact *f)

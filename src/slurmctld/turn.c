@@ -1,8 +1,8 @@
 /* One turn of the controller (HOUSE section 2): decide, remember, speak.
  *
- * A round takes at most TURN_INPUTS_MAX inputs, lets the scheduler look at one slice of the queue, writes every fact with
- * one sync, and only then lets anybody hear of it: answers to questions included, for nobody may see what a
- * crash could undo. */
+ * A round takes at most TURN_INPUTS_MAX inputs, lets the scheduler look at one slice of the queue,
+ * writes every fact with one sync, and only then lets anybody hear of it: answers to questions
+ * included, for nobody may see what a crash could undo. */
 #include "slurmctld/ctld.h"
 
 #include "base/clock.h"
@@ -17,7 +17,7 @@
 #include <string.h>
 
 /* Less than this free, and new jobs are refused: the rest is for what happens to those that run. */
-#define SPACE_WANTED (16u << 20)
+#define SPACE_KEPT (16u << 20)
 
 static void round_of(struct ctld *c);
 static void take(struct ctld *c, struct pending *p);
@@ -45,7 +45,8 @@ static void begin(struct ctld *c)
     c->facts = (struct facts){ .arena = &c->arena };
     c->effects = (struct effects){ .arena = &c->arena };
     c->call_count = c->held_count = c->question_count = 0;
-    c->has_space = wal_has_space(c->wal, SPACE_WANTED);
+    c->space =
+        wal_has_space(c->wal, SPACE_KEPT) ? (int64_t)(wal_free_bytes(c->wal) - SPACE_KEPT) : 0;
 }
 
 /* After -c: the ids of the state that was discarded are never given out again. */
@@ -70,7 +71,8 @@ int turn_start(struct ctld *c, struct err *e)
     begin(c);
     int r = configure_core(c, c->conf, &nobody, e);
     if (r > 0)
-        r = err_set(e, EINVAL, "%s is not possible with the jobs and nodes there are", c->conf_path);
+        r = err_set(e, EINVAL, "%s is not possible with the jobs and nodes there are",
+                    c->conf_path);
     if (r == 0)
         r = reserve_old_ids(c, e);
     if (r < 0)
@@ -183,7 +185,8 @@ bool turn_step(struct ctld *c, struct input *in, const struct call *call)
     return !in->reply_to || !was_refused(c, effects, in->reply_to);
 }
 
-/* A job that is created, split off an array, or loaded from a snapshot needs its script; EFFECT_DROP_BLOBS ends that. */
+/* A job that is created, split off an array, or loaded from a snapshot needs its script;
+ * EFFECT_DROP_BLOBS ends that. */
 void turn_note_fact(struct ctld *c, const struct fact *f)
 {
     const struct job_record *rec = f->body;
@@ -238,8 +241,8 @@ static bool schedule(struct ctld *c)
 
 /* ---- the commit */
 
-/* When it fails memory is ahead of the disk, and what reached the disk is unknown: the only honest thing is to stop
- * without a word to anybody and to replay. */
+/* When it fails memory is ahead of the disk, and what reached the disk is unknown: the only honest
+ * thing is to stop without a word to anybody and to replay. */
 static void commit(struct ctld *c)
 {
     struct err e = { 0 };

@@ -8,9 +8,11 @@
  * As a subreaper it inherits whatever the task's processes leave behind.  So the end has a proof:
  * when wait() says that there is no child, there is no descendant. */
 #include "base/log.h"
+#include "net/daemon.h"
 #include "node/stepd.h"
 #include "slurmstepd/step.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +22,10 @@ int main(int argc, char **argv)
     struct step s;
     struct err e = { 0 };
 
+    if (argc == 2 && strcmp(argv[1], "-V") == 0) {
+        puts(SLURM_COMPAT_VERSION);
+        return EXIT_SUCCESS;
+    }
     log_init("slurmstepd", LOG_ERROR);
     if (argc < 1 || strncmp(argv[0], STEPD_NAME, strlen(STEPD_NAME)) != 0) {
         log_error("slurmstepd is started by slurmd and by nobody else");

@@ -13,21 +13,23 @@
 #include <errno.h>
 #include <string.h>
 
+#define VARINT_MAX 10 /* bytes of 64 bits, seven in each */
+
 enum { WT_VARINT = 0, WT_FIXED64 = 1, WT_LEN = 2, WT_FIXED32 = 5 };
 
 /* ---- packing */
 
 static void put_varint(struct buf *b, uint64_t v)
 {
-    uint8_t tmp[10];
-    size_t n = 0;
-
+    if (b->cap - b->len < VARINT_MAX)
+        buf_reserve(b, VARINT_MAX);
+    uint8_t *at = b->data + b->len;
     while (v >= 0x80) {
-        tmp[n++] = (uint8_t)(v | 0x80);
+        *at++ = (uint8_t)(v | 0x80);
         v >>= 7;
     }
-    tmp[n++] = (uint8_t)v;
-    buf_put(b, tmp, n);
+    *at++ = (uint8_t)v;
+    b->len = (size_t)(at - b->data);
 }
 
 static uint64_t zigzag(int64_t v)
@@ -332,7 +334,7 @@ static void store_number(const struct field *f, void *p, uint64_t v)
         *(struct opt_i64 *)p = (struct opt_i64){ true, unzigzag(v) };
         break;
     default:
-        assert(!"not a number");
+        assert(false && "not a number");
     }
 }
 
@@ -348,22 +350,18 @@ static const char *slice_str(struct reader *r, const struct cursor *s)
     return arena_strndup(r->arena, (const char *)s->at, len);
 }
 
-/* Repeated members grow by doubling; the capacity is the next power of two of n, so it needs no
- * field. */
-static void *list_slot(struct reader *r, struct any_list *l, size_t size)
+/* Room for n more elements, exactly.  A list has no capacity: it grows by whole runs, and a second
+ * run of one list (no packer makes that) copies the first. */
+static bool list_reserve(struct reader *r, struct any_list *l, size_t n, size_t size)
 {
-    bool full = (l->n & (l->n - 1)) == 0; /* 0, 1, 2, 4, 8 ... */
+    void *more = take(r, l->n + n, size);
 
-    if (full) {
-        void *more = take(r, l->n ? (size_t)l->n * 2 : 1, size);
-
-        if (!more)
-            return NULL;
-        if (l->n)
-            memcpy(more, l->v, l->n * size);
-        l->v = more;
-    }
-    return (char *)l->v + size * l->n++;
+    if (!more)
+        return false;
+    if (l->n)
+        memcpy(more, l->v, l->n * size);
+    l->v = more;
+    return true;
 }
 
 static int unpack_body(struct reader *r, const struct desc *d, struct cursor c, void *ret);
@@ -379,16 +377,27 @@ static int unpack_sub(struct reader *r, const struct desc *d, struct cursor c, v
     return rc;
 }
 
+/* A varint ends with the byte whose top bit is clear. */
+static size_t count_varints(struct cursor c)
+{
+    size_t n = 0;
+
+    for (; c.at < c.end; c.at++)
+        n += !(*c.at & 0x80);
+    return n;
+}
+
 static int unpack_u32s(struct reader *r, const struct desc *d, const struct field *f,
                        struct cursor s, struct u32s *ret)
 {
+    if (!list_reserve(r, (struct any_list *)ret, count_varints(s), sizeof *ret->v))
+        return malformed(r, d, f, "too large");
     while (s.at < s.end) {
-        uint64_t v = get_varint(&s);
-        uint32_t *slot = list_slot(r, (struct any_list *)ret, sizeof *slot);
+        uint32_t v = (uint32_t)get_varint(&s);
 
-        if (s.bad || !slot)
-            return malformed(r, d, f, s.bad ? "truncated" : "too large");
-        *slot = (uint32_t)v;
+        if (s.bad)
+            return malformed(r, d, f, "truncated");
+        ret->v[ret->n++] = v;
     }
     return 0;
 }
@@ -405,13 +414,6 @@ static int unpack_slice(struct reader *r, const struct desc *d, const struct fie
         if (!text)
             return malformed(r, d, f, "NUL inside, or too large");
         *(const char **)p = text;
-        return 0;
-    case KIND_STRS:
-        text = slice_str(r, &s);
-        slot = text ? list_slot(r, p, sizeof text) : NULL;
-        if (!slot)
-            return malformed(r, d, f, "NUL inside, or too large");
-        *(const char **)slot = text;
         return 0;
     case KIND_BYTES: {
         size_t len = (size_t)(s.end - s.at);
@@ -431,14 +433,65 @@ static int unpack_slice(struct reader *r, const struct desc *d, const struct fie
             return malformed(r, d, f, "too large");
         *(void **)p = slot;
         return unpack_sub(r, f->sub, s, slot);
-    default: /* KIND_LIST */
-        slot = list_slot(r, p, f->sub->size);
-        if (!slot)
-            return malformed(r, d, f, "too large");
-        return unpack_sub(r, f->sub, s, slot);
+    default: /* repeated ones come in runs */
+        return 0;
     }
 }
 
+/* How many elements of this key stand in a row, from the one whose key was just read. */
+static size_t run_length(struct cursor c, uint64_t key)
+{
+    size_t n = 0;
+
+    do {
+        get_slice(&c);
+        n++;
+    } while (!c.bad && c.at < c.end && get_varint(&c) == key);
+    return n;
+}
+
+static int unpack_element(struct reader *r, const struct desc *d, const struct field *f,
+                          struct cursor *c, void *slot)
+{
+    struct cursor s = get_slice(c);
+
+    if (s.bad)
+        return malformed(r, d, f, "truncated");
+    if (f->kind == KIND_LIST)
+        return unpack_sub(r, f->sub, s, slot);
+    const char *text = slice_str(r, &s);
+    if (!text)
+        return malformed(r, d, f, "NUL inside, or too large");
+    *(const char **)slot = text;
+    return 0;
+}
+
+/* All elements that stand in a row: a list of 10,000 gets its memory in one piece. */
+static int unpack_run(struct reader *r, const struct desc *d, const struct field *f,
+                      struct cursor *c, struct any_list *l)
+{
+    size_t size = f->kind == KIND_LIST ? f->sub->size : sizeof(char *);
+    size_t n = run_length(*c, (uint64_t)f->tag << 3 | WT_LEN);
+
+    if (!list_reserve(r, l, n, size))
+        return malformed(r, d, f, "too large");
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            get_varint(c); /* the same key */
+        int rc = unpack_element(r, d, f, c, (char *)l->v + size * l->n);
+        if (rc < 0)
+            return rc;
+        l->n++;
+    }
+    return 0;
+}
+
+static bool is_repeated(const struct field *f)
+{
+    return f->kind == KIND_LIST || f->kind == KIND_STRS;
+}
+
+/* The key has been read. */
 static int unpack_field(struct reader *r, const struct desc *d, const struct field *f,
                         struct cursor *c, void *p)
 {
@@ -449,6 +502,8 @@ static int unpack_field(struct reader *r, const struct desc *d, const struct fie
             return malformed(r, d, f, "truncated");
         memcpy(p, c->at, 8);
         c->at += 8;
+    } else if (is_repeated(f)) {
+        return unpack_run(r, d, f, c, p);
     } else {
         struct cursor s = get_slice(c);
 

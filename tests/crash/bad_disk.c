@@ -1,5 +1,5 @@
-/* A disk that fails; see bad_disk.h.  Files are real, so reading them back needs no seam; beside each lies an
- * image of what would be there after a power cut. */
+/* A disk that fails; see bad_disk.h.  Files are real, so reading them back needs no seam; beside
+ * each lies an image of what would be there after a power cut. */
 #include "bad_disk.h"
 
 #include "base/cleanup.h"

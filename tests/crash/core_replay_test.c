@@ -1,5 +1,6 @@
-/* The real core through the real journal: whatever happens to a cluster, a restart at any commit brings back the
- * state that was, from the log alone and from snapshots (issue 2, point 4; invariant I10). */
+/* The real core through the real journal: whatever happens to a cluster, a restart at any commit
+ * brings back the state that was, from the log alone and from snapshots (issue 2, point 4;
+ * invariant I10). */
 #include "../unit/test.h"
 
 #include "base/cleanup.h"
@@ -88,6 +89,8 @@ static void commit(struct world *w)
     for (unsigned i = 0; i < w->facts.n; i++)
         wal_append(w->wal, &w->facts.v[i]);
     assert_int_equal(wal_commit(w->wal, &e), 0);
+    if (core_check(w->core, &e) < 0)
+        fail_msg("seed %llu: %s", (unsigned long long)w->first_seed, e.text);
     if (!wal_wants_snapshot(w->wal))
         return;
     assert_int_equal(wal_snapshot_begin(w->wal, &number, &e), 0);
@@ -111,7 +114,12 @@ static void restart(struct world *w)
 static void input(struct world *w, uint16_t kind, const void *body, uint32_t node)
 {
     struct input in = {
-        .kind = kind, .now = w->now, .body = body, .node = node, .script = 1, .environment = 2,
+        .kind = kind,
+        .now = w->now,
+        .body = body,
+        .node = node,
+        .script = 1,
+        .environment = 2,
         .who = { .uid = 1000, .gid = 1000, .user_name = "ann", .role = ROLE_SLURM },
         .cold = { (const uint8_t *)"cold", 4 },
         .reply_to = 1,
@@ -135,17 +143,34 @@ static void configure(struct world *w)
 {
     struct conf_node nodes[NODES];
     char names[NODES][8];
-    struct part_info part = { .name = "main", .nodes = "n[0-2]", .state = "UP", .is_default = true,
-                              .max_time_min = 60, .max_nodes = UINT32_MAX, .min_nodes = 1 };
-    struct core_conf conf = { .cluster = "c", .select_type = "cons_tres", .select_params = "CR_CPU_Memory",
-                              .max_job_count = 1000, .max_array_size = 1001, .min_job_age_s = 120,
-                              .kill_wait_s = 30, .slurmd_timeout_s = 60, .job_requeue = true,
-                              .acct_enabled = true, .return_to_service = 1 };
+    struct part_info part = { .name = "main",
+                              .nodes = "n[0-2]",
+                              .state = "UP",
+                              .is_default = true,
+                              .max_time_min = 60,
+                              .max_nodes = UINT32_MAX,
+                              .min_nodes = 1 };
+    struct core_conf conf = { .cluster = "c",
+                              .select_type = "cons_tres",
+                              .select_params = "CR_CPU_Memory",
+                              .max_job_count = 1000,
+                              .max_array_size = 1001,
+                              .min_job_age_s = 120,
+                              .kill_wait_s = 30,
+                              .slurmd_timeout_s = 60,
+                              .job_requeue = true,
+                              .acct_enabled = true,
+                              .return_to_service = 1 };
 
     for (unsigned i = 0; i < NODES; i++) {
         snprintf(names[i], sizeof names[i], "n%u", i);
-        nodes[i] = (struct conf_node){ .name = names[i], .cpus = 4, .sockets = 1, .cores = 4,
-                                       .threads = 1, .real_memory_mb = 4000, .weight = 1,
+        nodes[i] = (struct conf_node){ .name = names[i],
+                                       .cpus = 4,
+                                       .sockets = 1,
+                                       .cores = 4,
+                                       .threads = 1,
+                                       .real_memory_mb = 4000,
+                                       .weight = 1,
                                        .state = "UNKNOWN" };
     }
     conf.nodes.v = nodes;
@@ -158,8 +183,10 @@ static void configure(struct world *w)
 static void happens_hello(struct world *w)
 {
     char name[8];
-    struct node_register reg = { .name = name, .boot_id = next_random(w, 8) ? "boot1" : "boot2",
-                                 .cpus = 4, .real_memory_mb = 4000 };
+    struct node_register reg = { .name = name,
+                                 .boot_id = next_random(w, 8) ? "boot1" : "boot2",
+                                 .cpus = 4,
+                                 .real_memory_mb = 4000 };
     uint32_t node = (uint32_t)next_random(w, NODES);
 
     snprintf(name, sizeof name, "n%u", node);
@@ -169,10 +196,13 @@ static void happens_hello(struct world *w)
 static void happens_submit(struct world *w)
 {
     char array[24], depend[32];
-    struct job_spec spec = { .batch = true, .name = "job", .work_dir = "/", .array = "", .dependency = "" };
+    struct job_spec spec = {
+        .batch = true, .name = "job", .work_dir = "/", .array = "", .dependency = ""
+    };
 
     spec.ntasks = (struct opt_u32){ true, 1 + (uint32_t)next_random(w, 6) };
-    spec.time_limit_min = (struct opt_u32){ next_random(w, 2) == 0, 1 + (uint32_t)next_random(w, 5) };
+    spec.time_limit_min =
+        (struct opt_u32){ next_random(w, 2) == 0, 1 + (uint32_t)next_random(w, 5) };
     spec.hold = next_random(w, 8) == 0;
     spec.request_key = next_random(w, 4) ? next_random(w, 1000) : 0;
     if (next_random(w, 4) == 0) {
@@ -180,7 +210,8 @@ static void happens_submit(struct world *w)
         spec.array = array;
     }
     if (w->last_job && next_random(w, 4) == 0) {
-        snprintf(depend, sizeof depend, "%s:%u", next_random(w, 2) ? "afterok" : "afterany", w->last_job);
+        snprintf(depend, sizeof depend, "%s:%u", next_random(w, 2) ? "afterok" : "afterany",
+                 w->last_job);
         spec.dependency = depend;
     }
     input(w, OP_job_submit, &spec, 0);
@@ -204,10 +235,16 @@ static void happens_end(struct world *w)
     if (!job)
         return;
     struct usage used = { .user_us = 5 };
-    struct step_done done = { .job_id = job->job_id, .step_id = STEP_BATCH, .restart = job->restarts,
-                              .wait_status = next_random(w, 3) ? 0 : 3 << 8, .used = &used,
-                              .start_time = w->now, .end_time = w->now, .error = "",
-                              .is_clean = next_random(w, 2), .node = "" };
+    struct step_done done = { .job_id = job->job_id,
+                              .step_id = STEP_BATCH,
+                              .restart = job->restarts,
+                              .wait_status = next_random(w, 3) ? 0 : 3 << 8,
+                              .used = &used,
+                              .start_time = w->now,
+                              .end_time = w->now,
+                              .error = "",
+                              .is_clean = next_random(w, 2),
+                              .node = "" };
     input(w, OP_step_ended, &done, (uint32_t)core_node_index(w->core, job->batch_host));
 }
 
@@ -218,13 +255,16 @@ static void happens_clean(struct world *w)
 
     if (!job)
         return;
-    struct job_clean clean = { .job_id = job->job_id, .restart = job->restarts, .node = "", .error = "" };
+    struct job_clean clean = {
+        .job_id = job->job_id, .restart = job->restarts, .node = "", .error = ""
+    };
     input(w, OP_job_cleaned, &clean, (uint32_t)next_random(w, NODES));
 }
 
 static void happens_request(struct world *w)
 {
-    static const uint16_t ops[] = { OP_job_hold, OP_job_release, OP_job_requeue, OP_job_requeuehold };
+    static const uint16_t ops[] = { OP_job_hold, OP_job_release, OP_job_requeue,
+                                    OP_job_requeuehold };
     char id[16];
     const char *ids[] = { id };
     struct job_infos all = { 0 };
@@ -233,8 +273,14 @@ static void happens_request(struct world *w)
     if (!job)
         return;
     snprintf(id, sizeof id, "%u", job->job_id);
-    struct job_kill kill = { .jobs = { ids, 1 }, .name = "", .partition = "", .account = "", .qos = "",
-                             .nodes = "", .wckey = "", .reservation = "" };
+    struct job_kill kill = { .jobs = { ids, 1 },
+                             .name = "",
+                             .partition = "",
+                             .account = "",
+                             .qos = "",
+                             .nodes = "",
+                             .wckey = "",
+                             .reservation = "" };
     struct job_op op = { .jobs = { ids, 1 }, .state = "", .name = "" };
     if (next_random(w, 2))
         input(w, OP_job_cancel, &kill, 0);
@@ -255,14 +301,17 @@ static void happens_loss(struct world *w)
 }
 
 static void (*const events[])(struct world *) = {
-    happens_hello,   happens_hello, happens_submit, happens_submit, happens_submit, happens_end,
-    happens_end,     happens_end,   happens_clean,  happens_clean,  happens_clean,  happens_time,
-    happens_request, happens_loss,
+    happens_hello, happens_hello, happens_submit,  happens_submit, happens_submit,
+    happens_end,   happens_end,   happens_end,     happens_clean,  happens_clean,
+    happens_clean, happens_time,  happens_request, happens_loss,
 };
 
 static void live_and_die(uint64_t seed)
 {
-    struct world w = { .dir = xstrdup("/tmp/sluice-replay-XXXXXX"), .now = 1000000, .seed = seed, .first_seed = seed };
+    struct world w = { .dir = xstrdup("/tmp/sluice-replay-XXXXXX"),
+                       .now = 1000000,
+                       .seed = seed,
+                       .first_seed = seed };
 
     assert_non_null(mkdtemp(w.dir));
     open_world(&w);
@@ -280,7 +329,7 @@ static void live_and_die(uint64_t seed)
 
 static void a_restart_at_any_commit_brings_the_state_back(void **state)
 {
-    for (uint64_t seed = 1; seed <= 8; seed++)
+    for (uint64_t seed = 1; seed <= 5; seed++)
         live_and_die(seed * 1000);
 }
 

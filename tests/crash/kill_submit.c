@@ -1,5 +1,6 @@
-/* kill -9 of slurmctld at random instants while four submitters run (issue 2, point 2): no acknowledged job may be
- * lost and no id given twice.  Usage: kill_submit SLURMCTLD [KILLS].  Exit 0 when the promise was kept. */
+/* kill -9 of slurmctld at random instants while four submitters run (issue 2, point 2): no
+ * acknowledged job may be lost and no id given twice.  Usage: kill_submit SLURMCTLD [KILLS].  Exit
+ * 0 when the promise was kept. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -111,7 +112,10 @@ static void connect_to(struct bench *b, struct target_host *host, struct client 
 {
     *host = (struct target_host){ b->host, "127.0.0.1" };
     struct client_target to = {
-        .to = { .service = "slurmctld", .hosts = host, .host_count = 1, .port = b->port,
+        .to = { .service = "slurmctld",
+                .hosts = host,
+                .host_count = 1,
+                .port = b->port,
                 .server_uid = getuid() },
         .timeout_ms = 30000,
     };
@@ -133,7 +137,10 @@ static void submit_forever(struct bench *b, int out, unsigned who)
     for (unsigned i = 0;; i++) {
         int len = snprintf(script, sizeof script, "#!/bin/sh\n: %u %u\n", who, i % 100);
         struct job_spec spec = {
-            .name = "kill", .work_dir = "/tmp", .hold = true, .batch = true,
+            .name = "kill",
+            .work_dir = "/tmp",
+            .hold = true,
+            .batch = true,
             .script = { (const uint8_t *)script, (uint32_t)len },
             .environment = { environment, 2 },
             .request_key = hash_u64((uint64_t)clock_mono_ns() ^ (uint64_t)who << 56),
@@ -191,7 +198,8 @@ static int compare(struct bench *b, int acked_fd, unsigned kills)
     }
     printf("%u kills, %u acknowledged, %u known, %u lost, %u ids given twice\n", kills, n,
            known.count, lost, reused);
-    /* A job whose answer was cut off by the end of the test is known without having been acknowledged. */
+    /* A job whose answer was cut off by the end of the test is known without having been
+     * acknowledged. */
     bool is_good = n > kills && lost == 0 && reused == 0 && known.count <= n + SUBMITTERS;
     map_fini(&known);
     map_fini(&acked);

@@ -1,6 +1,7 @@
-/* Properties of the core under random inputs: after each step the invariants hold, deciding changed nothing, the same
- * inputs gave the same facts, replay of the facts gives the live state at every prefix, and a snapshot rebuilds it.
- * At the end every job can be brought to its end and nothing is left behind.
+/* Properties of the core under random inputs: after each step the invariants hold, deciding changed
+ * nothing, the same inputs gave the same facts, replay of the facts gives the live state at every
+ * prefix, and a snapshot rebuilds it. At the end every job can be brought to its end and nothing is
+ * left behind.
  *
  * core_prop [--seeds N] [--first SEED] [--steps N]; a failure prints its seed. */
 #include "base/map.h"
@@ -40,8 +41,8 @@ struct world {
 
 static void fail(const struct world *w, const char *what, const char *detail)
 {
-    printf("core_prop: seed %llu step %u: %s: %s\nthe step's facts:", (unsigned long long)w->seed, w->step, what,
-           detail);
+    printf("core_prop: seed %llu step %u: %s: %s\nthe step's facts:", (unsigned long long)w->seed,
+           w->step, what, detail);
     for (unsigned i = 0; i < w->facts.n; i++)
         printf(" %s(%u)", fact_name(w->facts.v[i].kind), *(const uint32_t *)w->facts.v[i].body);
     printf("\n");
@@ -86,7 +87,8 @@ static void note_launch(struct world *w, const struct effect *ef)
     map_put(&w->launched, key, w);
     if (w->task_count == RUNS_MAX)
         return;
-    w->tasks[w->task_count++] = (struct task){ .job_id = ef->job_id, .restart = ef->restart, .node = ef->node };
+    w->tasks[w->task_count++] =
+        (struct task){ .job_id = ef->job_id, .restart = ef->restart, .node = ef->node };
 }
 
 static void note_effects(struct world *w)
@@ -95,7 +97,8 @@ static void note_effects(struct world *w)
 
     for (unsigned i = 0; i < w->effects.n; i++) {
         const struct effect *ef = &w->effects.v[i];
-        if (ef->kind == EFFECT_LAUNCH && core_launch(w->live, ef->job_id, ef->node, &w->again, &l) == 0)
+        if (ef->kind == EFFECT_LAUNCH &&
+            core_launch(w->live, ef->job_id, ef->node, &w->again, &l) == 0)
             note_launch(w, ef);
         if (ef->kind == EFFECT_REPLY && ef->code == 0 && ef->desc == &desc_job_submitted)
             w->last_job = ((const struct job_submitted *)ef->body)->job_id;
@@ -135,8 +138,14 @@ static void schedule(struct world *w)
 
 static void step(struct world *w, uint16_t kind, const void *body, uint32_t node)
 {
-    struct input in = { .kind = kind, .now = w->now, .body = body, .node = node, .reply_to = 1, .script = 5,
-                        .environment = 6, .cold = { (const uint8_t *)"cold", 4 },
+    struct input in = { .kind = kind,
+                        .now = w->now,
+                        .body = body,
+                        .node = node,
+                        .reply_to = 1,
+                        .script = 5,
+                        .environment = 6,
+                        .cold = { (const uint8_t *)"cold", 4 },
                         .who = { .uid = chance(w, 20) ? 0 : 1000 + pick(w, 3), .user_name = "u" } };
 
     in.who.role = in.who.uid == 0 ? ROLE_ADMIN : ROLE_ANY;
@@ -167,7 +176,8 @@ static void load(void *ctx, const struct fact *f)
     }
 }
 
-/* A rebuilt core is the same, and its first whole pass finds nothing that the live one has overlooked. */
+/* A rebuilt core is the same, and its first whole pass finds nothing that the live one has
+ * overlooked. */
 static struct core *rebuild(struct world *w)
 {
     struct core *copy = core_new();
@@ -199,24 +209,45 @@ static void configure(struct world *w)
     static const char *const params[] = { "CR_CPU", "CR_CPU_Memory", "CR_Core_Memory", "CR_CPU" };
     struct conf_node nodes[NODES];
     struct part_info parts[3] = { 0 };
-    struct core_conf conf = { .cluster = "c", .select_params = params[w->seed % 4], .max_job_count = 200,
-                              .select_type = w->seed % 7 == 0 ? "linear" : "cons_tres", .max_array_size = 100,
-                              .min_job_age_s = 50, .kill_wait_s = 5, .slurmd_timeout_s = 60,
-                              .return_to_service = (uint32_t)(w->seed % 3), .job_requeue = w->seed % 2,
-                              .acct_enabled = true, .kill_invalid_depend = w->seed % 5 == 0,
-                              .max_batch_requeue = 2, .requeue_exit = "7", .requeue_exit_hold = "8" };
+    struct core_conf conf = { .cluster = "c",
+                              .select_params = params[w->seed % 4],
+                              .max_job_count = 200,
+                              .select_type = w->seed % 7 == 0 ? "linear" : "cons_tres",
+                              .max_array_size = 100,
+                              .min_job_age_s = 50,
+                              .kill_wait_s = 5,
+                              .slurmd_timeout_s = 60,
+                              .return_to_service = (uint32_t)(w->seed % 3),
+                              .job_requeue = w->seed % 2,
+                              .acct_enabled = true,
+                              .kill_invalid_depend = w->seed % 5 == 0,
+                              .max_batch_requeue = 2,
+                              .requeue_exit = "7",
+                              .requeue_exit_hold = "8" };
     uint32_t n = NODES - w->conf_turn % 2;
 
     for (uint32_t i = 0; i < n; i++)
-        nodes[i] = (struct conf_node){ .name = node_name(i), .cpus = 2 + 2 * (i % 3), .sockets = 1,
+        nodes[i] = (struct conf_node){ .name = node_name(i),
+                                       .cpus = 2 + 2 * (i % 3),
+                                       .sockets = 1,
                                        .cores = (2 + 2 * (i % 3)) / (1 + (uint32_t)(w->seed % 2)),
-                                       .threads = 1 + (uint32_t)(w->seed % 2), .real_memory_mb = 1000 + 500 * i,
-                                       .weight = i % 2, .features = i % 2 ? "red,big" : "blue" };
+                                       .threads = 1 + (uint32_t)(w->seed % 2),
+                                       .real_memory_mb = 1000 + 500 * i,
+                                       .weight = i % 2,
+                                       .features = i % 2 ? "red,big" : "blue" };
     for (uint32_t i = 0; i < 3; i++)
-        parts[i] = (struct part_info){ .name = i == 0 ? "a" : i == 1 ? "b" : "c", .state = "UP",
-                                       .nodes = i == 0 ? "n[1-3]" : i == 1 ? "n[2-4]" : "n[1-5]",
-                                       .is_default = i == 0, .max_time_min = 100 + 100 * i, .max_nodes = UINT32_MAX,
-                                       .min_nodes = 1, .priority_tier = 1 + i / 2,
+        parts[i] = (struct part_info){ .name = i == 0   ? "a"
+                                               : i == 1 ? "b"
+                                                        : "c",
+                                       .state = "UP",
+                                       .nodes = i == 0   ? "n[1-3]"
+                                                : i == 1 ? "n[2-4]"
+                                                         : "n[1-5]",
+                                       .is_default = i == 0,
+                                       .max_time_min = 100 + 100 * i,
+                                       .max_nodes = UINT32_MAX,
+                                       .min_nodes = 1,
+                                       .priority_tier = 1 + i / 2,
                                        .default_time_min = { i == 1, 10 } };
     conf.nodes.v = nodes;
     conf.nodes.n = n;
@@ -229,7 +260,9 @@ static void hello(struct world *w, uint32_t i)
 {
     char boot[32];
     struct step_ident steps[64];
-    struct node_register reg = { .name = node_name(i), .boot_id = boot, .cpus = 8, .real_memory_mb = 9000 };
+    struct node_register reg = {
+        .name = node_name(i), .boot_id = boot, .cpus = 8, .real_memory_mb = 9000
+    };
 
     if (chance(w, 5))
         reg.cpus = 1;
@@ -243,7 +276,8 @@ static void hello(struct world *w, uint32_t i)
     reg.steps.v = steps;
     for (unsigned k = 0; k < w->task_count && reg.steps.n < 64; k++)
         if (w->tasks[k].node == i && !w->tasks[k].is_gone)
-            steps[reg.steps.n++] = (struct step_ident){ .job_id = w->tasks[k].job_id, .step_id = STEP_BATCH,
+            steps[reg.steps.n++] = (struct step_ident){ .job_id = w->tasks[k].job_id,
+                                                        .step_id = STEP_BATCH,
                                                         .restart = w->tasks[k].restart };
     w->is_connected[i] = true;
     step(w, OP_node_hello, &reg, i);
@@ -267,12 +301,17 @@ static void submit(struct world *w)
     static const char *const names[] = { "x", "y", "z" };
     static const char *const parts[] = { "", "a", "b", "c", "a,b", "c,a" };
     static const char *const arrays[] = { "0-3", "0-9:2%2", "1,3,5", "0-20%1" };
-    static const char *const before[] = { "afterok:", "afterany:", "afternotok:", "after:", "aftercorr:",
-                                          "singleton,after:", "afterok:", "singleton?afterok:" };
+    static const char *const before[] = { "afterok:", "afterany:",         "afternotok:",
+                                          "after:",   "aftercorr:",        "singleton,after:",
+                                          "afterok:", "singleton?afterok:" };
     static const char *const after[] = { "", "", "", "+1", "", "", ",singleton", "" };
     char dep[64] = "";
-    struct job_spec s = { .batch = true, .name = names[pick(w, 3)], .partition = parts[pick(w, 6)],
-                          .user_name = "u", .account = "acc", .kill_on_invalid_dep = { chance(w, 30), true } };
+    struct job_spec s = { .batch = true,
+                          .name = names[pick(w, 3)],
+                          .partition = parts[pick(w, 6)],
+                          .user_name = "u",
+                          .account = "acc",
+                          .kill_on_invalid_dep = { chance(w, 30), true } };
 
     if (chance(w, 50))
         s.ntasks = (struct opt_u32){ true, 1 + pick(w, 5) };
@@ -313,8 +352,9 @@ static void submit(struct world *w)
 
 static void operate(struct world *w)
 {
-    static const uint16_t ops[] = { OP_job_hold, OP_job_uhold, OP_job_release, OP_job_release, OP_job_requeue,
-                                    OP_job_requeuehold, OP_job_suspend };
+    static const uint16_t ops[] = { OP_job_hold,    OP_job_uhold,   OP_job_release,
+                                    OP_job_release, OP_job_requeue, OP_job_requeuehold,
+                                    OP_job_suspend };
     char buf[32];
     const char *jobs[] = { job_text(w, buf, sizeof buf) };
     struct job_op op = { .jobs = { jobs, 1 } };
@@ -338,15 +378,19 @@ static void cancel(struct world *w)
 static void update(struct world *w)
 {
     static const struct key_value values[] = {
-        { "TimeLimit", "5", "" },  { "TimeLimit", "7", "+" }, { "Priority", "77", "" }, { "Nice", "10", "" },
-        { "JobName", "z", "" },    { "Comment", "hi", "" },   { "Partition", "b,c", "" }, { "NumNodes", "2", "" },
-        { "Requeue", "1", "" },    { "ArrayTaskThrottle", "1", "" }, { "MinMemoryNode", "100", "" },
-        { "Features", "red", "" }, { "Dependency", "", "" },  { "StartTime", "now+60", "" }, { "Priority", "0", "" },
-        { "NoSuch", "1", "" },
+        { "TimeLimit", "5", "" },       { "TimeLimit", "7", "+" },
+        { "Priority", "77", "" },       { "Nice", "10", "" },
+        { "JobName", "z", "" },         { "Comment", "hi", "" },
+        { "Partition", "b,c", "" },     { "NumNodes", "2", "" },
+        { "Requeue", "1", "" },         { "ArrayTaskThrottle", "1", "" },
+        { "MinMemoryNode", "100", "" }, { "Features", "red", "" },
+        { "Dependency", "", "" },       { "StartTime", "now+60", "" },
+        { "Priority", "0", "" },        { "NoSuch", "1", "" },
+        { "EndTime", "now+90", "" },
     };
     char buf[32];
     const char *jobs[] = { job_text(w, buf, sizeof buf) };
-    struct key_value set[] = { values[pick(w, 16)], values[pick(w, 16)] };
+    struct key_value set[] = { values[pick(w, 17)], values[pick(w, 17)] };
     struct job_update up = { .jobs = { jobs, 1 } };
 
     up.set.v = set;
@@ -356,7 +400,9 @@ static void update(struct world *w)
 
 static void change_node(struct world *w)
 {
-    static const char *const states[] = { "DRAIN", "DOWN", "RESUME", "RESUME", "FAIL", "IDLE", "bad" };
+    static const char *const states[] = {
+        "DRAIN", "DOWN", "RESUME", "RESUME", "FAIL", "IDLE", "bad"
+    };
     struct key_value set[] = { { "State", states[pick(w, 7)], "" }, { "Reason", "test", "" } };
     struct node_update up = { .nodes = chance(w, 20) ? "n[1-2]" : node_name(pick(w, NODES)) };
 
@@ -369,9 +415,11 @@ static void change_node(struct world *w)
 
 static void change_part(struct world *w)
 {
-    static const struct key_value values[] = { { "State", "DOWN", "" }, { "State", "UP", "" }, { "State", "UP", "" },
-                                               { "MaxNodes", "1", "" }, { "MaxNodes", "UNLIMITED", "" },
-                                               { "PriorityTier", "5", "" }, { "MaxTime", "50", "" } };
+    static const struct key_value values[] = {
+        { "State", "DOWN", "" }, { "State", "UP", "" },           { "State", "UP", "" },
+        { "MaxNodes", "1", "" }, { "MaxNodes", "UNLIMITED", "" }, { "PriorityTier", "5", "" },
+        { "MaxTime", "50", "" }
+    };
     struct key_value set = values[pick(w, 7)];
     struct part_update up = { .name = chance(w, 50) ? "a" : "b" };
 
@@ -394,9 +442,14 @@ static void end_step(struct world *w, struct task *t)
 {
     static const int32_t status[] = { 0, 0, 0, 3 << 8, 9, 7 << 8, 8 << 8 };
     struct usage used = { .user_us = 5 };
-    struct step_done done = { .job_id = t->job_id, .step_id = STEP_BATCH, .restart = t->restart, .used = &used,
-                              .wait_status = status[pick(w, 7)], .node = node_name(t->node),
-                              .is_clean = chance(w, 70), .oom = chance(w, 5) };
+    struct step_done done = { .job_id = t->job_id,
+                              .step_id = STEP_BATCH,
+                              .restart = t->restart,
+                              .used = &used,
+                              .wait_status = status[pick(w, 7)],
+                              .node = node_name(t->node),
+                              .is_clean = chance(w, 70),
+                              .oom = chance(w, 5) };
 
     if (chance(w, 5)) {
         done.error = "chdir failed";
@@ -459,7 +512,8 @@ static void restart(struct world *w)
 
 static void beat(struct world *w)
 {
-    struct node_status s = { .free_mem_mb = pick(w, 2000), .cpu_load = pick(w, 900),
+    struct node_status s = { .free_mem_mb = pick(w, 2000),
+                             .cpu_load = pick(w, 900),
                              .health = chance(w, 3) ? "bad disk" : "" };
 
     step(w, OP_node_beat, &s, pick(w, NODES));
@@ -530,14 +584,16 @@ static void nothing_is_left(struct world *w)
 
     core_stats(w->live, &w->in, &stats);
     for (uint32_t i = 0; i < stats.rows.n; i++)
-        if (strncmp(stats.rows.v[i].key, "Distinct", 8) == 0 && strcmp(stats.rows.v[i].value, "0") != 0)
+        if (strncmp(stats.rows.v[i].key, "Distinct", 8) == 0 &&
+            strcmp(stats.rows.v[i].value, "0") != 0)
             fail(w, "left behind", stats.rows.v[i].key);
 }
 
 /* Everything is cancelled, every node cleans up, and time passes: nothing may be left. */
 static void bring_to_an_end(struct world *w)
 {
-    struct job_kill everything = { .users = { (const char *[]){ "0", "1000", "1001", "1002" }, 4 } };
+    struct job_kill everything = { .users = { (const char *[]){ "0", "1000", "1001", "1002" },
+                                              4 } };
 
     for (unsigned n = 0; count_jobs(w, "all") > 0; n++) {
         if (n > 5000)
@@ -576,7 +632,7 @@ static void run(uint64_t seed, unsigned steps)
 
 int main(int argc, char **argv)
 {
-    uint64_t first = 1, seeds = 14;
+    uint64_t first = 1, seeds = 8;
     unsigned steps = 600;
 
     for (int i = 1; i + 1 < argc; i += 2) {

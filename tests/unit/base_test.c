@@ -301,7 +301,7 @@ static void a_map_agrees_with_an_array(void **state)
 
 static void a_map_of_names_agrees_too(void **state)
 {
-    static char names[2000][12];
+    static char names[2000][16];
     struct smap m = { 0 };
     uint32_t at = 0, seen = 0;
     const char *key;

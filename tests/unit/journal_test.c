@@ -367,8 +367,7 @@ int main(void)
 {
     return RUN(T(crc32c_agrees_with_the_published_check_value),
                T(what_was_committed_comes_back_and_the_epoch_rises),
-               T(snapshots_shorten_replay_and_two_are_kept),
-               T(a_second_writer_is_refused),
+               T(snapshots_shorten_replay_and_two_are_kept), T(a_second_writer_is_refused),
                T(a_directory_that_everybody_writes_to_is_refused),
                T(blobs_are_stored_once_and_survive),
                T(a_damaged_blob_is_noticed_and_its_content_stored_anew),

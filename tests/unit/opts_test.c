@@ -203,6 +203,21 @@ static void refusals_are_slurms_words_then_a_hint(void **state)
     }
 }
 
+/* Found by the fuzzer; Nextflow writes it this way. */
+static void a_required_value_may_be_the_next_word(void **state)
+{
+    struct box b;
+
+    box_init(&b, BATCH);
+    assert_int_equal(words(&b, OPTS_COMMAND, "--signal B:USR2@30 --export NONE s.sh"), 0);
+    assert_int_equal(b.o.job.signal_num.v, 12);
+    assert_int_equal(b.o.job.signal_before_s.v, 30);
+    assert_string_equal(b.o.job.export_env, "NONE");
+    assert_int_equal(b.rest, 5);
+    assert_true(words(&b, OPTS_COMMAND, "--signal") < 0);
+    arena_fini(&b.arena);
+}
+
 static void each_tool_has_its_own_meaning_of_a_letter(void **state)
 {
     struct box b;
@@ -323,6 +338,7 @@ int main(void)
         cmocka_unit_test(directives_end_at_the_first_command),
         cmocka_unit_test(pbs_and_bsub_lines_are_read_unless_told_otherwise),
         cmocka_unit_test(refusals_are_slurms_words_then_a_hint),
+        cmocka_unit_test(a_required_value_may_be_the_next_word),
         cmocka_unit_test(each_tool_has_its_own_meaning_of_a_letter),
         cmocka_unit_test(only_used_options_warn),
         cmocka_unit_test(export_picks_what_travels),

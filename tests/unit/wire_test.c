@@ -145,6 +145,25 @@ static void json_escapes_and_nests(void **state)
     buf_fini(&b);
 }
 
+/* Protobuf lets other packers scatter a list; ours never does. */
+static void a_list_in_two_runs_is_one_list(void **state)
+{
+    static const char body[] = "\x0a\x01"
+                               "1\x0a\x01"
+                               "2\x12\x01u\x0a\x01"
+                               "3";
+    struct arena a = { 0 };
+    struct job_query q;
+
+    assert_int_equal(wire_unpack(&desc_job_query, body, sizeof body - 1, &a, &q, NULL), 0);
+    assert_int_equal(q.users.n, 1);
+    assert_int_equal(q.jobs.n, 3);
+    assert_string_equal(q.jobs.v[0], "1");
+    assert_string_equal(q.jobs.v[1], "2");
+    assert_string_equal(q.jobs.v[2], "3");
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +175,7 @@ int main(void)
         cmocka_unit_test(tags_ascend),
         cmocka_unit_test(opcodes_are_unique),
         cmocka_unit_test(json_escapes_and_nests),
+        cmocka_unit_test(a_list_in_two_runs_is_one_list),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

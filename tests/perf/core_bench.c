@@ -1,0 +1,187 @@
+/* Not a test: prints what the core costs at a depth of pending jobs (100,000 unless told).
+ * core_bench [JOBS] */
+#include "base/clock.h"
+#include "core/core.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct bench {
+    struct core *core;
+    struct arena arena;
+    struct facts facts;
+    struct effects effects;
+    int64_t now;
+    uint32_t launched; /* job that was launched last */
+    uint32_t node;
+};
+
+static void step(struct bench *b, uint16_t kind, const void *body, const char *cold)
+{
+    struct input in = { .kind = kind,
+                        .now = b->now,
+                        .body = body,
+                        .reply_to = 1,
+                        .script = 1,
+                        .environment = 1,
+                        .cold = { (const uint8_t *)cold, cold ? 400 : 0 },
+                        .who = { .uid = 1000, .user_name = "ann" } };
+
+    arena_reset(&b->arena);
+    b->facts = (struct facts){ .arena = &b->arena };
+    b->effects = (struct effects){ .arena = &b->arena };
+    core_step(b->core, &in, &b->facts, &b->effects);
+    while (core_schedule(b->core, b->now, 1000, &b->facts, &b->effects))
+        ;
+    for (unsigned i = 0; i < b->effects.n; i++)
+        if (b->effects.v[i].kind == EFFECT_LAUNCH) {
+            b->launched = b->effects.v[i].job_id;
+            b->node = b->effects.v[i].node;
+        }
+}
+
+static void open_cluster(struct bench *b, uint32_t nodes)
+{
+    struct conf_node *v = calloc(nodes, sizeof *v);
+    char(*names)[16] = calloc(nodes, sizeof *names);
+    char list[32];
+    struct part_info part = { .name = "main",
+                              .nodes = list,
+                              .state = "UP",
+                              .is_default = true,
+                              .max_time_min = UINT32_MAX,
+                              .max_nodes = UINT32_MAX,
+                              .min_nodes = 1 };
+    struct core_conf conf = { .cluster = "c",
+                              .select_type = "cons_tres",
+                              .select_params = "CR_CPU_Memory",
+                              .max_job_count = 10000000,
+                              .max_array_size = 4000001,
+                              .min_job_age_s = 300,
+                              .kill_wait_s = 30,
+                              .slurmd_timeout_s = 300,
+                              .acct_enabled = true,
+                              .def_mem_per_cpu_mb = { true, 100 } };
+
+    for (uint32_t i = 0; i < nodes; i++) {
+        snprintf(names[i], sizeof names[i], "n%05u", i + 1);
+        v[i] = (struct conf_node){ .name = names[i],
+                                   .cpus = 64,
+                                   .sockets = 2,
+                                   .cores = 32,
+                                   .threads = 1,
+                                   .real_memory_mb = 256000,
+                                   .weight = 1 };
+    }
+    snprintf(list, sizeof list, "n[00001-%05u]", nodes);
+    conf.nodes.v = v;
+    conf.nodes.n = nodes;
+    conf.parts.v = &part;
+    conf.parts.n = 1;
+    step(b, INPUT_CONFIGURE, &conf, NULL);
+    for (uint32_t i = 0; i < nodes; i++) {
+        struct node_register reg = {
+            .name = names[i], .boot_id = "x", .cpus = 64, .real_memory_mb = 256000
+        };
+        step(b, OP_node_hello, &reg, NULL);
+    }
+    free(v);
+    free(names);
+}
+
+static void load(void *ctx, const struct fact *f)
+{
+    core_apply(ctx, f, NULL, NULL);
+}
+
+static double seconds(int64_t from)
+{
+    return (double)(clock_mono_ns() - from) / 1e9;
+}
+
+/* Every job differs in its cold part and its name, and there are 2,000 shapes. */
+static void submit(struct bench *b, uint32_t i)
+{
+    static char cold[400];
+    char name[32];
+    struct job_spec s = { .batch = true,
+                          .name = name,
+                          .ntasks = { true, 64 },
+                          .account = "physics",
+                          .time_limit_min = { true, 60 + i % 500 } };
+
+    s.mem_per_cpu_mb = (struct opt_u64){ true, 100 + i % 2000 };
+    s.min_nodes = (struct opt_u32){ true, 1 };
+    snprintf(name, sizeof name, "job%u", i);
+    snprintf(cold, sizeof cold, "%u", i);
+    step(b, OP_job_submit, &s, cold);
+}
+
+int main(int argc, char **argv)
+{
+    uint32_t jobs = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
+    uint32_t nodes = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 100;
+    struct bench b = { .core = core_new(), .now = 1000 };
+
+    open_cluster(&b, nodes);
+    for (uint32_t i = 0; i < nodes; i++)
+        submit(&b, i);
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    int64_t t = clock_mono_ns();
+    for (uint32_t i = 0; i < jobs; i++)
+        submit(&b, i);
+    printf("submit with up to %u pending: %.2f us each\n", jobs, seconds(t) / jobs * 1e6);
+    printf("memory of a pending job: %.0f bytes (400 of them cold)\n",
+           (double)(mallinfo2().uordblks + mallinfo2().hblkhd - before) / jobs);
+
+    t = clock_mono_ns();
+    uint32_t rounds = 20000 < jobs ? 20000 : jobs;
+    int64_t worst = 0;
+    for (uint32_t i = 0; i < rounds; i++) {
+        struct step_done done = { .job_id = b.launched, .step_id = STEP_BATCH, .is_clean = true };
+        char name[16];
+        snprintf(name, sizeof name, "n%05u", b.node + 1);
+        done.node = name;
+        int64_t at = clock_mono_ns();
+        step(&b, OP_step_ended, &done, NULL);
+        worst = clock_mono_ns() - at > worst ? clock_mono_ns() - at : worst;
+        submit(&b, i);
+    }
+    printf("a job ends, the next starts, another is submitted: %.2f us each; longest end-to-start "
+           "%.1f us\n",
+           seconds(t) / rounds * 1e6, (double)worst / 1e3);
+
+    struct core *copy = core_new();
+    t = clock_mono_ns();
+    core_dump(b.core, load, copy);
+    printf("snapshot into a fresh core: %.1f ms\n", seconds(t) * 1e3);
+    core_free(copy);
+
+    struct job_infos all;
+    struct job_query q = { .after_job = 0 };
+    uint32_t shown = 0;
+    t = clock_mono_ns();
+    do {
+        arena_reset(&b.arena);
+        core_list_jobs(b.core, &q, NULL, b.now, &b.arena, &all);
+        shown += all.jobs.n;
+        q.after_job = all.jobs.n ? all.jobs.v[all.jobs.n - 1].record : 0;
+    } while (all.more);
+    printf("list of %u jobs: %.1f ms\n", shown, seconds(t) * 1e3);
+
+    arena_fini(&b.arena);
+    b.facts = (struct facts){ .arena = &b.arena };
+    b.effects = (struct effects){ .arena = &b.arena };
+    size_t small = mallinfo2().uordblks;
+    struct job_spec array = { .batch = true, .name = "array", .array = "0-999999" };
+    t = clock_mono_ns();
+    step(&b, OP_job_submit, &array, NULL);
+    double taken = seconds(t);
+    arena_fini(&b.arena);
+    printf("array of 1,000,000: %.1f us, %lld bytes\n", taken * 1e6,
+           (long long)(mallinfo2().uordblks - small));
+    core_free(b.core);
+    arena_fini(&b.arena);
+    return 0;
+}
