@@ -17,15 +17,21 @@
 /* Level values that differ by more than this part of themselves differ whatever was rounded. */
 #define LEVEL_TOLERANCE 1e-9
 
+/* Level values side by side with places: sorting touches nothing else. */
+struct member {
+    double level;
+    uint32_t at;
+};
+
 struct fairshare {
     struct share *v; /* parents before their members */
     uint32_t n, cap;
     uint32_t users;
     double scale;
-    struct smap names; /* "account" or "account\nuser", to place + 1 */
-    char **keys;       /* the strings of names, one for each place */
-    uint32_t *members; /* of every group in turn: share.first, share.count; best first */
-    bool is_stale;     /* members must be gathered again */
+    struct smap names;      /* "account" or "account\nuser", to place + 1 */
+    char **keys;            /* the strings of names, one for each place */
+    struct member *members; /* of every group in turn: share.first, share.count; best first */
+    bool is_stale;          /* members must be gathered again */
 };
 
 /* A level value as an exact fraction. */
@@ -45,9 +51,9 @@ static uint32_t find(const struct fairshare *fs, const char *account, const char
 static uint32_t add(struct fairshare *fs, struct share_row row, char *key);
 static void gather(struct fairshare *fs);
 static void bring_down(struct fairshare *fs);
-static int compare_levels(const struct fairshare *fs, uint32_t a, uint32_t b);
-static void sort_members(struct fairshare *fs, uint32_t *v, uint32_t n);
-static void walk_list(struct walk *w, const uint32_t *v, uint32_t n);
+static int compare_levels(const struct fairshare *fs, struct member a, struct member b);
+static void sort_members(struct fairshare *fs, struct member *v, uint32_t n);
+static void walk_list(struct walk *w, const struct member *v, uint32_t n);
 
 /* ---- the tree */
 
@@ -184,7 +190,8 @@ static void gather(struct fairshare *fs)
     for (uint32_t i = 0; i < fs->n; i++) {
         struct share *g = &fs->v[fs->v[i].group];
         if (is_member(fs, i))
-            fs->members[g->first + g->count++] = i;
+            fs->members[g->first + g->count++].at = i;
+        fs->v[i].is_ordered = false;
     }
     fs->is_stale = false;
 }
@@ -205,6 +212,7 @@ void fairshare_charge(struct fairshare *fs, uint32_t at, double billing_s)
     fs->v[at].own = add_saturating(fs->v[at].own, units);
     for (uint32_t i = at;; i = fs->v[i].parent) {
         fs->v[i].usage = add_saturating(fs->v[i].usage, units);
+        fs->v[fs->v[i].group].is_ordered = false;
         if (i == FAIRSHARE_ROOT)
             return;
     }
@@ -243,6 +251,7 @@ static void bring_down(struct fairshare *fs)
     for (uint32_t i = 0; i < fs->n; i++) {
         fs->v[i].own /= (uint64_t)(SCALE_MOST / SCALE_LEAST);
         fs->v[i].usage = fs->v[i].own;
+        fs->v[i].is_ordered = false;
     }
     for (uint32_t i = fs->n - 1; i > FAIRSHARE_ROOT; i--)
         fs->v[fs->v[i].parent].usage = add_saturating(fs->v[fs->v[i].parent].usage, fs->v[i].usage);
@@ -251,36 +260,46 @@ static void bring_down(struct fairshare *fs)
 void fairshare_reset(struct fairshare *fs)
 {
     fs->scale = SCALE_LEAST;
-    for (uint32_t i = 0; i < fs->n; i++)
+    for (uint32_t i = 0; i < fs->n; i++) {
         fs->v[i].own = fs->v[i].usage = 0;
+        fs->v[i].is_ordered = false;
+    }
 }
 
 /* ---- levels */
 
-static void set_levels(struct fairshare *fs)
+static double level_in(const struct share *g, const struct share *s)
+{
+    if (s->usage == 0 || s->shares == SHARES_PARENT)
+        return INFINITY;
+    if (g->shares_below == 0)
+        return 0;
+    return (double)s->shares / (double)g->shares_below *
+           ((double)g->usage_below / (double)s->usage);
+}
+
+static void order_group(struct fairshare *fs, struct share *g)
+{
+    struct member *v = fs->members + g->first;
+
+    g->usage_below = 0;
+    for (uint32_t i = 0; i < g->count; i++)
+        g->usage_below = add_saturating(g->usage_below, fs->v[v[i].at].usage);
+    for (uint32_t i = 0; i < g->count; i++)
+        fs->v[v[i].at].level = v[i].level = level_in(g, &fs->v[v[i].at]);
+    sort_members(fs, v, g->count);
+    g->is_ordered = true;
+}
+
+/* Within a group level values depend on nothing outside of it, so a group in which nothing was
+ * charged is still in order. */
+static void order_groups(struct fairshare *fs)
 {
     if (fs->is_stale)
         gather(fs);
     for (uint32_t i = 0; i < fs->n; i++)
-        fs->v[i].usage_below = 0;
-    for (uint32_t i = 0; i < fs->n; i++)
-        if (is_member(fs, i)) {
-            struct share *g = &fs->v[fs->v[i].group];
-            g->usage_below = add_saturating(g->usage_below, fs->v[i].usage);
-        }
-    for (uint32_t i = 0; i < fs->n; i++) {
-        struct share *s = &fs->v[i];
-        const struct share *g = &fs->v[s->group];
-        if (!is_member(fs, i))
-            s->level = 0;
-        else if (s->usage == 0 || s->shares == SHARES_PARENT)
-            s->level = INFINITY;
-        else if (g->shares_below == 0)
-            s->level = 0;
-        else
-            s->level = (double)s->shares / (double)g->shares_below *
-                       ((double)g->usage_below / (double)s->usage);
-    }
+        if (!fs->v[i].is_ordered)
+            order_group(fs, &fs->v[i]);
 }
 
 static struct ratio level_of(const struct fairshare *fs, const struct share *s)
@@ -308,16 +327,15 @@ static int compare_ratios(struct ratio a, struct ratio b)
 }
 
 /* Negative: a has the lower level value. */
-static int compare_levels(const struct fairshare *fs, uint32_t a, uint32_t b)
+static int compare_levels(const struct fairshare *fs, struct member a, struct member b)
 {
-    const struct share *x = &fs->v[a], *y = &fs->v[b];
-
-    if (isinf(x->level) || isinf(y->level))
-        return !!isinf(x->level) - !!isinf(y->level);
-    if (fabs(x->level - y->level) > LEVEL_TOLERANCE * fmax(x->level, y->level))
-        return x->level < y->level ? -1 : 1;
-    if (x->level == 0)
+    if (isinf(a.level) || isinf(b.level))
+        return !!isinf(a.level) - !!isinf(b.level);
+    if (fabs(a.level - b.level) > LEVEL_TOLERANCE * fmax(a.level, b.level))
+        return a.level < b.level ? -1 : 1;
+    if (a.level == 0)
         return 0;
+    const struct share *x = &fs->v[a.at], *y = &fs->v[b.at];
     if (x->group != y->group)
         return compare_ratios(level_of(fs, x), level_of(fs, y));
     unsigned __int128 p = (unsigned __int128)x->shares * y->usage;
@@ -328,13 +346,13 @@ static int compare_levels(const struct fairshare *fs, uint32_t a, uint32_t b)
 /* Falling level values; the place decides among equals, so that equal trees give equal lists. */
 static int best_first(const void *a, const void *b, void *fs)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int order = compare_levels(fs, y, x);
+    const struct member *x = a, *y = b;
+    int order = compare_levels(fs, *y, *x);
 
-    return order ? order : x < y ? -1 : 1;
+    return order ? order : x->at < y->at ? -1 : 1;
 }
 
-static void sort_members(struct fairshare *fs, uint32_t *v, uint32_t n)
+static void sort_members(struct fairshare *fs, struct member *v, uint32_t n)
 {
     if (n > 1)
         qsort_r(v, n, sizeof *v, best_first, fs);
@@ -347,15 +365,13 @@ void fairshare_rank(struct fairshare *fs)
     struct walk w = { .fs = fs, .next = fs->users };
     const struct share *root = &fs->v[FAIRSHARE_ROOT];
 
-    set_levels(fs);
-    for (uint32_t i = 0; i < fs->n; i++)
-        sort_members(fs, fs->members + fs->v[i].first, fs->v[i].count);
+    order_groups(fs);
     walk_list(&w, fs->members + root->first, root->count);
     assert(w.next == 0);
 }
 
 /* How many at the front of the list have the same level value. */
-static uint32_t run_length(const struct fairshare *fs, const uint32_t *v, uint32_t n)
+static uint32_t run_length(const struct fairshare *fs, const struct member *v, uint32_t n)
 {
     uint32_t len = 1;
 
@@ -365,13 +381,13 @@ static uint32_t run_length(const struct fairshare *fs, const uint32_t *v, uint32
 }
 
 /* Equal accounts as one: their members in one list. */
-static void walk_merged(struct walk *w, const uint32_t *run, uint32_t len, uint32_t total)
+static void walk_merged(struct walk *w, const struct member *run, uint32_t len, uint32_t total)
 {
-    uint32_t *all = xmalloc(total * sizeof *all);
+    struct member *all = xmalloc(total * sizeof *all);
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < len; i++) {
-        const struct share *s = &w->fs->v[run[i]];
+        const struct share *s = &w->fs->v[run[i].at];
         if (s->count > 0)
             memcpy(all + n, w->fs->members + s->first, s->count * sizeof *all);
         n += s->count;
@@ -383,14 +399,14 @@ static void walk_merged(struct walk *w, const uint32_t *run, uint32_t len, uint3
 
 /* Members with the same level value: users first, which all get the same rank, then what is in the
  * accounts, whose first users get it too. */
-static void walk_run(struct walk *w, const uint32_t *run, uint32_t len)
+static void walk_run(struct walk *w, const struct member *run, uint32_t len)
 {
     uint32_t rank = w->shared ? w->shared : w->next;
     uint32_t users = 0, accounts = 0, below = 0;
     const struct share *account = NULL;
 
     for (uint32_t i = 0; i < len; i++) {
-        struct share *s = &w->fs->v[run[i]];
+        struct share *s = &w->fs->v[run[i].at];
         if (s->is_user) {
             s->rank = rank;
             s->factor = (double)rank / w->fs->users;
@@ -412,7 +428,7 @@ static void walk_run(struct walk *w, const uint32_t *run, uint32_t len)
         w->shared = 0;
 }
 
-static void walk_list(struct walk *w, const uint32_t *v, uint32_t n)
+static void walk_list(struct walk *w, const struct member *v, uint32_t n)
 {
     uint32_t len;
 
@@ -436,7 +452,7 @@ void fairshare_classic(struct fairshare *fs, double dampening)
     } *norm = xcalloc(fs->n, sizeof *norm);
     double whole;
 
-    set_levels(fs);
+    order_groups(fs);
     whole = (double)fs->v[FAIRSHARE_ROOT].usage;
     norm[FAIRSHARE_ROOT].share = norm[FAIRSHARE_ROOT].effective = 1;
     for (uint32_t i = 0; i < fs->n; i++) {

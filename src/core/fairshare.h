@@ -47,6 +47,7 @@ struct share {
     /* Of an account: its members, and what they add up to. */
     uint32_t first, count;
     uint64_t shares_below, usage_below;
+    bool is_ordered; /* no member was charged since they were put in order */
 };
 
 struct fairshare;
