@@ -63,6 +63,14 @@ int log_to_file(const char *path, enum log_level level)
     return 0;
 }
 
+void log_to_fd(int fd)
+{
+    if (sink.has_file)
+        close(sink.fd);
+    sink.fd = fd;
+    sink.has_file = true;
+}
+
 void log_to_syslog(enum log_level level)
 {
     log_syslog_open(sink.program);

@@ -21,6 +21,7 @@ enum log_level {
 void log_init(const char *program, enum log_level stderr_level);
 /* 0 or -errno; NULL closes; reopen by calling again. */
 int log_to_file(const char *path, enum log_level level);
+void log_to_fd(int fd); /* takes over a file that somebody opened again for us; the level stays */
 void log_to_syslog(enum log_level level); /* LOG_QUIET: no more; facility daemon */
 void log_set_stderr(enum log_level level);
 enum log_level log_parse_level(const char *s); /* "info", "debug2", "3"; -1 cast when unknown */

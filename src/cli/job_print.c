@@ -402,6 +402,7 @@ static void print_step_state(const struct text_cell *cell, struct buf *out)
 
 #define COUNT(a) (unsigned)(sizeof(a) / sizeof(a)[0])
 #define LEFT TEXT_LEFT
+#define KEEP TEXT_KEEP
 #define COL(name, letter, heading, width, align, member, printer, none, help) \
     { #name,                                                                  \
       letter,                                                                 \

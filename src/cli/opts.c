@@ -221,7 +221,7 @@ static uint8_t source_of(const struct opts *o, const char *name)
     for (size_t i = 0; i < OPT_COUNT; i++)
         if ((table[i].tools & o->tool) && strcmp(table[i].name, name) == 0)
             return o->from[i];
-    assert(!"no such option");
+    assert(false && "no such option");
     return OPTS_UNSET;
 }
 

@@ -108,7 +108,7 @@ static void format_choose(struct sinfo *s)
 static bool shows_partition(const struct sinfo *s)
 {
     for (uint32_t i = 0; i < s->format.n; i++)
-        if (strchr("PR", s->format.v[i].column->letter))
+        if (strchr("PR", s->format.v[i].column->letter) && s->format.v[i].column->letter)
             return true;
     return false;
 }
@@ -291,7 +291,7 @@ static int show_once(struct sinfo *s)
     struct sinfo_wish wish = { &s->format, &env, s->o.exact, s->o.each_node };
     uint32_t *ranks = name_ranks(s);
 
-    smap_fini(&s->groups.places);
+    sinfo_groups_fini(&s->groups);
     s->groups = (struct sinfo_groups){ 0 };
     for (uint32_t i = 0; i < s->parts->parts.n; i++)
         if (part_wanted(s, &s->parts->parts.v[i]))
@@ -351,7 +351,7 @@ int main(int argc, char **argv)
     struct sinfo s = { 0 };
     int rc = run(&s, argc, argv);
 
-    smap_fini(&s.groups.places);
+    sinfo_groups_fini(&s.groups);
     buf_fini(&s.out);
     connection_close(&s.connection);
     arena_fini(&s.arena);

@@ -343,12 +343,32 @@ static const char *key_of(const struct sinfo_group *one, const struct sinfo_wish
     return text;
 }
 
+/* Notes that the node stands in the line; false when it did before. */
+static bool is_new_member(struct sinfo_groups *groups, const char *key,
+                          const struct node_info *node, struct arena *a)
+{
+    const char *member = arena_printf(a, "%s%s", key, node ? node->name : "");
+
+    if (smap_get(&groups->members, member))
+        return false;
+    smap_put(&groups->members, member, groups);
+    return true;
+}
+
+void sinfo_groups_fini(struct sinfo_groups *groups)
+{
+    smap_fini(&groups->places);
+    smap_fini(&groups->members);
+}
+
 void sinfo_group_add(struct sinfo_groups *groups, const struct sinfo_wish *wish,
                      struct sinfo_group *one, struct arena *a)
 {
     const char *key = key_of(one, wish, a);
     uintptr_t place = wish->each_node ? 0 : (uintptr_t)smap_get(&groups->places, key);
 
+    if (!wish->each_node && !is_new_member(groups, key, one->node, a))
+        return;
     if (place) {
         merge(&groups->v[place - 1], one, a);
         return;

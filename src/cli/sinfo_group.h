@@ -32,13 +32,16 @@ struct sinfo_wish {
 struct sinfo_groups {
     struct sinfo_group *v;
     uint32_t n, cap;
-    struct smap places; /* what a group looks like -> its index + 1; the caller frees it */
+    struct smap places;  /* what a group looks like -> its index + 1 */
+    struct smap members; /* the same with a node's name behind it: a node counts once in a line */
 };
 
 /* Puts one (partition, node) pair into the group it looks like, or into a new one at the end.  v
  * grows in the arena. */
 void sinfo_group_add(struct sinfo_groups *groups, const struct sinfo_wish *wish,
                      struct sinfo_group *one, struct arena *a);
+
+void sinfo_groups_fini(struct sinfo_groups *groups); /* frees the maps; the rest is the arena's */
 
 /* A pair as a group of its own. */
 void sinfo_group_init(struct sinfo_group *g, const struct part_info *part,

@@ -54,8 +54,11 @@ static const struct arg arg_rows[] = {
     { "noconvert", 0, ARG_FLAG, O(noconvert), NULL, NULL, "keep sizes in their unit" },
     { "nodelist", 'w', ARG_TEXT, O(nodes), NULL, "hosts", "only jobs on these nodes" },
     { "noheader", 'h', ARG_FLAG, O(no_header), NULL, NULL, "no headings" },
+    { "only-job-state", 0, ARG_FLAG, O(ignored), NULL, NULL, "accepted; every answer is quick" },
     { "partition", 'p', ARG_LIST, O(partitions), "SQUEUE_PARTITION", "list",
       "only jobs of these partitions" },
+    { "priority", 'P', ARG_FLAG, O(ignored), "SQUEUE_PRIORITY", NULL,
+      "accepted; a job is one line" },
     { "qos", 'q', ARG_LIST, O(qos), "SQUEUE_QOS", "list", "only jobs of these QOS" },
     { "reservation", 'R', ARG_TEXT, O(reservation), NULL, "name", "only jobs of this reservation" },
     { "sibling", 0, ARG_FLAG, O(ignored), NULL, NULL, "accepted; there is one cluster" },
@@ -117,12 +120,16 @@ static void format_choose(struct squeue *q)
     output_bad_format("squeue", q->table, &q->format);
 }
 
+/* Some printers look into the request although their column's member is in the job: those with the
+ * letters c, m and z, and those without a letter. */
 static bool needs_spec(const struct squeue *q)
 {
-    for (uint32_t i = 0; i < q->format.n; i++)
-        if (q->format.v[i].column->through != TEXT_DIRECT ||
-            strchr("mz", q->format.v[i].column->letter))
+    for (uint32_t i = 0; i < q->format.n && q->table == &job_columns; i++) {
+        const struct text_column *c = q->format.v[i].column;
+
+        if (c->through != TEXT_DIRECT || !c->letter || strchr("cmz", c->letter))
             return true;
+    }
     return q->o.reservation || q->o.licenses.n || q->o.json || q->o.yaml;
 }
 
@@ -142,7 +149,7 @@ static int states_check(const struct strs *states)
                 "FAILED,TIMEOUT,NODE_FAIL,PREEMPTED,BOOT_FAIL,DEADLINE,OUT_OF_MEMORY,COMPLETING,"
                 "CONFIGURING,RESIZING,RESV_DEL_HOLD,REQUEUED,REQUEUE_FED,REQUEUE_HOLD,REVOKED,"
                 "SIGNALING,"
-                "SPECIAL_EXIT,STAGE_OUT,STOPPED\n",
+                "SPECIAL_EXIT,STAGE_OUT,STOPPED\n\n",
                 states->v[i]);
         return -1;
     }
@@ -328,8 +335,9 @@ static void steps_of(struct squeue *q, struct rows *ret)
         if (!job->batch || (job->state != STATE_RUNNING && job->state != STATE_SUSPENDED))
             continue;
         struct job_step *step = arena_alloc(&q->arena, sizeof *step);
-        *step = (struct job_step){ job, "batch", job->batch_host, STEP_BATCH, job->start_time,
-                                   job->time_limit_min, 1, job->num_cpus };
+        *step = (struct job_step){ job,        "batch",         job->batch_host,
+                                   STEP_BATCH, job->start_time, job->time_limit_min,
+                                   1,          job->num_cpus };
         rows_add(ret, step);
     }
 }
@@ -370,7 +378,8 @@ static void unknown_last(const void **rows, uint32_t n)
 
 static int print_rows(struct squeue *q, struct rows *rows, struct err *e)
 {
-    struct text_env env = output_env(q->now, conf_str(q->connection.conf, "ClusterName"), q->o.noconvert);
+    struct text_env env =
+        output_env(q->now, conf_str(q->connection.conf, "ClusterName"), q->o.noconvert);
     int r = order_rows(q->table, q->o.sort ? q->o.sort : default_sort(&q->o), rows->v, rows->n, e);
 
     if (r < 0)

@@ -78,7 +78,8 @@ static int cancel_one(struct turn *t, const struct pick *p, void *ctx, struct jo
 {
     const struct request *r = ctx;
     const struct job_kill *kill = r->kill;
-    bool is_end = !p->has_step && !kill->batch && (!kill->signal.set || kill->signal.v == SIGNAL_KILL);
+    bool is_end =
+        !p->has_step && !kill->batch && (!kill->signal.set || kill->signal.v == SIGNAL_KILL);
 
     ret->partition = p->job->wish->ask->partitions;
     if (kill->list_only)

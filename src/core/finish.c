@@ -34,7 +34,8 @@ static bool code_listed(const char *list, int code)
     return false;
 }
 
-/* The code of a process that exited, or -1 for one that a signal ended: the layout of waitpid's status on Linux. */
+/* The code of a process that exited, or -1 for one that a signal ended: the layout of waitpid's
+ * status on Linux. */
 static int exit_code(int32_t wait_status)
 {
     return (wait_status & 0x7f) == 0 ? wait_status >> 8 & 0xff : -1;

@@ -1,8 +1,8 @@
 /* The life of jobs: the table of moves, and what each fact does to one job. */
 #include "core/state.h"
 
-#include "base/hostlist.h"
 #include "base/xalloc.h"
+#include "core/list.h"
 #include "core/msgs.h"
 #include "schema/states.h"
 
@@ -114,6 +114,13 @@ bool job_is_ready(const struct core *c, const struct job *job)
     return is_eligible(c, job) && array_has_room(c, job);
 }
 
+int64_t job_limit_end(const struct job *job)
+{
+    return job->limit_min == NO_LIMIT
+               ? 0
+               : job->start + 60 * (int64_t)job->limit_min - job->limit_cut_s;
+}
+
 int64_t job_timer_due(const struct core *c, const struct job *job)
 {
     switch (job->phase) {
@@ -122,7 +129,7 @@ int64_t job_timer_due(const struct core *c, const struct job *job)
     case PHASE_RUNNING:
         if (job->limit_min == NO_LIMIT || c->conf->over_time_limit_min >= UINT16_MAX)
             return INT64_MAX;
-        return job->start + 60 * ((int64_t)job->limit_min + c->conf->over_time_limit_min);
+        return job_limit_end(job) + 60 * (int64_t)c->conf->over_time_limit_min;
     case PHASE_DONE:
         return job->ended_at + c->conf->min_job_age_s;
     default:
@@ -238,21 +245,13 @@ static void last_free(struct core *c, struct job *job)
     job->last = NULL;
 }
 
-static char *alloc_text(const struct core *c, const struct fact_job_alloc *alloc, struct arena *a)
-{
-    const char **names = arena_calloc(a, alloc->nodes.n + 1, sizeof *names);
-
-    for (uint32_t i = 0; i < alloc->nodes.n; i++)
-        names[i] = core_node_name(c, alloc->nodes.v[i].node);
-    return hostlist_compress(a, names, alloc->nodes.n);
-}
-
 void job_keep_last(struct core *c, struct job *job)
 {
     struct arena a = { 0 };
 
     last_free(c, job);
-    job->last = last_new(c, alloc_text(c, job->alloc, &a), job->alloc->partition);
+    job->last = last_new(c, nodes_text(c, job->alloc->nodes.v, job->alloc->nodes.n, &a),
+                         job->alloc->partition);
     job->last->nodes = job->alloc->nodes.n;
     for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
         job->last->cpus += alloc_cpus(&job->alloc->nodes.v[i]);
@@ -358,6 +357,7 @@ struct job *job_new(struct core *c, const struct job_record *rec)
         .nice = (int32_t)rec->nice,
         .limit_min = rec->limit_min,
         .min_limit_min = rec->min_limit_min,
+        .limit_cut_s = (uint8_t)rec->limit_cut_s,
         .exit_code = rec->exit_code,
         .killed_by = rec->killed_by,
         .submit = rec->submit,
@@ -445,6 +445,7 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         .nice = job->nice,
         .limit_min = job->limit_min,
         .min_limit_min = job->min_limit_min,
+        .limit_cut_s = job->limit_cut_s,
         .exit_code = job->exit_code,
         .killed_by = job->killed_by,
         .submit = job->submit,

@@ -64,6 +64,7 @@ struct job {
     uint8_t phase, result, hold, reason;
     uint16_t flags; /* enum job_bit */
     uint16_t restarts;
+    uint8_t limit_cut_s; /* what an update of EndTime took off the limit's last minute */
     uint32_t uid, gid;
     uint32_t base; /* priority before nice */
     int32_t nice;
@@ -124,6 +125,7 @@ const char *reason_name(unsigned reason);
 const char *reason_text(unsigned reason);
 
 uint32_t job_priority(const struct job *job);                       /* 0 when held */
+int64_t job_limit_end(const struct job *job); /* of a running job; 0: it has no limit */
 int64_t job_timer_due(const struct core *c, const struct job *job); /* INT64_MAX: no timer */
 bool job_is_ready(const struct core *c, const struct job *job);     /* it could be queued */
 

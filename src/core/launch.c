@@ -81,7 +81,7 @@ int core_launch(const struct core *c, uint32_t job_id, uint32_t node, struct are
         .qos = job->qos,
         .cluster = c->conf->cluster,
         .start_time = job->start,
-        .end_time = job->limit_min == NO_LIMIT ? 0 : job->start + 60 * (int64_t)job->limit_min,
+        .end_time = job_limit_end(job),
         .node_name = core_node_name(c, node),
         .node_index = (uint32_t)(part - job->alloc->nodes.v),
     };

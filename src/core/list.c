@@ -38,13 +38,13 @@ static void asked_size(const struct core *c, const struct job *job, struct job_s
     }
 }
 
-static char *alloc_names(const struct core *c, const struct fact_job_alloc *alloc, struct arena *a)
+char *nodes_text(const struct core *c, const struct alloc_node *v, uint32_t n, struct arena *a)
 {
-    const char **names = arena_calloc(a, alloc->nodes.n + 1, sizeof *names);
+    const char **names = arena_calloc(a, n + 1, sizeof *names);
 
-    for (uint32_t i = 0; i < alloc->nodes.n; i++)
-        names[i] = core_node_name(c, alloc->nodes.v[i].node);
-    return hostlist_compress(a, names, alloc->nodes.n);
+    for (uint32_t i = 0; i < n; i++)
+        names[i] = core_node_name(c, v[i].node);
+    return hostlist_compress(a, names, n);
 }
 
 struct job_size job_size(const struct core *c, const struct job *job, struct arena *a)
@@ -60,7 +60,7 @@ struct job_size job_size(const struct core *c, const struct job *job, struct are
     s.tres_req = tres_text(a, s.req_cpus, s.req_mem_mb, s.node_count);
     if (job->alloc) {
         s.partition = job->alloc->partition;
-        s.nodes = alloc_names(c, job->alloc, a);
+        s.nodes = nodes_text(c, job->alloc->nodes.v, job->alloc->nodes.n, a);
         s.node_count = job->alloc->nodes.n;
         s.cpus = 0;
         for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
@@ -205,7 +205,7 @@ static void describe_nodes(const struct core *c, const struct job *job, struct a
 static int64_t end_of(const struct job *job)
 {
     if (job->phase == PHASE_RUNNING && job->limit_min != NO_LIMIT)
-        return job->start + 60 * (int64_t)job->limit_min;
+        return job_limit_end(job);
     return job->end;
 }
 

@@ -18,6 +18,8 @@ struct job_size {
     const char *tres_req;
 };
 
+/* The names of the nodes of an allocation, compressed. */
+char *nodes_text(const struct core *c, const struct alloc_node *v, uint32_t n, struct arena *a);
 struct job_size job_size(const struct core *c, const struct job *job, struct arena *a);
 char *cpu_ids_text(struct bytes bits, struct arena *a);            /* "0-3,8" */
 char *counts_text(const uint32_t *v, uint32_t n, struct arena *a); /* "4(x2),1" */

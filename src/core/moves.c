@@ -264,6 +264,7 @@ static void change_alloc(struct core *c, struct job *job, const void *body)
 
     job->start = alloc->now;
     job->limit_min = alloc->limit_min;
+    job->limit_cut_s = 0;
     job->reason = REASON_None;
     job->alloc = msg_clone(&desc_fact_job_alloc, alloc);
     job_occupy(c, job);

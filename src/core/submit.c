@@ -1,5 +1,7 @@
 /* Submissions: a row of checks, each with Slurm's number and what would work instead, then one
  * fact. */
+#include "core/list.h"
+#include "core/place.h"
 #include "core/state.h"
 #include "core/wish.h"
 
@@ -41,12 +43,89 @@ static bool is_operator(const struct who *who)
     return who->role >= ROLE_OPERATOR;
 }
 
-static void answer(struct turn *t, uint32_t job_id, const struct job_wish *wish)
+/* Members of a submission that are kept and shown, and that nothing acts on yet. */
+static const struct {
+    const char *member, *option;
+} later[] = {
+    { "contiguous", "--contiguous" },
+    { "spread_job", "--spread-job" },
+    { "switches", "--switches" },
+    { "deadline", "--deadline" },
+    { "signal_num", "--signal" },
+    { "mail_type", "--mail-type" },
+    { "prefer", "--prefer" },
+    { "licenses", "--licenses" },
+    { "reservation", "--reservation" },
+    { "tres_per_node", "--gres" },
+    { "tres_per_job", "--gpus" },
+    { "tres_per_socket", "--gpus-per-socket" },
+    { "tres_per_task", "--gpus-per-task" },
+    { "mem_per_gpu_mb", "--mem-per-gpu" },
+    { "cpus_per_gpu", "--cpus-per-gpu" },
+    { "core_spec", "--core-spec" },
+    { "thread_spec", "--thread-spec" },
+    { "oversubscribe", "--oversubscribe" },
+    { "ntasks_per_socket", "--ntasks-per-socket" },
+    { "ntasks_per_gpu", "--ntasks-per-gpu" },
+    { "burst_buffer", "--bb" },
+    { "container", "--container" },
+    { "network", "--network" },
+    { "reboot", "--reboot" },
+    { "delay_boot_min", "--delay-boot" },
+    { "time_min_min", "--time-min" },
+    { "immediate_s", "--immediate" },
+};
+
+static bool is_given(const struct job_spec *spec, const char *member)
+{
+    const struct field *f = desc_field(&desc_job_spec, member);
+    const void *p = (const char *)spec + f->offset;
+
+    if (f->kind == KIND_STR)
+        return *(const char *const *)p && **(const char *const *)p;
+    return *(const bool *)p; /* a BOOL, or the `set` that every OPT_ kind begins with */
+}
+
+static struct strs warnings(struct turn *t, const struct job_spec *spec)
+{
+    size_t n = sizeof later / sizeof later[0];
+    struct strs all = { .v = arena_calloc(t->a, n, sizeof *all.v) };
+
+    for (size_t i = 0; i < n; i++)
+        if (is_given(spec, later[i].member))
+            all.v[all.n++] = arena_printf(t->a, "%s is recorded with the job but does nothing yet",
+                                          later[i].option);
+    return all;
+}
+
+static void answer(struct turn *t, const struct job_spec *spec, uint32_t job_id)
 {
     struct job_submitted done = { .job_id = job_id,
                                   .cluster = t->c->conf->cluster,
-                                  .partition = wish ? wish->partitions : "" };
+                                  .warnings = warnings(t, spec) };
 
+    turn_reply(t, &desc_job_submitted, &done);
+}
+
+/* --test-only: where it would start, and now if what is free now is enough.  (When it would start
+ * later is for the plan of the whole queue to say.) */
+static void answer_test(struct turn *t, const struct job_wish *w, const struct job_spec *spec)
+{
+    struct job_submitted done = { .cluster = t->c->conf->cluster, .warnings = warnings(t, spec) };
+    const char *list = w->partitions;
+    const enum place_when whens[] = { PLACE_NOW, PLACE_UP, PLACE_EVER };
+
+    for (struct part *p; (p = part_next(t->c, &list)) && !done.nodes;)
+        for (size_t i = 0; i < 3 && !done.nodes; i++) {
+            struct place place = { .c = t->c, .part = p, .wish = w, .when = whens[i], .a = t->a };
+            struct placement at;
+            if (!place_job(&place, &at, NULL))
+                continue;
+            done.partition = p->info->name;
+            done.nodes = nodes_text(t->c, at.v, at.n, t->a);
+            done.cpus = w->ntasks * (w->cpus_per_task.set ? w->cpus_per_task.v : 1);
+            done.start_time = (struct opt_i64){ whens[i] == PLACE_NOW, t->in->now };
+        }
     turn_reply(t, &desc_job_submitted, &done);
 }
 
@@ -59,7 +138,7 @@ static bool is_retry(struct turn *t, const struct job_spec *spec)
         spec->request_key ? (uint32_t)(uintptr_t)map_get(&t->c->key_index, spec->request_key) : 0;
 
     if (id)
-        answer(t, id, NULL);
+        answer(t, spec, id);
     return id != 0;
 }
 
@@ -77,7 +156,7 @@ void decide_submit(struct turn *t, const struct job_spec *spec)
         }
     d.rec.wish = &d.wish;
     if (spec->test_only) {
-        answer(t, 0, &d.wish);
+        answer_test(t, &d.wish, spec);
         return;
     }
     d.rec.job_id = turn_take_id(t);
@@ -88,7 +167,7 @@ void decide_submit(struct turn *t, const struct job_spec *spec)
     if (d.rec.rest && *d.rec.rest)
         d.rec.array_id = d.rec.job_id;
     turn_fact(t, FACT_job_created, &d.rec);
-    answer(t, d.rec.job_id, &d.wish);
+    answer(t, spec, d.rec.job_id);
 }
 
 static int check_room(struct draft *d)

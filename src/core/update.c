@@ -24,7 +24,7 @@ struct change {
     struct err *e;
 };
 
-enum when { WHEN_PENDING, WHEN_ALIVE, WHEN_ANY };
+enum when { WHEN_PENDING, WHEN_RUNNING, WHEN_ALIVE, WHEN_ANY };
 
 /* Checks the text and gives the one to remember; wish keys change ch->wish and give NULL. */
 typedef int (*checker)(struct change *ch, const struct key_value *kv, const char **ret);
@@ -84,6 +84,21 @@ static int check_limit(struct change *ch, const struct key_value *kv, const char
     if (min > is && !is_operator(ch->t))
         return denied(ch, "only operators raise a time limit");
     *ret = arena_printf(ch->t->a, "%u", min);
+    return 0;
+}
+
+/* The end of a running job, to the second: as with the limit, owners move it nearer, operators also
+ * away. */
+static int check_end(struct change *ch, const struct key_value *kv, const char **ret)
+{
+    int64_t at, is = job_limit_end(ch->job), now = ch->t->in->now;
+
+    if (times_parse_point(kv->value, now, 0, &at, NULL) < 0 || at <= ch->job->start)
+        return err_set(ch->e, ESLURM_INVALID_TIME_VALUE, "Invalid time specified: \"%.60s\"",
+                       kv->value);
+    if (is && at > is && !is_operator(ch->t))
+        return denied(ch, "only operators raise a time limit");
+    *ret = arena_printf(ch->t->a, "%lld", (long long)at);
     return 0;
 }
 
@@ -270,6 +285,17 @@ static void set_wckey(struct core *c, struct job *job, const char *value)
 static void set_limit(struct core *c, struct job *job, const char *value)
 {
     job->limit_min = (uint32_t)strtoul(value, NULL, 10);
+    job->limit_cut_s = 0;
+    job->flags |= JOB_LIMIT_ASKED;
+}
+
+static void set_end(struct core *c, struct job *job, const char *value)
+{
+    int64_t seconds = strtoll(value, NULL, 10) - job->start;
+    int64_t minutes = (seconds + 59) / 60;
+
+    job->limit_min = (uint32_t)minutes;
+    job->limit_cut_s = (uint8_t)(60 * minutes - seconds);
     job->flags |= JOB_LIMIT_ASKED;
 }
 
@@ -323,6 +349,7 @@ static void set_deps(struct core *c, struct job *job, const char *value)
 
 static const struct key keys[] = {
     { "TimeLimit", WHEN_ALIVE, false, check_limit, set_limit },
+    { "EndTime", WHEN_RUNNING, false, check_end, set_end },
     { "Priority", WHEN_PENDING, false, check_priority, set_priority },
     { "Nice", WHEN_PENDING, false, check_nice, set_nice },
     { "JobName", WHEN_ALIVE, false, check_text, set_name },
@@ -370,6 +397,8 @@ static int one_key(struct change *ch, const struct key_value *kv)
         return denied(ch, "operators only");
     if (key->when == WHEN_PENDING && ch->job->phase != PHASE_PENDING)
         return err_set(ch->e, ESLURM_JOB_NOT_PENDING, "%s", errors_text(ESLURM_JOB_NOT_PENDING));
+    if (key->when == WHEN_RUNNING && ch->job->phase != PHASE_RUNNING)
+        return err_set(ch->e, ESLURM_JOB_NOT_RUNNING, "%s", errors_text(ESLURM_JOB_NOT_RUNNING));
     if (key->when == WHEN_ALIVE && ch->job->phase == PHASE_DONE)
         return err_set(ch->e, ESLURM_JOB_FINISHED, "%s", errors_text(ESLURM_JOB_FINISHED));
     int r = key->check(ch, kv, &value);

@@ -166,9 +166,9 @@ void procs_describe_tree(pid_t root, struct buf *out)
 
 /* ---- by environment */
 
-static bool holds(const char *environ, size_t len, const char *variable)
+static bool holds(const char *all, size_t len, const char *variable)
 {
-    for (const char *p = environ; p < environ + len; p += strlen(p) + 1)
+    for (const char *p = all; p < all + len; p += strlen(p) + 1)
         if (strcmp(p, variable) == 0)
             return true;
     return false;

@@ -96,7 +96,7 @@ static _Noreturn void task_run(const struct task_start *t, int report)
         give_up(report, &e, 1 << 8);
     go_to_work_dir(t->launch, note, sizeof note);
     if (streams(t, &e) < 0) {
-        e.code = ESLURMD_IO_ERROR; /* the user's paths, not the node: no other node would do better */
+        e.code = ESLURMD_IO_ERROR; /* the user's paths: no other node would do better */
         give_up(report, &e, IO_FAILED);
     }
     if (note[0])

@@ -54,12 +54,12 @@ struct held {
     const void *msg; /* in the arena of the round */
 };
 
-/* Members of two messages that have the same name and type: found once, for they are looked for in every launch and
- * accounting event. */
+/* Members of two messages that have the same name and type: found once, for they are looked for in
+ * every launch and accounting event. */
 struct twins {
     struct twin {
         const struct field *to, *from;
-    } *v;
+    } * v;
     unsigned n;
 };
 

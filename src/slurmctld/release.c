@@ -18,8 +18,12 @@ static void send_held(struct ctld *c, const struct held *h)
 {
     struct conn *conn = conn_find(c->loop, h->call.conn);
 
-    if (conn)
-        rpc_send(conn, h->call.opcode, h->flags, h->call.request, h->desc, h->msg);
+    if (!conn)
+        return;
+    rpc_send(conn, h->call.opcode, h->flags, h->call.request, h->desc, h->msg);
+    /* No later turn of the loop would write it; who asked for the stop must not ask again. */
+    if (loop_stopped(c->loop))
+        conn_flush(conn);
 }
 
 void release_effects(struct ctld *c)

@@ -19,6 +19,7 @@ enum chan_type {
     CHAN_END,  /* key of the job, uid, value: KillWait in seconds; body: packed job_terminate */
     CHAN_ACK,  /* key: the controller has recorded the end of the step */
     CHAN_CRED, /* make a hello for the controller */
+    CHAN_LOG,  /* open the log again; the answer of the same type brings a descriptor of it */
     /* launcher to listener */
     CHAN_REPLY,  /* to the message with this token; code 0 or errno, body: words */
     CHAN_STEP,   /* key, epoch: a step that lives */

@@ -132,6 +132,9 @@ static int launch_judge(struct launcher *l, const struct chan_head *h, struct er
         return err_set(e, ESLURMD_SET_UID_OR_GID_ERROR,
                        "slurmd of node %s runs as user %u and cannot start jobs of user %u",
                        l->conf->node, geteuid(), h->uid);
+    if (h->uid == 0 && l->conf->no_root_jobs)
+        return err_set(e, ESLURMD_SET_UID_OR_GID_ERROR,
+                       "DisableRootJobs: node %s starts no job of root", l->conf->node);
     if (seen_has(&l->seen, &h->key))
         return err_set(e, ESLURMD_CREDENTIAL_REPLAYED, "job %u restart %u was launched here before",
                        h->key.job_id, h->key.restart);

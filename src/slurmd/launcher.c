@@ -26,6 +26,8 @@ static void on_ack(struct launcher *l, const struct chan_head *h, const void *bo
                    int *fd);
 static void on_cred(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                     int *fd);
+static void on_log(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd);
 
 typedef void message_fn(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                         int *fd);
@@ -33,7 +35,7 @@ typedef void message_fn(struct launcher *l, const struct chan_head *h, const voi
 /* All that root can be asked to do. */
 static message_fn *const messages[CHAN_TYPES] = {
     [CHAN_LAUNCH] = on_launch, [CHAN_SIGNAL] = on_signal, [CHAN_END] = on_end,
-    [CHAN_ACK] = on_ack,       [CHAN_CRED] = on_cred,
+    [CHAN_ACK] = on_ack,       [CHAN_CRED] = on_cred,     [CHAN_LOG] = on_log,
 };
 
 static void on_message(void *ctx, const struct chan_head *h, const void *body, size_t len, int *fd)
@@ -163,4 +165,18 @@ static void on_cred(struct launcher *l, const struct chan_head *h, const void *b
     else
         chan_send_on(chan_fd(l->chan), &answer, hello.data, hello.len);
     _exit(EXIT_SUCCESS);
+}
+
+/* After a rotation.  The other half cannot open the file, but it can be handed one that is open. */
+static void on_log(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                   int *fd)
+{
+    const char *path = l->conf->log_path;
+
+    CLEANUP(closep)
+    int log = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : -1;
+    if (path && (log < 0 || log_to_file(path, l->conf->log_level) < 0))
+        log_error("cannot reopen %s: %s", path, strerror(errno));
+    if (log >= 0)
+        chan_send(l->chan, h, NULL, 0, log);
 }

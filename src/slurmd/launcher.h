@@ -14,6 +14,7 @@ struct launcher_conf {
     uint32_t unkillable_timeout_s; /* UnkillableStepTimeout */
     bool is_clean_start;           /* -c: what ended before this start is forgotten */
     bool is_foreground;
+    bool no_root_jobs;    /* DisableRootJobs */
     const char *log_path; /* NULL: stderr only */
     int log_level;
     const char *munge_socket;

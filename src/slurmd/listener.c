@@ -20,6 +20,13 @@
 #define HEARTBEAT_DEFAULT_S 30
 
 static void on_timer(void *ctx);
+void listener_reopen_log(struct node_link *k)
+{
+    struct chan_head h = { .type = CHAN_LOG };
+
+    chan_send(k->chan, &h, NULL, 0, -1);
+}
+
 static void on_launcher_gone(void *ctx);
 static void on_ready(void *ctx, struct conn *c);
 static void on_frame(void *ctx, struct conn *c, const struct frame *f);

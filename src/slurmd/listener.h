@@ -52,6 +52,7 @@ struct node_link {
 void listener_open(struct node_link *k, struct loop *l, const struct listener_conf *conf,
                    int chan_fd);
 void listener_close(struct node_link *k);
+void listener_reopen_log(struct node_link *k); /* by the launcher: only root reaches the file */
 
 /* The launcher's messages (news.c). */
 void news_from_launcher(void *ctx, const struct chan_head *h, const void *body, size_t len,
@@ -59,6 +60,8 @@ void news_from_launcher(void *ctx, const struct chan_head *h, const void *body, 
 /* An answer of the controller to request: true when it was to a report of ours. */
 bool news_answered(struct node_link *k, const struct frame *f);
 void news_resend(struct node_link *k); /* the connection is new: everything once more */
+/* The step ran, and its end waits for the controller: a launch of it is a late copy. */
+bool news_has_end(struct node_link *k, const struct step_key *key);
 /* The steps of a registration, alive or not yet acknowledged; in the arena. */
 void news_steps(struct node_link *k, struct arena *a, struct node_register *ret);
 void news_foreign(struct node_link *k, const struct node_welcome *w);

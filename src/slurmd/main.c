@@ -146,6 +146,7 @@ static int plan_launcher(struct slurmd *d, const struct conf_node *node, struct 
         .hook_timeout_s = conf_u32(c, "PrologEpilogTimeout"),
         .unkillable_timeout_s = conf_u32(c, "UnkillableStepTimeout"),
         .munge_socket = conf_munge_socket(c),
+        .no_root_jobs = conf_u32(c, "DisableRootJobs") == 1,
     };
     if (access(d->launcher.stepd_path, X_OK) < 0)
         return err_errno(e, "slurmstepd %s", d->launcher.stepd_path);
@@ -231,6 +232,13 @@ static int slurmd_open(void *ctx, struct loop *loop, struct err *e)
     return 0;
 }
 
+static void slurmd_reopen_log(void *ctx)
+{
+    struct slurmd *d = ctx;
+
+    listener_reopen_log(&d->link);
+}
+
 static void slurmd_close(void *ctx)
 {
     struct slurmd *d = ctx;
@@ -251,6 +259,7 @@ int main(int argc, char **argv)
                           .option = slurmd_option,
                           .configure = slurmd_configure,
                           .open = slurmd_open,
+                          .reopen_log = slurmd_reopen_log,
                           .close = slurmd_close,
                       });
 }

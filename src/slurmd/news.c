@@ -3,6 +3,7 @@
  * cleaned jobs. */
 #include "slurmd/listener.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
@@ -50,6 +51,8 @@ static news_fn *const news[CHAN_TYPES] = {
 
 void news_from_launcher(void *ctx, const struct chan_head *h, const void *body, size_t len, int *fd)
 {
+    if (h->type == CHAN_LOG && *fd >= 0)
+        log_to_fd(TAKE_FD(*fd));
     if (news[h->type])
         news[h->type](ctx, h, body, len);
 }
@@ -226,6 +229,16 @@ static void on_clean(struct node_link *k, const struct chan_head *h, const void 
 
     report_new(k, OP_job_cleaned, h, &desc_job_clean, &clean);
     arena_fini(&a);
+}
+
+bool news_has_end(struct node_link *k, const struct step_key *key)
+{
+    LIST_FOREACH(it, &k->reports) {
+        const struct report *r = list_entry(it, struct report, link);
+        if (r->opcode == OP_step_ended && memcmp(&r->key, key, sizeof *key) == 0)
+            return true;
+    }
+    return false;
 }
 
 void news_resend(struct node_link *k)

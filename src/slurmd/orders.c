@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* 0: the launcher will answer; 1: it is done already; negative: refused. */
 typedef int order_fn(struct node_link *k, const struct frame *f, const void *msg,
                      struct chan_head *h, struct err *e);
 
@@ -85,6 +86,8 @@ void orders_frame(struct node_link *k, const struct frame *f)
                           : wire_unpack_new(rpc->request, f->body, f->len, &a, &msg, &e);
     if (err == 0)
         err = fn(k, f, msg, &h, &e);
+    if (err > 0)
+        answer(k, f->opcode, f->request, 0, "");
     if (err < 0) {
         log_error("request %s: %s", rpc ? rpc->name : "?", e.text);
         answer(k, f->opcode, f->request, -err, e.text);
@@ -125,11 +128,15 @@ static int order_launch(struct node_link *k, const struct frame *f, const void *
         return err_set(e, EINVAL, "a launch for node %s came to node %s", l->node_name,
                        k->conf->node);
     int err = epoch_check(k, l->epoch, e);
-    int fd = err < 0 ? err : sealed(f, e);
-    if (fd < 0)
-        return fd;
+    if (err < 0)
+        return err;
     h->type = CHAN_LAUNCH;
     h->key = (struct step_key){ l->job_id, l->step_id, l->restart };
+    if (news_has_end(k, &h->key))
+        return 1;
+    int fd = sealed(f, e);
+    if (fd < 0)
+        return fd;
     h->uid = l->uid;
     h->epoch = l->epoch;
     h->value = l->is_single_node;

@@ -105,7 +105,7 @@ static void bind_value(sqlite3_stmt *s, int at, const struct field *f, const voi
         bind_optional(s, at, ((const struct opt_i64 *)p)->set, ((const struct opt_i64 *)p)->v);
         break;
     default:
-        assert(!"not a column");
+        assert(false && "not a column");
     }
 }
 
@@ -156,7 +156,7 @@ static void read_value(sqlite3_stmt *s, int at, const struct field *f, struct ar
         *(struct opt_i64 *)p = (struct opt_i64){ true, v };
         break;
     default:
-        assert(!"not a column");
+        assert(false && "not a column");
     }
 }
 

@@ -7,6 +7,7 @@
 #include "node/pattern.h"
 #include "node/spool.h"
 #include "node/stepd.h"
+#include "schema/errors.h"
 #include "schema/rpc.h"
 #include "wire/wire.h"
 
@@ -23,6 +24,7 @@
 
 #define RETRY_S 1
 
+static int launch_check(const struct launch *l, struct err *e);
 static int stand_apart(struct step *s, struct err *e);
 static void streams_name(struct step *s);
 
@@ -57,11 +59,31 @@ int step_load(struct step *s, struct err *e)
         return err;
 
     s->launch = launch;
+    err = launch_check(s->launch, e);
+    if (err < 0)
+        return err;
     s->done.job_id = s->launch->job_id;
     s->done.step_id = s->launch->step_id;
     s->done.restart = s->launch->restart;
     s->done.node = s->launch->node_name;
     return stand_apart(s, e);
+}
+
+/* The launcher allowed what its record says; the message came through the half that has no rights
+ * and must say the same. */
+static int launch_check(const struct launch *l, struct err *e)
+{
+    struct step_record r;
+    bool is_locked;
+
+    int err = spool_step_read(STEPD_FD_DIR, &r, &is_locked);
+    if (err < 0)
+        return err_set(e, -err, "read the record: %s", strerror(-err));
+    if (r.key.job_id != l->job_id || r.key.step_id != l->step_id || r.key.restart != l->restart ||
+        r.uid != l->uid)
+        return err_set(e, ESLURMD_INVALID_JOB_CREDENTIAL,
+                       "the launch of job %u is not the one that was allowed", r.key.job_id);
+    return 0;
 }
 
 /* Nobody traces or dumps us while we hold root (R10), nobody's terminal reaches us, and orphans

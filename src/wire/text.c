@@ -241,6 +241,11 @@ static void shape(const struct text_format *f, const struct text_slot *s, size_t
     out->len += pad;
 }
 
+static bool is_kept(const struct text_slot *s, size_t len)
+{
+    return s->column->align == TEXT_KEEP && s->right && len > (size_t)s->width;
+}
+
 void text_header(const struct text_format *f, struct buf *out)
 {
     struct text_format plain = *f;
@@ -265,7 +270,8 @@ void text_row(const struct text_format *f, const void *row, const struct text_en
         size_t start = out->len;
 
         text_cell_print(f->v[i].column, row, env, out);
-        shape(f, &f->v[i], start, out);
+        if (!is_kept(&f->v[i], out->len - start))
+            shape(f, &f->v[i], start, out);
         buf_puts(out, f->v[i].after);
     }
     buf_putc(out, '\n');

@@ -29,7 +29,8 @@ struct text_cell {
 
 typedef void (*text_printer)(const struct text_cell *cell, struct buf *out);
 
-enum text_align { TEXT_LEFT, TEXT_RIGHT };
+/* KEEP: left, and where a format asks for right, too long a value is not cut (Slurm's times). */
+enum text_align { TEXT_LEFT, TEXT_RIGHT, TEXT_KEEP };
 
 extern const char text_skip[];
 

@@ -334,7 +334,7 @@ static void store_number(const struct field *f, void *p, uint64_t v)
         *(struct opt_i64 *)p = (struct opt_i64){ true, unzigzag(v) };
         break;
     default:
-        assert(!"not a number");
+        assert(false && "not a number");
     }
 }
 

@@ -90,6 +90,11 @@ static void open_cluster(struct bench *b, uint32_t nodes)
     free(names);
 }
 
+static void load(void *ctx, const struct fact *f)
+{
+    core_apply(ctx, f, NULL, NULL);
+}
+
 static double seconds(int64_t from)
 {
     return (double)(clock_mono_ns() - from) / 1e9;
@@ -147,11 +152,34 @@ int main(int argc, char **argv)
            "%.1f us\n",
            seconds(t) / rounds * 1e6, (double)worst / 1e3);
 
+    struct core *copy = core_new();
+    t = clock_mono_ns();
+    core_dump(b.core, load, copy);
+    printf("snapshot into a fresh core: %.1f ms\n", seconds(t) * 1e3);
+    core_free(copy);
+
+    struct job_infos all;
+    struct job_query q = { .after_job = 0 };
+    uint32_t shown = 0;
+    t = clock_mono_ns();
+    do {
+        arena_reset(&b.arena);
+        core_list_jobs(b.core, &q, NULL, b.now, &b.arena, &all);
+        shown += all.jobs.n;
+        q.after_job = all.jobs.n ? all.jobs.v[all.jobs.n - 1].record : 0;
+    } while (all.more);
+    printf("list of %u jobs: %.1f ms\n", shown, seconds(t) * 1e3);
+
+    arena_fini(&b.arena);
+    b.facts = (struct facts){ .arena = &b.arena };
+    b.effects = (struct effects){ .arena = &b.arena };
     size_t small = mallinfo2().uordblks;
     struct job_spec array = { .batch = true, .name = "array", .array = "0-999999" };
     t = clock_mono_ns();
     step(&b, OP_job_submit, &array, NULL);
-    printf("array of 1,000,000: %.1f us, %lld bytes\n", seconds(t) * 1e6,
+    double taken = seconds(t);
+    arena_fini(&b.arena);
+    printf("array of 1,000,000: %.1f us, %lld bytes\n", taken * 1e6,
            (long long)(mallinfo2().uordblks - small));
     core_free(b.core);
     arena_fini(&b.arena);

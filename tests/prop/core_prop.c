@@ -386,10 +386,11 @@ static void update(struct world *w)
         { "MinMemoryNode", "100", "" }, { "Features", "red", "" },
         { "Dependency", "", "" },       { "StartTime", "now+60", "" },
         { "Priority", "0", "" },        { "NoSuch", "1", "" },
+        { "EndTime", "now+90", "" },
     };
     char buf[32];
     const char *jobs[] = { job_text(w, buf, sizeof buf) };
-    struct key_value set[] = { values[pick(w, 16)], values[pick(w, 16)] };
+    struct key_value set[] = { values[pick(w, 17)], values[pick(w, 17)] };
     struct job_update up = { .jobs = { jobs, 1 } };
 
     up.set.v = set;
@@ -631,7 +632,7 @@ static void run(uint64_t seed, unsigned steps)
 
 int main(int argc, char **argv)
 {
-    uint64_t first = 1, seeds = 14;
+    uint64_t first = 1, seeds = 8;
     unsigned steps = 600;
 
     for (int i = 1; i + 1 < argc; i += 2) {

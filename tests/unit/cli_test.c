@@ -77,6 +77,15 @@ static void squeue_lines(void **state)
     expect_row("%i|%K|%F", array_rest(), "2_[2-9%2]|2-9%2|2\n");
 }
 
+/* Debian's squeue -l does not cut the limit, though its heading is cut. */
+static void times_on_the_right_are_not_cut(void **state)
+{
+    struct job_info *job = job_new(1, STATE_PENDING);
+
+    job->time_limit_min = 1560;
+    expect_row("%.9l|%4l|", job, "1-02:00:00|1-02|\n");
+}
+
 static void only_a_longer_reason_of_the_same_name_is_shown(void **state)
 {
     struct job_info *job = job_new(7, STATE_PENDING);
@@ -266,16 +275,16 @@ static void expect_groups(const char *letters, bool exact, const char *want)
     nodes[1]->alloc_cpus = 1;
     nodes[2]->cpus = 8;
     text_letters(&sinfo_columns, letters, &arena, &f);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 8; i++) { /* twice, as in two partitions that look alike */
         struct sinfo_group one;
 
-        sinfo_group_init(&one, part, nodes[i], &arena);
+        sinfo_group_init(&one, part, nodes[i % 4], &arena);
         sinfo_group_add(&groups, &wish, &one, &arena);
     }
     for (uint32_t i = 0; i < groups.n; i++)
         text_row(&f, &groups.v[i], &env, &out);
     assert_string_equal(buf_str(&out), want);
-    smap_fini(&groups.places);
+    sinfo_groups_fini(&groups);
     buf_fini(&out);
 }
 
@@ -312,6 +321,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(squeue_lines),
+        T(times_on_the_right_are_not_cut),
         T(only_a_longer_reason_of_the_same_name_is_shown),
         T(times_of_suspended_and_unlimited_jobs),
         T(job_records),

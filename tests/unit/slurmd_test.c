@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/rpc.h"
+#include "node/spool.h"
+#include "node/stepd.h"
 #include "schema/errors.h"
 #include "wire/wire.h"
 
@@ -18,6 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -154,6 +158,7 @@ static void slurmd_start(struct ctl *t)
     snprintf(conf, sizeof conf, "%s/slurm.conf", t->dir);
     t->slurmd = fork();
     if (t->slurmd == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing running */
         execl(SLURMD, SLURMD, "-D", "-f", conf, "-N", "n1", "-d", STEPD, NULL);
         _exit(99);
     }
@@ -229,6 +234,7 @@ static const char *munged_start(struct ctl *t)
     close(fd);
     t->munged = fork();
     if (t->munged == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         execl(MUNGED, MUNGED, "-F", arena_printf(&t->arena, "--key-file=%s", key), socket,
               arena_printf(&t->arena, "--pid-file=%s/munged.pid", t->dir),
               arena_printf(&t->arena, "--log-file=%s/munged.log", t->dir), NULL);
@@ -258,7 +264,8 @@ static void ctl_close(struct ctl *t)
 {
     char command[128];
 
-    assert_int_equal(slurmd_kill(t, SIGTERM), 0);
+    if (t->slurmd)
+        assert_int_equal(slurmd_kill(t, SIGTERM), 0);
     listener_free(t->listener);
     auth_server_free(t->auth);
     munge_async_free(t->munge);
@@ -569,6 +576,29 @@ static void a_hanging_output_hangs_only_its_job(void **state)
     ctl_close(&t);
 }
 
+/* logrotate: the file is moved away and slurmd gets SIGHUP; both halves go on in a new one. */
+static void the_log_is_opened_again(void **state)
+{
+    struct ctl t;
+
+    ctl_open(&t, "");
+    char *log = arena_printf(&t.arena, "%s/n1.log", t.dir);
+    assert_int_equal(rename(log, arena_printf(&t.arena, "%s.1", log)), 0);
+    kill(t.slurmd, SIGHUP);
+    WAIT_FOR(&t, access(log, F_OK) == 0);
+    struct launch l = a_launch(&t, 1, "#!/bin/sh\n");
+    l.epoch = 4;
+    struct stat st = { 0 };
+    int64_t until = clock_mono_ns() + PATIENCE_S * SECOND;
+    while (st.st_size == 0 && clock_mono_ns() < until) { /* the descriptor is on its way */
+        assert_int_equal(ask(&t, OP_step_launch, &desc_launch, &l), ESLURMD_CREDENTIAL_EXPIRED);
+        loop_once(t.loop, 5);
+        stat(log, &st);
+    }
+    assert_true(st.st_size > 0);
+    ctl_close(&t);
+}
+
 static void signals_reach_whom_they_are_meant_for(void **state)
 {
     struct ctl t;
@@ -757,6 +787,48 @@ static void a_failed_hook_is_reported(void **state)
     ctl_close(&t);
 }
 
+/* A6: whoever took over the half without rights could show the launcher one launch and hand over
+ * another. */
+static void a_launch_that_was_not_allowed_is_not_run(void **state)
+{
+    struct ctl t;
+    struct spool spool;
+    struct step_record r = { .key = { 1, STEP_BATCH, 0 }, .uid = OTHER_UID - 1, .boot_id = "x" };
+    struct step_files files;
+    struct buf body = { 0 };
+    struct step_done done;
+    struct err e = { 0 };
+
+    dir_open(&t);
+    struct launch l = a_launch(&t, 1, "#!/bin/sh\necho never\n");
+    assert_int_equal(spool_open(arena_printf(&t.arena, "%s/spool", t.dir), &spool, &e), 0);
+    assert_int_equal(spool_step_new(&spool, &r, &files, &e), 0);
+    wire_pack(&desc_launch, &l, &body);
+    int launch_fd = memfd_create("launch", MFD_CLOEXEC);
+    assert_int_equal(write(launch_fd, body.data, body.len), body.len);
+    pid_t pid = fork();
+    if (pid == 0) {
+        const int from[] = { launch_fd, files.dir, files.lock };
+        for (int i = 0; i < 3; i++)
+            fcntl(from[i], F_DUPFD, 100); /* 100, 101, 102: above the targets */
+        for (int i = 0; i < 3; i++)
+            dup2(100 + i, STEPD_FD_LAUNCH + i);
+        execl(STEPD, STEPD_NAME "1.batch]", NULL);
+        _exit(99);
+    }
+    waitpid(pid, NULL, 0);
+    assert_int_equal(spool_get(files.dir, "result", &body), 0);
+    assert_int_equal(wire_unpack(&desc_step_done, body.data, body.len, &t.arena, &done, &e), 0);
+    assert_int_equal(done.error_code, ESLURMD_INVALID_JOB_CREDENTIAL);
+    assert_string_equal(text_of(&t, "slurm-1.out"), "");
+    close(files.dir);
+    close(files.lock);
+    close(launch_fd);
+    buf_fini(&body);
+    spool_close(&spool);
+    ctl_close(&t);
+}
+
 /* ---- `test_slurmd N` is no test: it prints the CPU time of slurmd, launcher and slurmstepd for a
  * no-op job. */
 
@@ -811,8 +883,9 @@ int main(int argc, char **argv)
     return RUN(T(a_job_runs_as_its_user_and_is_reported), T(a_node_is_known_by_its_credential),
                T(launches_are_fenced), T(failures_before_the_exec_say_why),
                T(nothing_outlives_the_script), T(a_cancelled_job_is_told_and_then_killed),
-               T(a_hanging_output_hangs_only_its_job), T(signals_reach_whom_they_are_meant_for),
-               T(reports_wait_for_their_acknowledgement), T(a_killed_slurmstepd_leaves_no_orphan),
-               T(steps_survive_a_slurmd_that_is_killed),
-               T(prolog_and_epilog_see_only_their_own_environment), T(a_failed_hook_is_reported));
+               T(a_hanging_output_hangs_only_its_job), T(the_log_is_opened_again),
+               T(signals_reach_whom_they_are_meant_for), T(reports_wait_for_their_acknowledgement),
+               T(a_killed_slurmstepd_leaves_no_orphan), T(steps_survive_a_slurmd_that_is_killed),
+               T(prolog_and_epilog_see_only_their_own_environment), T(a_failed_hook_is_reported),
+               T(a_launch_that_was_not_allowed_is_not_run));
 }
