@@ -107,7 +107,7 @@ class Cluster:
     # -- files
 
     def write_files(self):
-        user = "root" if os.geteuid() == 0 else os.environ.get("USER") or str(os.geteuid())
+        user = pwd.getpwuid(os.geteuid()).pw_name
         self.dir.chmod(0o755)
         for name in ("munge", "state", "spool", "dbd", "log", "out"):
             (self.dir / name).mkdir(mode=0o755, exist_ok=True)
