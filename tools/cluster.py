@@ -2,6 +2,7 @@
 benchmarks start it; nothing outside its directory is touched and only what it started is ended, by pid."""
 import os
 import pathlib
+import pwd
 import random
 import shutil
 import signal
