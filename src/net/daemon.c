@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -349,8 +350,6 @@ static int places_open(struct run *r, struct err *e)
         log_create(p->log_path, user->pw_uid, user->pw_gid);
     if (user && (err = drop_user(p->user, e)) < 0)
         return err;
-    if (r->args.foreground) /* as loud as the log file, as Slurm's -D is */
-        log_set_stderr(p->log_level + r->args.verbose);
     err = p->log_path ? log_to_file(p->log_path, p->log_level + r->args.verbose) : 0;
     return err < 0 ? err_set(e, -err, "log file %s: %s", p->log_path, strerror(-err)) : 0;
 }

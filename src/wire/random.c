@@ -88,9 +88,10 @@ void wire_random(const struct desc *d, void *msg, struct arena *a, uint64_t *see
             random_u32s(p, a, seed);
         } else if (f->kind == KIND_LIST) {
             random_list(f, p, a, seed);
-        } else if (f->kind == KIND_ONE && next(seed) % 2) {
-            *(void **)p = arena_alloc(a, f->sub->size + 1);
-            wire_random(f->sub, *(void **)p, a, seed);
+        } else if (f->kind == KIND_ONE) {
+            *(void **)p = next(seed) % 2 ? arena_alloc(a, f->sub->size + 1) : NULL;
+            if (*(void **)p)
+                wire_random(f->sub, *(void **)p, a, seed);
         } else {
             random_number(f, p, seed);
         }
