@@ -107,9 +107,8 @@ static uint32_t account_of(const struct core *c, const char *account)
 
 /* The user's place, made when it is new.  When there is no room for more it is the account's, or
  * the root. */
-static uint32_t take_share(struct core *c, const char *account, const char *user)
+static uint32_t take_share(struct core *c, const char *account, const char *user, bool has_room)
 {
-    bool has_room = fairshare_count(c->shares) < SHARES_MAX;
     uint32_t up = account_of(c, account);
 
     if (up == FAIRSHARE_NONE && !has_room)
@@ -124,10 +123,17 @@ static uint32_t take_share(struct core *c, const char *account, const char *user
     return at;
 }
 
+static uint32_t share_of(struct core *c, const struct job *job)
+{
+    bool has_room = fairshare_count(c->shares) + 2 <= SHARES_MAX;
+
+    return take_share(c, job->account, job->user, has_room);
+}
+
 void prio_know(struct core *c, const struct job *job)
 {
     if (prio_is_multifactor(c))
-        take_share(c, job->account, job->user);
+        share_of(c, job);
 }
 
 /* By the partition's TRESBillingWeights, or the CPUs. */
@@ -156,13 +162,13 @@ void prio_charge(struct core *c, const struct job *job)
 {
     if (!prio_is_multifactor(c) || !job->alloc || job->end <= job->start)
         return;
-    fairshare_charge(c->shares, take_share(c, job->account, job->user),
+    fairshare_charge(c->shares, share_of(c, job),
                      billing_of(c, job) * (double)(job->end - job->start));
 }
 
 void prio_load_share(struct core *c, const struct fact_share *f)
 {
-    uint32_t at = f->is_root ? FAIRSHARE_ROOT : take_share(c, f->account, f->user);
+    uint32_t at = f->is_root ? FAIRSHARE_ROOT : take_share(c, f->account, f->user, true);
 
     fairshare_restore(c->shares, at, f->usage);
 }
