@@ -198,6 +198,8 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
         job_free(c, job);
         return 0;
     }
+    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
+        prio_charge(c, job);
     set_phase(c, job, move->next);
     release(c, job, move, f, effects);
     if (job->alloc && !is_active(job->phase))
