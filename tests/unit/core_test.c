@@ -95,8 +95,11 @@ static int set_up(void **state)
                               .slurmd_timeout_s = 300,
                               .job_requeue = true,
                               .return_to_service = 1,
-                              .acct_enabled = true };
+                              .acct_enabled = true,
+                              .gres_types = "gpu,fpga",
+                              .licenses = "ansys,matlab:2" };
 
+    nodes[0].gres = "gpu:a100:2";
     conf.nodes.v = nodes;
     conf.nodes.n = 2;
     conf.parts.v = &part;
@@ -251,7 +254,7 @@ static void what_can_never_run_is_refused_with_a_way_out(void **state)
     assert_int_equal(refusal(b, (struct job_spec){ .ntasks = { true, 9 } }), 2014);
     assert_int_equal(refusal(b, (struct job_spec){ .cpus_per_task = { true, 5 } }), 2014);
     assert_int_equal(refusal(b, (struct job_spec){ .min_nodes = { true, 3 } }), 2014);
-    assert_int_equal(refusal(b, (struct job_spec){ .mem_per_node_mb = { true, 5000 } }), 2044);
+    assert_int_equal(refusal(b, (struct job_spec){ .mem_per_node_mb = { true, 5000 } }), 2014);
     assert_int_equal(refusal(b, (struct job_spec){ .req_nodes = "n9" }), 2018);
     assert_int_equal(refusal(b, (struct job_spec){ .features = "gold" }), 2029);
     assert_int_equal(refusal(b, (struct job_spec){ .array = "0-5000" }), 2081);
@@ -261,6 +264,22 @@ static void what_can_never_run_is_refused_with_a_way_out(void **state)
     assert_int_equal(refusal(b, (struct job_spec){ .user_id = { true, 5 } }), 2010);
     assert_string_equal(((const struct error_info *)effect(b, EFFECT_REPLY)->body)->text,
                         "Invalid user id");
+}
+
+/* GRES, licenses and reservations that nobody has, or of which there is less. */
+static void names_that_nobody_knows_are_refused(void **state)
+{
+    struct bed *b = *state;
+
+    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_node = "tpu:1" }), 2072);
+    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_job = "fpga" }), 2072);
+    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_task = "gpu:1,gpu:h100:1" }), 2072);
+    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_socket = "gres:tpu:1" }), 2072);
+    assert_int_equal(refusal(b, (struct job_spec){ .licenses = "nosuch:1" }), 2048);
+    assert_int_equal(refusal(b, (struct job_spec){ .licenses = "ansys:1,matlab:3" }), 2048);
+    assert_int_equal(refusal(b, (struct job_spec){ .reservation = "r1" }), 2053);
+    submit(b,
+           (struct job_spec){ .tres_per_node = "gpu:1,gpu:a100:1", .licenses = "ansys;matlab=2" });
 }
 
 static void a_retried_submit_makes_one_job(void **state)
@@ -629,6 +648,7 @@ int main(void)
         CASE(a_job_runs_and_ends_in_four_facts),
         CASE(a_snapshot_rebuilds_the_state),
         CASE(what_can_never_run_is_refused_with_a_way_out),
+        CASE(names_that_nobody_knows_are_refused),
         CASE(a_retried_submit_makes_one_job),
         CASE(after_a_restart_ids_begin_with_a_fresh_block),
         CASE(a_time_limit_ends_a_job_on_all_its_nodes),
