@@ -48,7 +48,7 @@ struct daemon {
     int (*open)(void *ctx, struct loop *loop, struct err *e);
     void (*turn)(void *ctx);   /* after each batch of events */
     void (*reload)(void *ctx); /* SIGHUP */
-    void (*reopen_log)(void *ctx); /* NULL: the frame opens log_path again; for who may not itself */
+    void (*reopen_log)(void *ctx); /* NULL: the frame opens log_path again; who may not itself */
     void (*close)(void *ctx);  /* orderly stop: SIGTERM, SIGINT, loop_stop */
 };
 
