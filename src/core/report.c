@@ -116,6 +116,7 @@ static void fill_report(const struct node_register *reg, int64_t now, struct nod
     rec->boot_time = reg->boot_time;
     rec->slurmd_start = reg->slurmd_start;
     rec->last_response = now;
+    rec->last_busy = rec->last_busy ? rec->last_busy : now;
     rec->free_mem_mb = reg->free_mem_mb;
     rec->cpu_load = reg->cpu_load;
     rec->gres = reg->gres;

@@ -584,6 +584,25 @@ static void requeued_jobs_get_a_new_life(void **state)
     assert_int_equal(info(b, id)->state, 4);
 }
 
+/* An ended task counts as open again, or those that wait for the whole array would be misled. */
+static void what_ended_can_begin_anew(void **state)
+{
+    struct bed *b = *state;
+    uint32_t last = submit(b, (struct job_spec){ .name = "a", .array = "0-1" });
+    uint32_t after = submit(b, (struct job_spec){ .name = "b", .dependency = "afterok:1" });
+
+    end_batch(b, last + 1, 0x100);
+    assert_int_equal(info(b, last + 1)->state, 5);
+    name_op(b, OP_job_requeue, "1_0");
+    assert_int_equal(info(b, last + 1)->state, 1);
+    assert_int_equal(info(b, last + 1)->restarts, 1);
+    end_batch(b, last + 1, 0);
+    end_batch(b, last, 0);
+    assert_int_equal(info(b, after)->state, 1);
+    name_op(b, OP_job_requeuehold, "1_1");
+    assert_string_equal(info(b, last)->reason, "JobHeldUser");
+}
+
 static void jobs_behind_a_blocked_one_wait_for_their_turn(void **state)
 {
     struct bed *b = *state;
@@ -665,6 +684,7 @@ int main(void)
         CASE(drain_needs_a_reason_and_keeps_jobs_away),
         CASE(owners_lower_and_operators_raise),
         CASE(requeued_jobs_get_a_new_life),
+        CASE(what_ended_can_begin_anew),
         CASE(jobs_behind_a_blocked_one_wait_for_their_turn),
         CASE(what_does_nothing_yet_is_named),
         CASE(a_test_submits_nothing_and_says_where),
