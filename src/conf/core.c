@@ -57,6 +57,7 @@ static void fill_scalars(const struct conf *c, struct arena *a, struct core_conf
         .select_type = strcasecmp(select, "linear") == 0 ? "linear" : "cons_tres",
         .select_params = conf_str(c, "SelectTypeParameters"),
         .priority_type = plugin(conf_str(c, "PriorityType")),
+        .scheduler_type = plugin(conf_str(c, "SchedulerType")),
         .sched_params = conf_str(c, "SchedulerParameters"),
         .first_job_id = conf_u32(c, "FirstJobId"),
         .max_job_id = conf_u32(c, "MaxJobId"),

@@ -226,11 +226,8 @@ static int check_alloc(const struct core *c, const struct job *job, const void *
         if (!n || alloc_cpus(part) == 0)
             return err_set(e, ESTATE, "job %u: node %u does not exist or gives nothing", job->id,
                            part->node);
-        for (uint32_t cpu = 0; cpu < part->cpus.len * 8; cpu++)
-            if ((part->cpus.p[cpu / 8] >> cpu % 8 & 1) &&
-                (cpu >= n->used.n || bits_test(&n->used, cpu)))
-                return err_set(e, ESTATE, "job %u: CPU %u of %s is not free", job->id, cpu,
-                               n->conf->name);
+        if (!bits_free_bytes(&n->used, part->cpus.p, part->cpus.len))
+            return err_set(e, ESTATE, "job %u: CPUs of %s are not free", job->id, n->conf->name);
     }
     return 0;
 }
