@@ -176,6 +176,15 @@ static char *unavailable_nodes(const struct core *c, const struct job_wish *w, s
     return hostlist_compress(a, names, n);
 }
 
+/* A hold that nobody asked for says so. */
+static const char *name_of_reason(const struct job *job, enum reason reason)
+{
+    bool is_failed_launch = job->phase == PHASE_PENDING && job->hold == HOLD_USER &&
+                            job->reason == REASON_JobLaunchFailure;
+
+    return is_failed_launch ? "launch failed requeued held" : reason_name(reason);
+}
+
 /* Equal wishes wait for equal nodes, so a page of the queue names them once. */
 static const char *text_of_reason(const struct filter *f, const struct job *job, enum reason reason)
 {
@@ -318,7 +327,7 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
         .account = job->account,
         .qos = job->qos,
         .partition = size.partition,
-        .reason = reason_name(reason),
+        .reason = name_of_reason(job, reason),
         .reason_text = text_of_reason(f, job, reason),
         .priority = job_priority(job),
         .nice = job->nice,

@@ -106,3 +106,59 @@ def test_a_job_that_completed_runs_again(two):
     assert two.state(job) == "PENDING" and field(two, job, "Reason") == "JobHeldAdmin"
     two.run("scontrol", "release", job)
     assert two.wait_state(job) == "COMPLETED" and field(two, job, "Restarts") == "2"
+
+
+class Hooked(Cluster):
+    """A node whose Prolog and Epilog fail while a file of their name is there."""
+
+    def conf_text(self, user):
+        for name in ("prolog", "epilog"):
+            path = self.dir / f"{name}.sh"
+            path.write_text(f"#!/bin/sh\ntest ! -e {self.dir}/{name}.fails\n")
+            path.chmod(0o755)
+        return super().conf_text(user) + f"Prolog={self.dir}/prolog.sh\nEpilog={self.dir}/epilog.sh\n"
+
+    def breaks(self, name):
+        (self.dir / f"{name}.fails").touch()
+
+    def repair(self, name):
+        (self.dir / f"{name}.fails").unlink()
+        self.run("scontrol", "update", "nodename=n1", "state=resume")
+
+
+@pytest.fixture(scope="module")
+def hooked():
+    with Hooked(nodes=1, dbd=False) as c:
+        yield c
+
+
+def drained(c, reason):
+    return wait_for(lambda: c.out("sinfo", "-h", "-N", "-o", "%T|%E").split("\n")[0] == f"drained|{reason}", 10)
+
+
+def test_a_failed_prolog_drains_the_node_and_holds_the_job(hooked):
+    hooked.breaks("prolog")
+    job = hooked.sbatch(script="#!/bin/sh\ntrue\n")
+    assert drained(hooked, "Prolog error")
+    assert hooked.state(job) == "PENDING" and field(hooked, job, "Restarts") == "1"
+    assert hooked.out("squeue", "-h", "-j", job, "-o", "%R").strip() == "(launch failed requeued held)"
+    assert field(hooked, job, "Reason") == "launch_failed_requeued_held" and field(hooked, job, "Priority") == "0"
+    hooked.repair("prolog")
+    hooked.run("scontrol", "release", job)
+    assert hooked.wait_state(job) == "COMPLETED"
+
+
+def test_a_job_that_may_not_be_requeued_fails_with_its_prolog(hooked):
+    hooked.breaks("prolog")
+    job = hooked.sbatch("--no-requeue", script="#!/bin/sh\ntrue\n")
+    assert hooked.wait_state(job) == "FAILED" and field(hooked, job, "Reason") == "JobLaunchFailure"
+    assert drained(hooked, "Prolog error")
+    hooked.repair("prolog")
+
+
+def test_a_failed_epilog_drains_the_node_and_not_the_job(hooked):
+    hooked.breaks("epilog")
+    job = hooked.sbatch(script="#!/bin/sh\ntrue\n")
+    assert hooked.wait_state(job) == "COMPLETED"
+    assert drained(hooked, "Epilog error")
+    hooked.repair("epilog")

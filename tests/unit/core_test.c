@@ -1,5 +1,6 @@
 /* The core by its face: inputs in, facts and effects out. */
 #include "core/core.h"
+#include "schema/errors.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -584,6 +585,30 @@ static void requeued_jobs_get_a_new_life(void **state)
     assert_int_equal(info(b, id)->state, 4);
 }
 
+/* Requeued and held, unless the site says otherwise; the node is not tried with the next job. */
+static void a_failed_prolog_drains_and_holds(void **state)
+{
+    struct bed *b = *state;
+    uint32_t id = submit(b, (struct job_spec){ 0 });
+    struct step_done done = { .job_id = id,
+                              .step_id = STEP_BATCH,
+                              .node = "n1",
+                              .is_clean = true,
+                              .error = "Prolog error: job 1, wait status 256",
+                              .error_code = ESLURMD_PROLOG_FAILED };
+
+    step(b, OP_step_ended, &done);
+    assert_string_equal(info(b, id)->reason, "launch failed requeued held");
+    assert_int_equal(info(b, id)->priority, 0);
+    assert_int_equal(info(b, id)->restarts, 1);
+    struct node_infos nodes;
+    core_list_nodes(b->core, &(struct node_query){ .nodes = "n1" }, &b->arena, &nodes);
+    assert_string_equal(nodes.nodes.v[0].reason, "Prolog error");
+    name_op(b, OP_job_release, "1");
+    assert_int_equal(info(b, id)->state, 1);
+    assert_string_equal(core_node_name(b->core, effect(b, EFFECT_LAUNCH)->node), "n2");
+}
+
 /* An ended task counts as open again, or those that wait for the whole array would be misled. */
 static void what_ended_can_begin_anew(void **state)
 {
@@ -684,6 +709,7 @@ int main(void)
         CASE(drain_needs_a_reason_and_keeps_jobs_away),
         CASE(owners_lower_and_operators_raise),
         CASE(requeued_jobs_get_a_new_life),
+        CASE(a_failed_prolog_drains_and_holds),
         CASE(what_ended_can_begin_anew),
         CASE(jobs_behind_a_blocked_one_wait_for_their_turn),
         CASE(what_does_nothing_yet_is_named),
