@@ -60,6 +60,7 @@ static void fill_memory(const struct core *c, const struct job *job, struct laun
 static void fill_wish(const struct job_wish *w, struct launch *l)
 {
     l->ntasks = w->ntasks;
+    l->ntasks_given = w->has_ntasks || (w->ntasks_per_node.set && w->ntasks_per_node.v);
     l->cpus_per_task = w->cpus_per_task;
     l->ntasks_per_node = w->ntasks_per_node;
     l->ntasks_per_core = w->ntasks_per_core;

@@ -162,3 +162,12 @@ def test_a_failed_epilog_drains_the_node_and_not_the_job(hooked):
     assert hooked.wait_state(job) == "COMPLETED"
     assert drained(hooked, "Epilog error")
     hooked.repair("epilog")
+
+
+@pytest.mark.parametrize("argv, want", [((), None), (("-n1",), "1"), (("-n2",), "2"), (("-N1",), None), (("-c2",), None),
+                                        (("--ntasks-per-node=2",), "2"), (("-N2", "--ntasks-per-node=2"), "4"),
+                                        (("--mem-per-cpu=100",), None)])
+def test_the_number_of_tasks_is_told_only_when_it_was_asked(two, argv, want):
+    env = printed(two, *argv)
+    assert env.get("SLURM_NTASKS") == want and env.get("SLURM_NPROCS") == want
+    assert env["SLURM_TASKS_PER_NODE"]
