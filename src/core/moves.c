@@ -135,6 +135,12 @@ static void tell_others(struct core *c, struct job *job, unsigned old)
         if (job->array_id)
             array_task_done(c, job);
     }
+    if (old == PHASE_DONE && job->phase != PHASE_DONE) {
+        job->ended_at = 0;
+        single_enter(c, job);
+        if (job->array_id)
+            array_task_again(c, job);
+    }
     if (job->phase != old)
         deps_wake(c, job);
     if (job->array_id && is_active(old) != is_active(job->phase))
