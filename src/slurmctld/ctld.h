@@ -175,6 +175,9 @@ struct nodes *nodes_new(struct ctld *c);
 void nodes_free(struct nodes *n);
 void nodes_bind(struct ctld *c, uint32_t node, struct conn *conn);
 void nodes_unbind(struct ctld *c, uint32_t node); /* its registration was refused */
+/* Why a node that is away cannot come, as an unauthenticated peer made us say: shown, never used. */
+void nodes_refused(void *ctx, const char *node, const char *why);
+void nodes_explain(struct ctld *c, struct node_info *ret); /* gives it as a reason if it has none */
 void nodes_owe(struct ctld *c,
                uint32_t node); /* after its welcome it gets what the state still owes */
 void nodes_send_owed(struct ctld *c);

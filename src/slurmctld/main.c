@@ -83,6 +83,7 @@ static int ctld_open(void *ctx, struct loop *loop, struct err *e)
     if (r < 0)
         return r;
     c->nodes = nodes_new(c);
+    auth_server_on_refused(c->auth, nodes_refused, c);
     r = turn_start(c, e);
     if (r < 0)
         return r;
