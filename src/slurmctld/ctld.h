@@ -175,7 +175,7 @@ struct nodes *nodes_new(struct ctld *c);
 void nodes_free(struct nodes *n);
 void nodes_bind(struct ctld *c, uint32_t node, struct conn *conn);
 void nodes_unbind(struct ctld *c, uint32_t node); /* its registration was refused */
-/* Why a node that is away cannot come, as an unauthenticated peer made us say: shown, never used. */
+/* Why a node that is away cannot come, as an unknown peer made us say: shown, never used. */
 void nodes_refused(void *ctx, const char *node, const char *why);
 void nodes_explain(struct ctld *c, struct node_info *ret); /* gives it as a reason if it has none */
 void nodes_owe(struct ctld *c,
@@ -186,6 +186,7 @@ void nodes_heard(struct ctld *c, struct conn *conn);
 bool nodes_of(struct ctld *c, const struct conn *conn, uint32_t *ret);
 void nodes_send(struct ctld *c, uint32_t node, uint16_t opcode, const struct desc *d,
                 const void *msg);
+unsigned nodes_stop(struct ctld *c); /* every connected slurmd; returns how many */
 void nodes_send_launch(struct ctld *c, uint32_t node, const struct launch *l);
 void nodes_answer(struct ctld *c, struct conn *conn, const struct frame *f);
 void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t node,

@@ -256,6 +256,23 @@ void nodes_send(struct ctld *c, uint32_t node, uint16_t opcode, const struct des
         rpc_send(conn, opcode, 0, ++c->nodes->last_request, d, msg);
 }
 
+/* Written at once: there is no later turn of the loop. */
+unsigned nodes_stop(struct ctld *c)
+{
+    const struct empty nothing = {};
+    unsigned told = 0;
+
+    for (uint32_t i = 0; i < c->nodes->n; i++) {
+        struct conn *conn = conn_of(c, i);
+        if (!conn)
+            continue;
+        rpc_send(conn, OP_node_stop, 0, ++c->nodes->last_request, &desc_empty, &nothing);
+        conn_flush(conn);
+        told++;
+    }
+    return told;
+}
+
 void nodes_send_launch(struct ctld *c, uint32_t node, const struct launch *l)
 {
     struct conn *conn = conn_of(c, node);
