@@ -108,6 +108,7 @@ struct ctld {
     struct pending *questions;
     unsigned question_count, question_cap;
     int64_t space; /* bytes that new work may still take; looked at once a round */
+    int64_t taken_ns; /* when the request at hand was taken from the queue */
 
     int64_t boot_s;
     uint64_t commits, requests; /* for sdiag */
@@ -205,6 +206,6 @@ void state_close(struct ctld *c);
 void state_snapshot(struct ctld *c); /* when the journal wants one */
 
 /* trace.c: the log lines that administrators know. */
-void trace_fact(const struct ctld *c, const struct fact *f);
+void trace_fact(struct ctld *c, const struct fact *f);
 
 #endif

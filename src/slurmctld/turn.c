@@ -131,6 +131,7 @@ static void take(struct ctld *c, struct pending *p)
 {
     struct err e = { 0 };
 
+    c->taken_ns = clock_mono_ns();
     if (p->route && p->route->ask) {
         keep_question(c, p);
         return;
