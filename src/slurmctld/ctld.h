@@ -22,6 +22,7 @@
 #define HEARTBEATS_MISSED 3 /* then a node's connection counts as lost */
 
 struct dbd;
+struct fair;
 struct nodes;
 struct route;
 
@@ -91,6 +92,7 @@ struct ctld {
     struct steady clock;
     struct names *names;
     struct nodes *nodes;
+    struct fair *fair;
     struct dbd *dbd;
     struct twins acct_twins, launch_twins; /* from a job_spec to acct_job and to launch */
 
@@ -193,6 +195,14 @@ void nodes_answer(struct ctld *c, struct conn *conn, const struct frame *f);
 void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t node,
                         const struct err *e);
 uint32_t nodes_heartbeat_s(const struct ctld *c);
+
+/* fair.c: nobody's requests delay somebody else's. */
+struct fair *fair_new(void);
+void fair_free(struct fair *f); /* accepts NULL */
+void fair_configure(struct fair *f, const struct conf *conf);
+void fair_next_turn(struct fair *f);
+bool fair_takes(struct fair *f, uid_t uid); /* one more request of this user in this turn */
+int fair_charge(struct fair *f, uid_t uid, bool is_question, struct err *e); /* -1: refuse it */
 
 /* dbd.c: the outbox to slurmdbd. */
 struct dbd *dbd_new(struct ctld *c);

@@ -34,6 +34,7 @@ void ctld_turn(void *ctx)
         round_of(c);
     } while (c->queue.next < c->queue.n);
     c->queue.n = c->queue.next = 0;
+    fair_next_turn(c->fair);
     arena_reset(&c->queue_arena);
     arm_timer(c);
     dbd_pump(c->dbd);
