@@ -2,8 +2,9 @@
  *
  * Always: of one user only so much is taken into one turn; the rest stays in its connections until
  * the turn after, in which everybody else has a share again.  As in Slurm, and off unless
- * SlurmctldParameters says rl_enable: a bucket of tokens for each user, one for each request; when it
- * is empty requests are refused.  root and SlurmUser are exempt from both: nodes speak as them. */
+ * SlurmctldParameters says rl_enable: a bucket of tokens for each user, one for each request; when
+ * it is empty requests are refused.  root and SlurmUser are exempt from both: nodes speak as them.
+ */
 #include "slurmctld/ctld.h"
 
 #include "base/clock.h"
