@@ -72,7 +72,10 @@ void core_free(struct core *c)
 
 static void stop(struct turn *t)
 {
-    effects_add(t->effects, EFFECT_STOP);
+    struct effect *ef = effects_add(t->effects, EFFECT_STOP);
+
+    ef->desc = &desc_shutdown_request;
+    ef->body = t->in->body;
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 
