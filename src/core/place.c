@@ -282,7 +282,7 @@ static uint32_t cpus_for(const struct search *s, const struct spot *spot, uint32
 /* The lowest free CPUs, where each is a unit: by words. */
 static struct bytes pick_singles(const struct search *s, const struct node *n, uint32_t want)
 {
-    uint32_t words = (n->conf->cpus + 63) / 64, len;
+    uint32_t words = (n->conf->cpus + 63) / 64, len = 1;
     uint64_t *bits = arena_calloc(s->p->a, words, sizeof *bits);
 
     for (uint32_t i = 0; i < words && want > 0; i++) {
@@ -292,8 +292,9 @@ static struct bytes pick_singles(const struct search *s, const struct node *n, u
             left &= ~(UINT64_C(1) << (63 - __builtin_clzll(left)));
         want -= (uint32_t)__builtin_popcountll(left);
         bits[i] = htole64(left);
+        len = left ? (i + 1) * 8 : len;
     }
-    for (len = words * 8; len > 1 && ((uint8_t *)bits)[len - 1] == 0;)
+    while (len > 1 && ((uint8_t *)bits)[len - 1] == 0)
         len--;
     return (struct bytes){ .p = (uint8_t *)bits, .len = len };
 }
