@@ -1,5 +1,6 @@
 /* The face of the core: inputs to deciding functions, facts into state.  What each does is in the
  * file of its noun. */
+#include "core/backfill.h"
 #include "core/state.h"
 
 #include "base/limits.h"
@@ -63,6 +64,7 @@ void core_free(struct core *c)
     pool_fini(&c->texts);
     intern_fini(&c->names);
     arena_fini(&c->scratch);
+    backfill_free(c->backfill);
     free(c);
 }
 
