@@ -95,8 +95,8 @@ static void take_room(struct room *room, uint32_t cpus, uint64_t mem_mb)
     room->jobs++;
 }
 
-static bool plan_in(const struct core *c, const struct part *p, const struct job *job, int64_t now,
-                    struct arena *a, struct plan *ret)
+bool backfill_plan_in(const struct core *c, const struct part *p, const struct job *job,
+                      int64_t now, struct arena *a, struct plan *ret)
 {
     struct timeline t;
     struct fit fit = {
@@ -123,7 +123,7 @@ bool backfill_plan(const struct core *c, const struct job *job, int64_t now, str
         return false;
     for (const struct part *p; (p = part_next(c, &list));)
         if (p->blocked.id == job->id)
-            return plan_in(c, p, job, now, a, ret);
+            return backfill_plan_in(c, p, job, now, a, ret);
     return false;
 }
 
@@ -210,7 +210,7 @@ static void build(struct core *c, int64_t now)
         const struct part *p = c->parts[i];
         const struct job *head = is_fillable(p) ? job_find(c, p->blocked.id) : NULL;
         struct plan plan;
-        if (head && plan_in(c, p, head, now, &b->scratch, &plan))
+        if (head && backfill_plan_in(c, p, head, now, &b->scratch, &plan))
             reserve(b, p, &plan);
         arena_reset(&b->scratch);
     }

@@ -31,8 +31,11 @@ void backfill_touch_nodes(struct core *c, const struct job *job);
 /* Considers at most max_jobs; false: done. */
 bool backfill_slice(struct pass *s, unsigned max_jobs);
 
-/* When and where the first blocked job of a partition will start, by the limits of those running.
- * False: it is not the first, or never. */
+/* When and where the job will start in the partition if it is the first that waits there, by the
+ * limits of those running.  False: never. */
+bool backfill_plan_in(const struct core *c, const struct part *p, const struct job *job,
+                      int64_t now, struct arena *a, struct plan *ret);
+/* The same for the first blocked job of some partition; false for every other. */
 bool backfill_plan(const struct core *c, const struct job *job, int64_t now, struct arena *a,
                    struct plan *ret);
 
