@@ -1,5 +1,6 @@
 /* The face of the core: inputs to deciding functions, facts into state.  What each does is in the
  * file of its noun. */
+#include "core/backfill.h"
 #include "core/state.h"
 
 #include "base/limits.h"
@@ -67,6 +68,7 @@ void core_free(struct core *c)
     arena_fini(&c->scratch);
     arena_fini(&c->prio_texts);
     fairshare_free(c->shares);
+    backfill_free(c->backfill);
     free(c);
 }
 
