@@ -165,6 +165,8 @@ static int decode(struct guard *g, const struct caller *who, const struct reques
     if (len == 0)
         return err_set(&v->why, MUNGE_INTERNAL, "No credential specified in decode request");
     len -= q->data[len - 1] == '\0';
+    /* Here and not only by the timer: an old key is worth exactly the time that was promised. */
+    keyring_expire(&g->keys, now);
     const struct cred_keys keys = { g->keys.keys, g->keys.n };
     int err = cred_decode(&g->codec, keys, (const char *)q->data, len, c, &v->why);
     if (err < 0)
