@@ -43,9 +43,9 @@ enum {
 };
 
 static const struct option_row rows[] = {
-    OPTION_HELP,
-    OPTION_LICENSE,
-    OPTION_VERSION,
+    { OPTION_HELP },
+    { OPTION_LICENSE },
+    { OPTION_VERSION },
     { 0 },
     { "force", 'f', NULL, "Force daemon to run if possible" },
     { "foreground", 'F', NULL, "Run daemon in the foreground (do not fork)" },
@@ -213,22 +213,10 @@ static void dir_check(const struct settings *s, const char *const names[2], cons
         fail(NAME, EXIT_FAILURE, "%s", e.text);
 }
 
-/* Opens the key file and closes it again: the daemon reads it for itself, but its complaint should
- * be seen. */
-static void key_check(const struct settings *s)
+static struct key_source key_source(const struct munged *m)
 {
-    const struct path_policy policy = { .label = "Keyfile",
-                                        .word = "keyfile",
-                                        .trusted_group = s->trusted_group };
-    CLEANUP(closep) int fd = -1;
-    struct err e;
-
-    int err = path_open_secret(s->key_path, &policy, &fd, &e);
-    if (err == -ENOENT)
-        fail(NAME, EXIT_FAILURE, "Failed to find keyfile \"%s\": %s (Did you run mungekey?)",
-             s->key_path, strerror(ENOENT));
-    if (err < 0 && !(err == -EPERM && s->force))
-        fail(NAME, EXIT_FAILURE, "%s", e.text);
+    return (struct key_source){ m->set.key_path, m->set.trusted_group, m->set.force, clock_wall_s(),
+                                m->set.key_overlap_s };
 }
 
 static void origin_check(struct munged *m)
@@ -250,9 +238,12 @@ static void checks(struct munged *m)
     static const char *const log_names[] = { "Logfile", "logfile" };
     static const char *const replay_names[] = { "Replay file", "replay file" };
     const struct settings *s = &m->set;
+    const struct key_source key = key_source(m);
+    struct err e;
 
     origin_check(m);
-    key_check(s);
+    if (keyring_check(&key, &e) < 0)
+        fail(NAME, EXIT_FAILURE, "%s", e.text);
     dir_check(s, socket_names, s->socket, true);
     dir_check(s, pid_names, s->pid_path, false);
     if (!s->foreground && !s->syslog)
@@ -274,12 +265,6 @@ static int configure(void *ctx, const struct daemon_args *args, struct daemon_pl
     else if (!m->set.foreground)
         ret->log_path = m->set.log_path;
     return 0;
-}
-
-static struct key_source key_source(const struct munged *m)
-{
-    return (struct key_source){ m->set.key_path, m->set.trusted_group, m->set.force, clock_wall_s(),
-                                m->set.key_overlap_s };
 }
 
 static void on_tidy(void *ctx)

@@ -24,9 +24,9 @@ static const struct option_row rows[] = {
     { "keyfile", 'k', "PATH", "Specify keyfile pathname [/etc/munge/munge.key]" },
     { "verbose", 'v', NULL, "Be verbose" },
     { 0 },
-    OPTION_HELP,
-    OPTION_LICENSE,
-    OPTION_VERSION,
+    { OPTION_HELP },
+    { OPTION_LICENSE },
+    { OPTION_VERSION },
 };
 
 static const struct program program = { .name = NAME,

@@ -16,18 +16,9 @@ struct option_row {
     const char *help;
 };
 
-#define OPTION_HELP                                    \
-    {                                                  \
-        "help", 'h', NULL, "Display this help message" \
-    }
-#define OPTION_LICENSE                                      \
-    {                                                       \
-        "license", 'L', NULL, "Display license information" \
-    }
-#define OPTION_VERSION                                      \
-    {                                                       \
-        "version", 'V', NULL, "Display version information" \
-    }
+#define OPTION_HELP "help", 'h', NULL, "Display this help message"
+#define OPTION_LICENSE "license", 'L', NULL, "Display license information"
+#define OPTION_VERSION "version", 'V', NULL, "Display version information"
 
 struct program {
     const char *name;
