@@ -79,6 +79,7 @@ static const struct program program = {
     .name = NAME, .rows = rows, .n = sizeof rows / sizeof *rows, PROGRAM_WORDS
 };
 
+/* What the command line said, with the defaults of MUNGE where it was silent. */
 struct settings {
     bool force, foreground, mlockall, stop, benchmark, syslog;
     bool group_check_mtime;
@@ -89,6 +90,8 @@ struct settings {
     const char *socket, *key_path, *log_path, *pid_path, *replay_path, *origin;
 };
 
+/* All of the daemon.  The socket is opened last, so nobody is answered before everything is
+ * loaded. */
 struct munged {
     struct settings set;
     struct loop *loop;
@@ -114,6 +117,7 @@ static int64_t number(const char *name, const char *value, int64_t min, int64_t 
     return n;
 }
 
+/* A group name wins over a number, so a group called "100" is that group. */
 static gid_t trusted_group(const char *value)
 {
     const struct group *gr = getgrnam(value);
@@ -219,6 +223,7 @@ static struct key_source key_source(const struct munged *m)
                                 m->set.key_overlap_s };
 }
 
+/* The address is information only: nothing decides by it, so --force goes on without one. */
 static void origin_check(struct munged *m)
 {
     struct err e;
@@ -254,6 +259,7 @@ static void checks(struct munged *m)
 
 /* ---- the daemon */
 
+/* Each -v is one level more than LOG_INFO. */
 static int configure(void *ctx, const struct daemon_args *args, struct daemon_place *ret,
                      struct err *e)
 {
@@ -267,6 +273,8 @@ static int configure(void *ctx, const struct daemon_args *args, struct daemon_pl
     return 0;
 }
 
+/* Nothing here is needed for a right answer (entries and keys know their own end): it gives
+ * memory back, and wipes a key that nobody has asked about since. */
 static void on_tidy(void *ctx)
 {
     struct munged *m = ctx;
@@ -280,6 +288,8 @@ static void on_tidy(void *ctx)
     loop_set_timer(m->tidy, TIDY_MS);
 }
 
+/* A crash of the machine, not of the daemon, may forget the last second of decodes: the price of
+ * not waiting for the disk in each of them. */
 static void on_sync(void *ctx)
 {
     struct munged *m = ctx;
@@ -296,6 +306,7 @@ static void on_group_update(void *ctx)
     loop_set_timer(m->group_update, m->set.group_update_s * 1000);
 }
 
+/* --group-update-time=0, and --benchmark, leave the groups to SIGHUP. */
 static void timers_start(struct munged *m)
 {
     m->sync = loop_add_timer(m->loop, m->set.replay_path ? SYNC_MS : -1, on_sync, m);
@@ -322,6 +333,8 @@ static int replay_open(struct munged *m, struct err *e)
     return err;
 }
 
+/* The lock comes before anything else: a second daemon must fail without having touched the
+ * socket or the replay file of the first. */
 static int munged_open(void *ctx, struct loop *loop, struct err *e)
 {
     struct munged *m = ctx;
@@ -382,6 +395,7 @@ static void munged_reload(void *ctx)
         groups_refresh(&m->guard.groups);
 }
 
+/* Waiting clients are hung up on; their library tries again, and meets the next daemon. */
 static void munged_close(void *ctx)
 {
     struct munged *m = ctx;

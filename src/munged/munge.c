@@ -45,12 +45,13 @@ static const struct program program = {
 
 struct ask {
     struct munge_wish wish;
-    const char *socket, *input, *text,
-        *output; /* the last of -n -s -i counts: at most one of input and text is set */
+    const char *socket, *output;
+    const char *input, *text; /* at most one of the two is set; neither: no payload */
     bool has_uid, has_gid, diagnose;
     uint32_t uid, gid;
 };
 
+/* The last of -n, -s, -i counts. */
 static void input_set(struct ask *a, const char *path, const char *text)
 {
     a->input = path;
@@ -104,6 +105,7 @@ static void become(const struct ask *a)
              strerror(errno));
 }
 
+/* Ours alone: a stock daemon hangs up on the question. */
 static int diagnose(const struct ask *a)
 {
     CLEANUP(freep) char *status = NULL;

@@ -49,8 +49,8 @@ int number_parse(const char *s, int64_t min, int64_t max, int64_t *ret);
 /* The same with a unit behind it: k, m, g count in thousands, K, M, G in 1024s. */
 int count_parse(const char *s, int64_t min, int64_t max, int64_t *ret);
 
-uint32_t user_parse(const char *program,
-                    const char *s); /* name or number; ends the process when neither */
+/* Name or number; end the process when it is neither. */
+uint32_t user_parse(const char *program, const char *s);
 uint32_t group_parse(const char *program, const char *s);
 
 #endif

@@ -233,8 +233,7 @@ static void metadata_write(const struct show *s, FILE *out, const struct munge_f
 {
     for (size_t i = 0; i < FIELDS; i++) {
         const void *at = (const uint8_t *)f + fields[i].offset;
-        if (!(s->keys >> i & 1) ||
-            (fields[i].is_restriction && *(const uint32_t *)at == MUNGE_ANY))
+        if (!(s->keys >> i & 1) || (fields[i].is_restriction && *(const uint32_t *)at == MUNGE_ANY))
             continue;
         fprintf(out, "%s:%*s", fields[i].name, 16 - (int)strlen(fields[i].name), "");
         fields[i].print(out, at, s->is_numeric);
@@ -242,6 +241,8 @@ static void metadata_write(const struct show *s, FILE *out, const struct munge_f
     }
 }
 
+/* Where both go to one place, an empty line parts the metadata from the payload, which ends as
+ * it ends: no newline is added to it. */
 static void show(const struct show *s, const struct munge_found *f)
 {
     bool is_one = s->metadata && s->output && strcmp(s->metadata, s->output) == 0;
@@ -260,6 +261,8 @@ static void show(const struct show *s, const struct munge_found *f)
         command_close(NAME, s->output, data);
 }
 
+/* An expired, rewound or replayed credential is shown like a good one; only the exit status,
+ * which is the code of the contract, tells. */
 int main(int argc, char **argv)
 {
     struct show s = { .socket = MUNGE_SOCKET, .input = "-", .metadata = "-", .output = "-" };

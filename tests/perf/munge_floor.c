@@ -1,6 +1,7 @@
-/* A munged that does no work: it answers every request with the same bytes, by the five system calls
- * that any daemon behind this protocol needs.  What remunge reaches against it is what the clients and
- * the kernel allow; what munged costs above it is ours.    munge_floor SOCKET PIDFILE */
+/* A munged that does no work: it answers every request with the same bytes, by the five system
+ * calls that any daemon behind this protocol needs.  What remunge reaches against it is what the
+ * clients and the kernel allow; what munged costs above it is ours.    munge_floor SOCKET PIDFILE
+ */
 #include "auth/munge.h"
 #include "base/buf.h"
 #include "munged/request.h"
