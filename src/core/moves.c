@@ -135,6 +135,12 @@ static void tell_others(struct core *c, struct job *job, unsigned old)
         if (job->array_id)
             array_task_done(c, job);
     }
+    if (old == PHASE_DONE && job->phase != PHASE_DONE) {
+        job->ended_at = 0;
+        single_enter(c, job);
+        if (job->array_id)
+            array_task_again(c, job);
+    }
     if (job->phase != old)
         deps_wake(c, job);
     if (job->array_id && is_active(old) != is_active(job->phase))
@@ -198,6 +204,8 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
         job_free(c, job);
         return 0;
     }
+    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
+        prio_charge(c, job);
     set_phase(c, job, move->next);
     release(c, job, move, f, effects);
     if (job->alloc && !is_active(job->phase))
@@ -220,11 +228,8 @@ static int check_alloc(const struct core *c, const struct job *job, const void *
         if (!n || alloc_cpus(part) == 0)
             return err_set(e, ESTATE, "job %u: node %u does not exist or gives nothing", job->id,
                            part->node);
-        for (uint32_t cpu = 0; cpu < part->cpus.len * 8; cpu++)
-            if ((part->cpus.p[cpu / 8] >> cpu % 8 & 1) &&
-                (cpu >= n->used.n || bits_test(&n->used, cpu)))
-                return err_set(e, ESTATE, "job %u: CPU %u of %s is not free", job->id, cpu,
-                               n->conf->name);
+        if (!bits_free_bytes(&n->used, part->cpus.p, part->cpus.len))
+            return err_set(e, ESTATE, "job %u: CPUs of %s are not free", job->id, n->conf->name);
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "core/state.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -278,12 +279,34 @@ static uint32_t cpus_for(const struct search *s, const struct spot *spot, uint32
     return cpus < spot->cpus ? cpus : spot->cpus;
 }
 
+/* The lowest free CPUs, where each is a unit: by words. */
+static struct bytes pick_singles(const struct search *s, const struct node *n, uint32_t want)
+{
+    uint32_t words = (n->conf->cpus + 63) / 64, len;
+    uint64_t *bits = arena_calloc(s->p->a, words, sizeof *bits);
+
+    for (uint32_t i = 0; i < words && want > 0; i++) {
+        uint64_t left = ~n->used.words[i];
+        left &= i == n->conf->cpus / 64 ? (UINT64_C(1) << n->conf->cpus % 64) - 1 : UINT64_MAX;
+        for (; (uint32_t)__builtin_popcountll(left) > want;)
+            left &= ~(UINT64_C(1) << (63 - __builtin_clzll(left)));
+        want -= (uint32_t)__builtin_popcountll(left);
+        bits[i] = htole64(left);
+    }
+    for (len = words * 8; len > 1 && ((uint8_t *)bits)[len - 1] == 0;)
+        len--;
+    return (struct bytes){ .p = (uint8_t *)bits, .len = len };
+}
+
 /* The lowest free units. */
 static struct bytes pick_cpus(const struct search *s, const struct node *n, uint32_t want)
 {
     uint32_t len = n->conf->cpus / 8 + 1;
     uint8_t *bits = arena_calloc(s->p->a, len, 1);
     uint32_t got = 0;
+
+    if (n->unit == 1)
+        return pick_singles(s, n, want);
 
     for (uint32_t i = 0; i + n->unit <= n->conf->cpus && got < want; i += n->unit) {
         bool is_free = true;
