@@ -288,7 +288,7 @@ static struct bytes pick_singles(const struct search *s, const struct node *n, u
     for (uint32_t i = 0; i < words && want > 0; i++) {
         uint64_t left = ~n->used.words[i];
         left &= i == n->conf->cpus / 64 ? (UINT64_C(1) << n->conf->cpus % 64) - 1 : UINT64_MAX;
-        for (; (uint32_t)__builtin_popcountll(left) > want; )
+        for (; (uint32_t)__builtin_popcountll(left) > want;)
             left &= ~(UINT64_C(1) << (63 - __builtin_clzll(left)));
         want -= (uint32_t)__builtin_popcountll(left);
         bits[i] = htole64(left);
