@@ -1,5 +1,6 @@
 /* The face of the core: inputs to deciding functions, facts into state.  What each does is in the
  * file of its noun. */
+#include "core/backfill.h"
 #include "core/state.h"
 
 #include "base/limits.h"
@@ -67,12 +68,16 @@ void core_free(struct core *c)
     arena_fini(&c->scratch);
     arena_fini(&c->prio_texts);
     fairshare_free(c->shares);
+    backfill_free(c->backfill);
     free(c);
 }
 
 static void stop(struct turn *t)
 {
-    effects_add(t->effects, EFFECT_STOP);
+    struct effect *ef = effects_add(t->effects, EFFECT_STOP);
+
+    ef->desc = &desc_shutdown_request;
+    ef->body = t->in->body;
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 

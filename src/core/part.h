@@ -25,6 +25,8 @@ struct part {
     /* The scheduler's memory of the last pass; not part of the state. */
     bool is_dirty;            /* something changed that could let a job start */
     struct queue_key blocked; /* the first job that had to wait; id 0: none */
+    bool is_filling;          /* backfill has jobs to look at, from this key on: */
+    struct queue_key fill;
 };
 
 bool part_is(const struct part *p, const char *state); /* UP, DOWN, DRAIN, INACTIVE */

@@ -72,6 +72,7 @@ struct core {
     struct queue_key cursor; /* where the pass goes on */
     uint64_t shape_gen;      /* raised when resources may have grown: verdicts on wishes are void */
     struct arena scratch;    /* one scheduling step */
+    struct backfill *backfill; /* reservations of the pass */
     uint64_t passes, considered, started;
 };
 

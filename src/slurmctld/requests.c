@@ -161,6 +161,7 @@ int do_reconfigure(struct ctld *c, const struct pending *p, struct err *e)
     }
     conf_free(c->conf);
     c->conf = conf;
+    fair_configure(c->fair, conf);
     const char *path = conf_str(conf, "SlurmctldLogFile");
     if (*path)
         log_to_file(path, log_parse_level(conf_str(conf, "SlurmctldDebug")));
