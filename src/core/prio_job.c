@@ -95,6 +95,8 @@ void prio_configured(struct core *c)
         c->prio_cursor = 0;
     else if (c->prio_at == 0)
         c->prio_at = c->now;
+    QUEUE_FOREACH(it, &c->jobs)
+    prio_know(c, it->job);
 }
 
 /* ---- shares */
