@@ -203,6 +203,7 @@ static void occupy_node(struct core *c, struct job *job, const struct alloc_node
     n->mem_used += part->mem_mb;
     n->ending += job->phase == PHASE_ENDING;
     ids_add(&n->jobs, job->id);
+    part_open(c, n);
 }
 
 void job_occupy(struct core *c, struct job *job)
@@ -225,6 +226,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     n->rec->last_busy = c->now;
     ids_remove(&n->jobs, job->id);
     part->is_clean = true;
+    part_open(c, n);
     part_mark_dirty(c, n);
 }
 
