@@ -28,11 +28,16 @@ struct fairshare {
     uint32_t n, cap;
     uint32_t users;
     double scale;
-    struct smap names;      /* "account" or "account\nuser", to place + 1 */
-    char **keys;            /* the strings of names, one for each place */
+    struct smap accounts;   /* name to place + 1 */
+    struct smap members_of; /* "PLACE/NAME" of a user and its account's place, to place + 1 */
+    char **keys;            /* the strings of these maps, one for each place */
     struct member *members; /* of every group in turn: share.first, share.count; best first */
     bool is_stale;          /* members must be gathered again */
+    double ranked_as;       /* what the factors are: RANKED_NOT, RANKED_BY_TREE, or the dampening */
 };
+
+#define RANKED_NOT 0.0
+#define RANKED_BY_TREE (-1.0)
 
 /* A level value as an exact fraction. */
 struct ratio {
@@ -47,7 +52,6 @@ struct walk {
     uint32_t shared; /* 0: none */
 };
 
-static uint32_t find(const struct fairshare *fs, const char *account, const char *user);
 static uint32_t add(struct fairshare *fs, struct share_row row, char *key);
 static void gather(struct fairshare *fs);
 static void bring_down(struct fairshare *fs);
@@ -74,19 +78,23 @@ void fairshare_free(struct fairshare *fs)
         free(fs->v[i].name);
         free(fs->keys[i]);
     }
-    smap_fini(&fs->names);
+    smap_fini(&fs->accounts);
+    smap_fini(&fs->members_of);
     free(fs->v);
     free(fs->keys);
     free(fs->members);
     free(fs);
 }
 
+static char *user_key(uint32_t account, const char *user)
+{
+    return xasprintf("%u/%s", account, user);
+}
+
 uint32_t fairshare_add(struct fairshare *fs, struct share_row row)
 {
     assert(row.parent < fs->n && !fs->v[row.parent].is_user);
-    const char *account = fs->v[row.parent].name;
-
-    return add(fs, row, row.is_user ? xasprintf("%s\n%s", account, row.name) : xstrdup(row.name));
+    return add(fs, row, row.is_user ? user_key(row.parent, row.name) : xstrdup(row.name));
 }
 
 static uint32_t add(struct fairshare *fs, struct share_row row, char *key)
@@ -102,9 +110,10 @@ static uint32_t add(struct fairshare *fs, struct share_row row, char *key)
                                 .shares = row.shares,
                                 .is_user = row.is_user };
     fs->keys[at] = key;
-    smap_put(&fs->names, key, (void *)(uintptr_t)(at + 1));
+    smap_put(row.is_user ? &fs->members_of : &fs->accounts, key, (void *)(uintptr_t)(at + 1));
     fs->users += row.is_user;
     fs->is_stale = true;
+    fs->ranked_as = RANKED_NOT;
     return at;
 }
 
@@ -113,6 +122,7 @@ void fairshare_set_shares(struct fairshare *fs, uint32_t at, uint32_t shares)
     assert(at < fs->n && at != FAIRSHARE_ROOT);
     fs->v[at].shares = shares;
     fs->is_stale = true;
+    fs->ranked_as = RANKED_NOT;
 }
 
 uint32_t fairshare_count(const struct fairshare *fs)
@@ -131,23 +141,23 @@ const struct share *fairshare_at(const struct fairshare *fs, uint32_t at)
     return &fs->v[at];
 }
 
+static uint32_t found(void *value)
+{
+    return value ? (uint32_t)((uintptr_t)value - 1) : FAIRSHARE_NONE;
+}
+
 uint32_t fairshare_account(const struct fairshare *fs, const char *account)
 {
-    return find(fs, account, NULL);
+    return found(smap_get(&fs->accounts, account));
 }
 
-uint32_t fairshare_user(const struct fairshare *fs, const char *account, const char *user)
+uint32_t fairshare_user(const struct fairshare *fs, uint32_t account, const char *user)
 {
-    return find(fs, account, user);
-}
-
-static uint32_t find(const struct fairshare *fs, const char *account, const char *user)
-{
-    char *key = user ? xasprintf("%s\n%s", account, user) : xstrdup(account);
-    uintptr_t place = (uintptr_t)smap_get(&fs->names, key);
+    char *key = user_key(account, user);
+    uint32_t at = found(smap_get(&fs->members_of, key));
 
     free(key);
-    return place ? (uint32_t)(place - 1) : FAIRSHARE_NONE;
+    return at;
 }
 
 /* The members of Fairshare=parent accounts are lifted into the group above. */
@@ -206,9 +216,15 @@ static uint64_t add_saturating(uint64_t a, uint64_t b)
 void fairshare_charge(struct fairshare *fs, uint32_t at, double billing_s)
 {
     double scaled = billing_s * fs->scale;
-    uint64_t units = scaled >= 0x1p63 ? INT64_MAX : (uint64_t)(scaled + 0.5);
 
-    assert(at < fs->n && billing_s >= 0);
+    assert(billing_s >= 0);
+    fairshare_restore(fs, at, scaled >= 0x1p63 ? INT64_MAX : (uint64_t)(scaled + 0.5));
+}
+
+void fairshare_restore(struct fairshare *fs, uint32_t at, uint64_t units)
+{
+    assert(at < fs->n);
+    fs->ranked_as = RANKED_NOT;
     fs->v[at].own = add_saturating(fs->v[at].own, units);
     for (uint32_t i = at;; i = fs->v[i].parent) {
         fs->v[i].usage = add_saturating(fs->v[i].usage, units);
@@ -230,15 +246,25 @@ double fairshare_scale(const struct fairshare *fs)
 
 void fairshare_decay(struct fairshare *fs, double half_life_s, uint64_t seconds)
 {
+    fairshare_set_scale(fs, fairshare_aged(fs, half_life_s, seconds));
+}
+
+/* After 2^64 nothing of any usage is left, so a pause of years needs no care. */
+double fairshare_aged(const struct fairshare *fs, double half_life_s, uint64_t seconds)
+{
     if (half_life_s == 0 || seconds == 0)
-        return;
+        return fs->scale;
     double left = 1 - 0.693 / half_life_s;
-    if (left <= 0) {
+    return left > 0 ? fs->scale * fmin(pow(left, -(double)seconds), 0x1p64) : 0;
+}
+
+void fairshare_set_scale(struct fairshare *fs, double scale)
+{
+    if (!(scale >= SCALE_LEAST)) {
         fairshare_reset(fs);
         return;
     }
-    /* After 2^64 nothing of any usage is left, so a pause of years needs no care. */
-    fs->scale *= fmin(pow(left, -(double)seconds), 0x1p64);
+    fs->scale = fmin(scale, SCALE_MOST * 0x1p64);
     while (fs->scale >= SCALE_MOST)
         bring_down(fs);
 }
@@ -248,6 +274,7 @@ void fairshare_decay(struct fairshare *fs, double half_life_s, uint64_t seconds)
 static void bring_down(struct fairshare *fs)
 {
     fs->scale /= SCALE_MOST / SCALE_LEAST;
+    fs->ranked_as = RANKED_NOT;
     for (uint32_t i = 0; i < fs->n; i++) {
         fs->v[i].own /= (uint64_t)(SCALE_MOST / SCALE_LEAST);
         fs->v[i].usage = fs->v[i].own;
@@ -260,6 +287,7 @@ static void bring_down(struct fairshare *fs)
 void fairshare_reset(struct fairshare *fs)
 {
     fs->scale = SCALE_LEAST;
+    fs->ranked_as = RANKED_NOT;
     for (uint32_t i = 0; i < fs->n; i++) {
         fs->v[i].own = fs->v[i].usage = 0;
         fs->v[i].is_ordered = false;
@@ -365,6 +393,9 @@ void fairshare_rank(struct fairshare *fs)
     struct walk w = { .fs = fs, .next = fs->users };
     const struct share *root = &fs->v[FAIRSHARE_ROOT];
 
+    if (fs->ranked_as == RANKED_BY_TREE)
+        return;
+    fs->ranked_as = RANKED_BY_TREE;
     order_groups(fs);
     walk_list(&w, fs->members + root->first, root->count);
     assert(w.next == 0);
@@ -447,6 +478,9 @@ static void walk_list(struct walk *w, const struct member *v, uint32_t n)
  * Directly below the root the effective usage is the usage itself. */
 void fairshare_classic(struct fairshare *fs, double dampening)
 {
+    if (fs->ranked_as == dampening)
+        return;
+    fs->ranked_as = dampening;
     struct {
         double share, effective;
     } *norm = xcalloc(fs->n, sizeof *norm);

@@ -61,9 +61,9 @@ void fairshare_set_shares(struct fairshare *fs, uint32_t at, uint32_t shares);
 uint32_t fairshare_count(const struct fairshare *fs);
 uint32_t fairshare_users(const struct fairshare *fs);
 const struct share *fairshare_at(const struct fairshare *fs, uint32_t at);
-/* An account anywhere in the tree, or a user of one account; FAIRSHARE_NONE. */
+/* An account anywhere in the tree, or a user in the account at a place; FAIRSHARE_NONE. */
 uint32_t fairshare_account(const struct fairshare *fs, const char *account);
-uint32_t fairshare_user(const struct fairshare *fs, const char *account, const char *user);
+uint32_t fairshare_user(const struct fairshare *fs, uint32_t account, const char *user);
 
 /* Usage is told and read in billing seconds as of now; inside it is scaled.  It never overflows:
  * what is beyond 2^48 stays there. */
@@ -73,11 +73,18 @@ double fairshare_usage(const struct fairshare *fs, uint32_t at);
  * second forgets at once. */
 void fairshare_decay(struct fairshare *fs, double half_life_s, uint64_t seconds);
 void fairshare_reset(struct fairshare *fs); /* nobody has used anything */
-double fairshare_scale(const struct fairshare *fs);
 
-/* Gives every user its rank and factor by the fair tree.  Equal level values: users share the
- * higher rank, a user shares that of the first user of an equal account, and equal accounts are
- * taken as one (Slurm's document; its program takes them in turn). */
+/* Decay in two halves, to decide it in one place and do it in another: the scale that is to be set,
+ * 0 when nothing is left.  And a tree written down, read again: its scale, and everybody's own. */
+double fairshare_aged(const struct fairshare *fs, double half_life_s, uint64_t seconds);
+void fairshare_set_scale(struct fairshare *fs, double scale);
+double fairshare_scale(const struct fairshare *fs);
+void fairshare_restore(struct fairshare *fs, uint32_t at, uint64_t own);
+
+/* Gives every user its rank and factor by the fair tree; free of cost when nothing was charged or
+ * added since.  Equal level values: users share the higher rank, a user shares that of the first
+ * user of an equal account, and equal accounts are taken as one (Slurm's document; its program
+ * takes them in turn). */
 void fairshare_rank(struct fairshare *fs);
 /* NO_FAIR_TREE: 2^(-(effective usage / share of the whole) / dampening). */
 void fairshare_classic(struct fairshare *fs, double dampening);

@@ -1,4 +1,5 @@
 /* The life of jobs: the table of moves, and what each fact does to one job. */
+#include "core/backfill.h"
 #include "core/state.h"
 
 #include "base/xalloc.h"
@@ -182,7 +183,7 @@ void job_unqueue(struct core *c, struct job *job)
     job->is_queued = false;
 }
 
-/* A job behind the first blocked one of its partition changes nothing for the scheduler. */
+/* A job behind the first blocked one of its partition changes nothing for the main pass. */
 static void enqueue(struct core *c, struct job *job)
 {
     const char *list = job->wish->ask->partitions;
@@ -192,6 +193,8 @@ static void enqueue(struct core *c, struct job *job)
         queue_add(&p->queue, key, job);
         if (p->blocked.id == 0 || queue_compare(key, p->blocked) < 0)
             part_touch(c, p, key);
+        else
+            backfill_touch(c, p, key);
     }
     job->is_queued = true;
 }

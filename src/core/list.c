@@ -1,6 +1,8 @@
 /* Answers about jobs.  Nothing here changes anything. */
 #include "core/list.h"
 
+#include "core/backfill.h"
+
 #include "base/buf.h"
 #include "base/hostlist.h"
 #include "core/place.h"
@@ -375,6 +377,18 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
         describe_alloc(c, job, a, ret);
 }
 
+/* Worked out when asked: a plan is no state. */
+static void describe_plan(const struct core *c, const struct job *job, int64_t now, struct arena *a,
+                          struct job_info *ret)
+{
+    struct plan plan;
+
+    if (job->phase != PHASE_PENDING || !backfill_plan(c, job, now, a, &plan))
+        return;
+    ret->start_time = plan.start;
+    ret->sched_nodes = nodes_text(c, plan.at.v, plan.at.n, a);
+}
+
 static bool in_strs(const struct strs *set, const char *word)
 {
     for (uint32_t i = 0; i < set->n; i++)
@@ -486,6 +500,8 @@ void core_list_jobs(const struct core *c, const struct job_query *q, const struc
         }
         struct job_info *info = &ret->jobs.v[ret->jobs.n++];
         describe(&f, it->job, info);
+        if (q->start || q->detail)
+            describe_plan(c, it->job, now, a, info);
         if (q->detail && it->job->alloc)
             describe_nodes(c, it->job, a, info);
     }

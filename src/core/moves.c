@@ -1,5 +1,6 @@
 /* What each fact does to a job.  The table of job.c says whether it may and which effects follow;
  * here are the values. This is the only place that changes the phase of a job. */
+#include "core/backfill.h"
 #include "core/state.h"
 
 #include "core/msgs.h"
@@ -204,8 +205,12 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
         job_free(c, job);
         return 0;
     }
+    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
+        prio_charge(c, job);
     set_phase(c, job, move->next);
     release(c, job, move, f, effects);
+    if (f->kind == FACT_job_finish || f->kind == FACT_job_update)
+        backfill_touch_nodes(c, job);
     if (job->alloc && !is_active(job->phase))
         job_keep_last(c, job);
     tell_others(c, job, old);

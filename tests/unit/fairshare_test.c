@@ -39,6 +39,11 @@ static struct fairshare *tree(void)
     return fs;
 }
 
+static uint32_t user_of(const struct fairshare *fs, const char *account, const char *user)
+{
+    return fairshare_user(fs, fairshare_account(fs, account), user);
+}
+
 /* A user of the tree, wherever it is. */
 static uint32_t who(const struct fairshare *fs, const char *user)
 {
@@ -207,7 +212,7 @@ static void a_tie_with_an_empty_account_is_shared_with_nobody(void **state)
 static void usage_decays_as_seen(void **state)
 {
     struct fairshare *fs = tree();
-    uint32_t hank = fairshare_user(fs, "bio", "hank");
+    uint32_t hank = user_of(fs, "bio", "hank");
 
     fairshare_charge(fs, hank, 1000000);
     fairshare_decay(fs, 60, 60);
@@ -223,7 +228,7 @@ static void usage_decays_as_seen(void **state)
 static void the_scale_comes_round(void **state)
 {
     struct fairshare *fs = tree();
-    uint32_t hank = fairshare_user(fs, "bio", "hank"), erin = fairshare_user(fs, "plasma", "erin");
+    uint32_t hank = user_of(fs, "bio", "hank"), erin = user_of(fs, "plasma", "erin");
 
     for (unsigned i = 0; i < 1000; i++) {
         fairshare_charge(fs, hank, 3000);
@@ -243,7 +248,7 @@ static void the_scale_comes_round(void **state)
 static void usage_stays_without_half_life_and_saturates(void **state)
 {
     struct fairshare *fs = tree();
-    uint32_t hank = fairshare_user(fs, "bio", "hank"), iris = fairshare_user(fs, "bio", "iris");
+    uint32_t hank = user_of(fs, "bio", "hank"), iris = user_of(fs, "bio", "iris");
 
     fairshare_charge(fs, hank, 100);
     fairshare_decay(fs, 0, 1000000);
@@ -267,8 +272,8 @@ static void names_are_found(void **state)
     struct fairshare *fs = tree();
 
     assert_int_equal(fairshare_account(fs, "root"), FAIRSHARE_ROOT);
-    assert_string_equal(fairshare_at(fs, fairshare_user(fs, "root", "root"))->name, "root");
-    assert_int_equal(fairshare_user(fs, "bio", "jack"), FAIRSHARE_NONE);
+    assert_string_equal(fairshare_at(fs, user_of(fs, "root", "root"))->name, "root");
+    assert_int_equal(user_of(fs, "bio", "jack"), FAIRSHARE_NONE);
     assert_int_equal(fairshare_account(fs, "jack"), FAIRSHARE_NONE);
     fairshare_free(fs);
 }
