@@ -126,10 +126,12 @@ void conf_print(FILE *out)
         const struct key *k = &slurm_rows[i];
         if (k->use & INFO)
             continue;
-        fprintf(out, "\n# %s%s\n#%s=%s\n", k->help,
+        const char *value = k->fallback[0] == '(' ? "" : k->fallback; /* "(null)" is only shown */
+        const char *quote = strchr(value, ' ') ? "\"" : "";
+        fprintf(out, "\n# %s%s\n#%s=%s%s%s\n", k->help,
                 k->use & LATER   ? " (later)"
                 : k->use & QUIET ? " (quiet)"
                                  : "",
-                k->name, k->fallback);
+                k->name, quote, value, quote);
     }
 }

@@ -16,7 +16,7 @@
 #define TURN_INPUTS_MAX 256u     /* inputs decided between two commits */
 #define CONN_MAX 65536u
 #define CONN_UNAUTH_MAX 1000u
-#define CONN_UID_MAX 4096u              /* from one user that is neither root nor the daemon's own */
+#define CONN_UID_MAX 4096u /* from one user that is neither root nor the daemon's own */
 #define CONN_OUT_MAX (256u << 20) /* bytes queued to one peer before it is dropped */
 #define CONF_FILE_MAX (16u << 20) /* bytes of one configuration file */
 #define CONF_INCLUDE_MAX 8u       /* files that include files */

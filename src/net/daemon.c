@@ -236,7 +236,7 @@ static void on_reload(void *ctx, int signo)
 
 /* ---- the process */
 
-/* Forks.  The parent waits for the status of open() and exits with it; the child goes on. */
+/* Forks.  The parent waits for the status of open() and exits with it; only the child returns. */
 static int background(struct run *r)
 {
     int ends[2];
@@ -256,8 +256,7 @@ static int background(struct run *r)
     close(ends[1]);
     if (pid < 0 || read(ends[0], &status, 1) != 1)
         status = EXIT_FAILURE;
-    close(ends[0]);
-    return status;
+    _exit(status); /* what configure() made is the child's to free */
 }
 
 /* Tells the starter, and lets go of its terminal when all went well. */
@@ -308,30 +307,47 @@ static void log_create(const char *path, uid_t uid, gid_t gid)
         log_error("chown %s: %s", path, strerror(errno));
 }
 
-/* Held open and locked for our whole life: two daemons with one pid file is one too many. */
+/* Two daemons with one pid file is one too many.  A record lock and not flock: children do not
+ * inherit it, and the one that writes a snapshot may outlive us.  Nor does the background process,
+ * so here is only a look; the lock is taken in pid_write. */
 static int pid_open(const char *path, int *ret, struct err *e)
 {
     CLEANUP(closep) int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
     if (fd < 0)
         return err_errno(e, "pid file %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return err_set(e, EEXIST, "pid file %s is locked: already running", path);
+    if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+        return err_set(e, EEXIST, "pid file %s is locked: already running as process %d", path,
+                       (int)lock.l_pid);
     *ret = TAKE_FD(fd);
     return 0;
 }
 
 static void pid_write(struct run *r)
 {
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
     if (r->pid_file < 0)
         return;
+    if (fcntl(r->pid_file, F_SETLK, &lock) < 0)
+        die("pid file %s is locked: already running", r->place.pid_path);
     if (ftruncate(r->pid_file, 0) < 0 || dprintf(r->pid_file, "%d\n", (int)getpid()) < 0)
         log_error("pid file %s: %s", r->place.pid_path, strerror(errno));
+}
+
+/* SlurmUser is a name, or a number where the user database has none for it. */
+static const struct passwd *user_find(const char *name)
+{
+    bool is_number = *name && !name[strspn(name, "0123456789")];
+
+    return is_number ? getpwuid((uid_t)strtoul(name, NULL, 10)) : getpwnam(name);
 }
 
 static int places_open(struct run *r, struct err *e)
 {
     const struct daemon_place *p = &r->place;
-    const struct passwd *user = p->user && *p->user ? getpwnam(p->user) : NULL;
+    const struct passwd *user = p->user && *p->user ? user_find(p->user) : NULL;
     int err;
 
     if (p->user && *p->user && !user)
@@ -361,7 +377,7 @@ static void log_reopen(void *ctx, int signo)
  * of reach. */
 static int drop_user(const char *name, struct err *e)
 {
-    const struct passwd *user = getpwnam(name);
+    const struct passwd *user = user_find(name);
     uid_t real, effective, saved;
 
     if (!user)

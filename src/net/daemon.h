@@ -48,7 +48,7 @@ struct daemon {
     int (*open)(void *ctx, struct loop *loop, struct err *e);
     void (*turn)(void *ctx);   /* after each batch of events */
     void (*reload)(void *ctx); /* SIGHUP */
-    void (*reopen_log)(void *ctx); /* NULL: the frame opens log_path again; for who may not itself */
+    void (*reopen_log)(void *ctx); /* NULL: the frame opens log_path again; who may not itself */
     void (*close)(void *ctx);  /* orderly stop: SIGTERM, SIGINT, loop_stop */
 };
 
@@ -57,6 +57,7 @@ struct daemon {
  * NOTIFY_SOCKET is set. Exit status: 0 stopped in order, 1 failure, 2 misuse. */
 int daemon_run(int argc, char **argv, const struct daemon *d);
 
-#define SLURM_COMPAT_VERSION "slurm 25.11.0"
+#define SLURM_COMPAT_RELEASE "25.11.0"
+#define SLURM_COMPAT_VERSION "slurm " SLURM_COMPAT_RELEASE
 
 #endif

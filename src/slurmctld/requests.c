@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "core/prio_job.h"
 #include "schema/errors.h"
 #include "wire/wire.h"
 
@@ -141,6 +142,8 @@ int configure_core(struct ctld *c, const struct conf *conf, const struct call *c
 
     in.who.role = ROLE_SLURM;
     int r = conf_to_core(conf, &c->arena, body, e);
+    if (r == 0)
+        r = prio_conf_read(body, &c->arena, &(struct prio_conf){ 0 }, e);
     if (r < 0)
         return r;
     return turn_step(c, &in, call) ? 0 : 1;

@@ -240,9 +240,8 @@ def test_a_site_of_debian_comes_up_unchanged(site):
 
 
 def test_logs_rotate_by_signal(site):
-    """slurmd is not among them yet: docs/differences.md."""
     site.run(site.dir / "start")
-    for name in ("slurmctld", "slurmdbd"):
+    for name in ("slurmctld", "slurmdbd", "slurmd-c1"):
         log = site.dir / "log" / f"{name}.log"
         assert wait_for(log.exists), name
         log.rename(log.with_suffix(".log.1"))

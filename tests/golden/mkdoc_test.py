@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""What mkdoc says is true and complete: mkdoc_test.py proto|man|docs SOURCE MKDOC [SAMPLE | PAGES...]
+"""What mkdoc says is true and complete: mkdoc_test.py proto|man|docs|conf SOURCE MKDOC [SAMPLE | PAGES... | SINFO EXAMPLE]
 
   proto  protoc compiles the .proto, and reads and writes a random message of every type as our walker does
   man    groff renders every page without a warning
+  conf   slurm.conf with every key at its default is one that our commands take, and so is the example
   docs   the tables in docs/ are those of the schema, and no message lost or changed a field since messages.proto
 """
 import os
@@ -58,6 +59,24 @@ def test_man(source, mkdoc, *pages):
     print(f"{len(pages)} pages without a warning")
 
 
+def test_conf(source, mkdoc, sinfo, example):
+    commented = output(mkdoc, "conf", text=True)
+    keys = re.findall(r"^#(\w+)=(.+)$", commented, re.M)
+    assert len(keys) > 100, f"only {len(keys)} keys with a default"
+    ours = {"ClusterName": "x", "SlurmctldHost": "localhost(127.0.0.1)", "SlurmctldPort": "1", "MessageTimeout": "1"}
+    lines = [f"{key}={value}" for key, value in ours.items()]
+    lines += [f"{key}={value}" for key, value in keys if key not in ours] + ["NodeName=a", "PartitionName=p Nodes=a"]
+    with tempfile.TemporaryDirectory() as where:
+        for name, text in (("every.conf", "\n".join(lines) + "\n"),
+                           ("example.conf", pathlib.Path(example).read_text() + "MessageTimeout=1\n")):
+            path = pathlib.Path(where) / name
+            path.write_text(text)
+            done = subprocess.run([sinfo], env=dict(os.environ, SLURM_CONF=str(path)), capture_output=True, text=True)
+            # Past the file, it only misses its controller.
+            assert "Unable to contact slurm controller" in done.stderr, done.stderr
+    print(f"{len(keys)} defaults accepted")
+
+
 def fields(proto):
     """(message, tag): type and name, of a .proto."""
     found, message = {}, None
@@ -83,4 +102,4 @@ def test_docs(source, mkdoc):
 
 
 if __name__ == "__main__":
-    {"proto": test_proto, "man": test_man, "docs": test_docs}[sys.argv[1]](pathlib.Path(sys.argv[2]), *sys.argv[3:])
+    {"proto": test_proto, "man": test_man, "docs": test_docs, "conf": test_conf}[sys.argv[1]](pathlib.Path(sys.argv[2]), *sys.argv[3:])

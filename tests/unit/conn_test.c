@@ -346,7 +346,7 @@ static void unix_sockets_tell_who_is_there(void **state)
 /* One user's connections are bounded, and the bound is his alone. */
 static void a_user_cannot_take_all_connections(void **state)
 {
-    struct side s = { .loop = loop_made() }, refused = { 0 }, root = { 0 };
+    struct side s = { 0 }, refused = { 0 }, root = { 0 };
     struct rlimit files = { CONN_UID_MAX * 2 + 100, CONN_UID_MAX * 2 + 100 };
     struct listener *ls;
     struct conn *c;
@@ -354,6 +354,7 @@ static void a_user_cannot_take_all_connections(void **state)
 
     if (getuid() != 0 || setrlimit(RLIMIT_NOFILE, &files) < 0)
         skip();
+    s.loop = loop_made();
     assert_int_equal(listener_unix(s.loop, "@conn_test/uid", &ops, &s, &ls, NULL), 0);
     assert_int_equal(seteuid(65534), 0);
     int r = 0;
