@@ -202,6 +202,16 @@ def test_sacct_array_tasks_and_steps_by_name(c, held, ended):
     assert c.out(*ask, "99999999_[1-3]") == ""
 
 
+def test_an_earlier_run_is_shown_as_requeued(c):
+    job = c.sbatch(script=SLEEP)
+    c.wait_state(job, "RUNNING")
+    c.run("scontrol", "requeuehold", job)
+    ask = ["sacct", "-X", "-n", "-P", "-j", job, "-o", "JobID,State"]
+    assert wait_for(lambda: c.out(*ask, "-D").splitlines() == [f"{job}|REQUEUED", f"{job}|PENDING"], 20, 0.1), c.out(*ask, "-D")
+    assert c.out(*ask) == f"{job}|PENDING\n"
+    c.run("scancel", job)
+
+
 def test_sacct_helpformat(c):
     lines = c.out("sacct", "--helpformat").splitlines()
     assert lines[0] == "Account             AdminComment        AllocCPUS           AllocNodes         "
@@ -429,6 +439,21 @@ def test_reportseff(c, ended):
     assert all(line.endswith("^|^") and line.count("^|^") == 5 for line in out.splitlines()) and out
 
 
+def test_jobstats(c, ended):
+    """Seconds since 1970 by SLURM_TIME_FORMAT, a heading as Slurm spells it, the stored script or NONE."""
+    fields = ("jobidraw,start,end,cluster,alloctres,admincomment,user,account,state,nnodes,ncpus,reqmem,qos,partition,"
+              "timelimitraw,jobname")
+    head, row = c.out("sacct", "-P", "-X", "-o", fields, "-j", ended, env={"SLURM_TIME_FORMAT": "%s"}).splitlines()
+    got = dict(zip(head.split("|"), row.split("|")))
+    assert got["JobIDRaw"] == ended and int(got["End"]) >= int(got["Start"]) > 1e9 and got["TimelimitRaw"] == "UNLIMITED"
+    assert c.out("sacct", "-j", ended, "-B").startswith(f"Batch Script for {ended}\n" + 80 * "-" + "\n")
+
+
+def test_gitlab_runner(c, ended):
+    row = c.out("sacct", "--name", "ended", "--noheader", "-P", "--format=JobID,JobName,Submit").splitlines()[0]
+    assert re.fullmatch(ended + r"\|ended\|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", row)
+
+
 def test_xdmod(c, ended):
     fields = ("jobid,jobidraw,cluster,partition,qos,account,group,gid,user,uid,submit,eligible,start,end,elapsed,exitcode,"
               "state,nnodes,ncpus,reqcpus,reqmem,reqtres,alloctres,timelimit,nodelist,jobname")
@@ -447,6 +472,10 @@ def test_exporters(c, running):
     out = c.out("sinfo", "-h", "-O", "StateCompact:15|,Memory:20|,NodeHost:40|,CPUsLoad:15|,Partition:20|,CPUsState:20|")
     assert all(line.count("|") == 6 for line in out.splitlines()) and out
     assert c.out("sinfo", "-h", "-n", "n1", "-o", "\"%n %G\"").startswith('"')
+    assert all(line.count("|") == 3 for line in c.out("squeue", "-a", "-r", "-h", "-o %A|%a|%T|%C").splitlines())
+    assert re.fullmatch(r"(\w+,\d+/\d+/\d+/\d+\n)+", c.out("sinfo", "-h", "-o%R,%C"))
+    head = c.out("sinfo", "-N", "-O", "NodeList,AllocMem,Memory,CPUsState,StateLong").splitlines()[0]
+    assert head.split() == ["NODELIST", "ALLOCMEM", "MEMORY", "CPUS(A/I/O/T)", "STATE"]
 
 
 def test_radical(c, ended):
