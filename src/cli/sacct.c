@@ -578,11 +578,29 @@ static int run(struct sacct *s, struct client *c)
     return f.bad.n ? bad_field(f.bad.v[0]) : print_all(s, c, &f);
 }
 
+/* Everything after the environment; returns the exit status. */
+static int work(struct sacct *s, int argc, char **argv)
+{
+    CLEANUP(connection_close) struct connection conn = { 0 };
+    struct err e = { 0 };
+    int status = read_options(s, argc, argv);
+
+    if (status >= 0)
+        return status;
+    if (s->list_fields)
+        return print_fields(), 0;
+    if (set_window(s) < 0)
+        return 1;
+    if (acct_check(&s->query, &s->arena, &e) < 0 || connection_open_dbd(&conn, &e) < 0)
+        return complain("%s", e.text), 1;
+    s->env.cluster = conf_str(conn.conf, "ClusterName");
+    set_scope(s, s->env.cluster);
+    return run(s, conn.client);
+}
+
 int main(int argc, char **argv)
 {
     struct sacct s = { .delimiter = "|", .query = { .steps = true, .nodes = "" } };
-    CLEANUP(connection_close) struct connection conn = { 0 };
-    struct err e = { 0 };
     const char *format = getenv("SACCT_FORMAT");
     int status;
 
@@ -590,18 +608,7 @@ int main(int argc, char **argv)
     s.env.now = clock_wall_s();
     s.env.time_format = getenv("SLURM_TIME_FORMAT");
     s.format = format ? format : DEFAULT_FORMAT;
-    status = read_options(&s, argc, argv);
-    if (status >= 0)
-        return status;
-    if (s.list_fields)
-        return print_fields(), 0;
-    if (set_window(&s) < 0)
-        return 1;
-    if (acct_check(&s.query, &s.arena, &e) < 0 || connection_open_dbd(&conn, &e) < 0)
-        return complain("%s", e.text), 1;
-    s.env.cluster = conf_str(conn.conf, "ClusterName");
-    set_scope(&s, s.env.cluster);
-    status = run(&s, conn.client);
+    status = work(&s, argc, argv);
     arena_fini(&s.arena);
     return status;
 }
