@@ -3,6 +3,7 @@
 #include "base/xalloc.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,4 +143,57 @@ int64_t bits_next(const struct bits *b, uint32_t from)
     while (word == 0 && ++at < end)
         word = b->words[at];
     return word ? (int64_t)(at * 64) + __builtin_ctzll(word) : -1;
+}
+
+/* The i-th eight bytes as a word, the first byte lowest; past the end there are zeros. */
+static uint64_t word_of(const uint8_t *bytes, uint32_t len, uint32_t i)
+{
+    uint64_t w = 0;
+
+    if (i * 8 + 8 <= len)
+        memcpy(&w, bytes + (size_t)i * 8, 8);
+    else
+        memcpy(&w, bytes + (size_t)i * 8, len - i * 8);
+    return le64toh(w);
+}
+
+static uint32_t shared_words(const struct bits *b, uint32_t len)
+{
+    uint32_t theirs = len / 8 + (len % 8 != 0), ours = (uint32_t)word_count(b->n);
+
+    return ours < theirs ? ours : theirs;
+}
+
+void bits_or_bytes(struct bits *dst, const void *bytes, uint32_t len)
+{
+    for (uint32_t i = 0; i < shared_words(dst, len); i++)
+        dst->words[i] |= word_of(bytes, len, i);
+    if (dst->n % 64 != 0)
+        dst->words[dst->n / 64] &= BIT(dst->n) - 1;
+}
+
+void bits_and_not_bytes(struct bits *dst, const void *bytes, uint32_t len)
+{
+    for (uint32_t i = 0; i < shared_words(dst, len); i++)
+        dst->words[i] &= ~word_of(bytes, len, i);
+}
+
+bool bits_free_bytes(const struct bits *b, const void *bytes, uint32_t len)
+{
+    uint64_t taken = 0;
+
+    for (uint32_t i = 0; i * 8 < len; i++) {
+        uint64_t outside = (i + 1) * 64 <= b->n ? 0 : i * 64 < b->n ? ~(BIT(b->n) - 1) : UINT64_MAX;
+        taken |= word_of(bytes, len, i) & (outside | (i * 64 < b->n ? b->words[i] : 0));
+    }
+    return taken == 0;
+}
+
+uint32_t bits_count_bytes(const void *bytes, uint32_t len)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i * 8 < len; i++)
+        count += (uint32_t)__builtin_popcountll(word_of(bytes, len, i));
+    return count;
 }

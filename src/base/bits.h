@@ -27,6 +27,12 @@ uint32_t bits_count_and(const struct bits *a, const struct bits *b);
 bool bits_any_and(const struct bits *a, const struct bits *b);
 bool bits_subset(const struct bits *inner, const struct bits *outer);
 bool bits_equal(const struct bits *a, const struct bits *b);
+/* The same from bytes, least bit first; what lies past the end of the bitmap is ignored. */
+void bits_or_bytes(struct bits *dst, const void *bytes, uint32_t len);
+void bits_and_not_bytes(struct bits *dst, const void *bytes, uint32_t len);
+/* Every bit of the bytes is inside the bitmap and not set there. */
+bool bits_free_bytes(const struct bits *b, const void *bytes, uint32_t len);
+uint32_t bits_count_bytes(const void *bytes, uint32_t len);
 int64_t bits_next(const struct bits *b, uint32_t from); /* first set bit >= from, or -1 */
 
 #define BITS_FOREACH(i, b) \

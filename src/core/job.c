@@ -1,4 +1,5 @@
 /* The life of jobs: the table of moves, and what each fact does to one job. */
+#include "core/backfill.h"
 #include "core/state.h"
 
 #include "base/xalloc.h"
@@ -137,7 +138,7 @@ int64_t job_timer_due(const struct core *c, const struct job *job)
     }
 }
 
-static struct queue_key key_in(const struct job *job, const struct part *p)
+struct queue_key job_key_in(const struct job *job, const struct part *p)
 {
     return (struct queue_key){ .rank =
                                    ~((uint64_t)p->info->priority_tier << 32 | job_priority(job)),
@@ -151,23 +152,25 @@ void job_unqueue(struct core *c, struct job *job)
     if (!job->is_queued)
         return;
     for (struct part *p; (p = part_next(c, &list));) {
-        queue_remove(&p->queue, key_in(job, p));
+        queue_remove(&p->queue, job_key_in(job, p));
         if (p->blocked.id == job->id)
             part_touch(c, p, p->blocked);
     }
     job->is_queued = false;
 }
 
-/* A job behind the first blocked one of its partition changes nothing for the scheduler. */
+/* A job behind the first blocked one of its partition changes nothing for the main pass. */
 static void enqueue(struct core *c, struct job *job)
 {
     const char *list = job->wish->ask->partitions;
 
     for (struct part *p; (p = part_next(c, &list));) {
-        struct queue_key key = key_in(job, p);
+        struct queue_key key = job_key_in(job, p);
         queue_add(&p->queue, key, job);
         if (p->blocked.id == 0 || queue_compare(key, p->blocked) < 0)
             part_touch(c, p, key);
+        else
+            backfill_touch(c, p, key);
     }
     job->is_queued = true;
 }
@@ -190,11 +193,7 @@ void job_settle(struct core *c, struct job *job)
 
 uint32_t alloc_cpus(const struct alloc_node *part)
 {
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < part->cpus.len; i++)
-        n += (uint32_t)__builtin_popcount(part->cpus.p[i]);
-    return n;
+    return bits_count_bytes(part->cpus.p, part->cpus.len);
 }
 
 /* Enters (or, in a snapshot, re-enters) what the job holds on a node. */
@@ -202,9 +201,7 @@ static void occupy_node(struct core *c, struct job *job, const struct alloc_node
 {
     struct node *n = node_at(c, part->node);
 
-    for (uint32_t i = 0; i < part->cpus.len * 8 && i < n->used.n; i++)
-        if (part->cpus.p[i / 8] >> i % 8 & 1)
-            bits_set(&n->used, i);
+    bits_or_bytes(&n->used, part->cpus.p, part->cpus.len);
     n->cpus_used += alloc_cpus(part);
     n->mem_used += part->mem_mb;
     n->ending += job->phase == PHASE_ENDING;
@@ -223,9 +220,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     struct node *n = node_at(c, part->node);
 
     assert(!part->is_clean);
-    for (uint32_t i = 0; i < part->cpus.len * 8 && i < n->used.n; i++)
-        if (part->cpus.p[i / 8] >> i % 8 & 1)
-            bits_clear(&n->used, i);
+    bits_and_not_bytes(&n->used, part->cpus.p, part->cpus.len);
     assert(n->cpus_used >= alloc_cpus(part) && n->mem_used >= part->mem_mb);
     n->cpus_used -= alloc_cpus(part);
     n->mem_used -= part->mem_mb;

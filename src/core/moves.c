@@ -1,5 +1,6 @@
 /* What each fact does to a job.  The table of job.c says whether it may and which effects follow;
  * here are the values. This is the only place that changes the phase of a job. */
+#include "core/backfill.h"
 #include "core/state.h"
 
 #include "core/msgs.h"
@@ -135,6 +136,12 @@ static void tell_others(struct core *c, struct job *job, unsigned old)
         if (job->array_id)
             array_task_done(c, job);
     }
+    if (old == PHASE_DONE && job->phase != PHASE_DONE) {
+        job->ended_at = 0;
+        single_enter(c, job);
+        if (job->array_id)
+            array_task_again(c, job);
+    }
     if (job->phase != old)
         deps_wake(c, job);
     if (job->array_id && is_active(old) != is_active(job->phase))
@@ -198,8 +205,12 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
         job_free(c, job);
         return 0;
     }
+    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
+        prio_charge(c, job);
     set_phase(c, job, move->next);
     release(c, job, move, f, effects);
+    if (f->kind == FACT_job_finish || f->kind == FACT_job_update)
+        backfill_touch_nodes(c, job);
     if (job->alloc && !is_active(job->phase))
         job_keep_last(c, job);
     tell_others(c, job, old);
@@ -220,11 +231,8 @@ static int check_alloc(const struct core *c, const struct job *job, const void *
         if (!n || alloc_cpus(part) == 0)
             return err_set(e, ESTATE, "job %u: node %u does not exist or gives nothing", job->id,
                            part->node);
-        for (uint32_t cpu = 0; cpu < part->cpus.len * 8; cpu++)
-            if ((part->cpus.p[cpu / 8] >> cpu % 8 & 1) &&
-                (cpu >= n->used.n || bits_test(&n->used, cpu)))
-                return err_set(e, ESTATE, "job %u: CPU %u of %s is not free", job->id, cpu,
-                               n->conf->name);
+        if (!bits_free_bytes(&n->used, part->cpus.p, part->cpus.len))
+            return err_set(e, ESTATE, "job %u: CPUs of %s are not free", job->id, n->conf->name);
     }
     return 0;
 }

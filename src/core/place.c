@@ -5,6 +5,7 @@
 #include "core/state.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -79,8 +80,8 @@ static void name_set(const struct core *c, const char *list, struct bits *ret, u
         *ret_n = bits_count(ret);
 }
 
-/* CPUs of whole free units.  An empty node needs no counting. */
-static uint32_t free_cpus(const struct node *n)
+/* An empty node needs no counting. */
+uint32_t place_free_cpus(const struct node *n)
 {
     uint32_t cpus = n->conf->cpus, count = 0;
 
@@ -97,11 +98,33 @@ static uint32_t free_cpus(const struct node *n)
     return count;
 }
 
+/* What of the node may be used. */
+static struct room room_of(const struct search *s, const struct node *n)
+{
+    uint64_t all = node_memory(n);
+    struct room room = { n->conf->cpus - n->conf->cpus % n->unit, 0, all };
+
+    if (s->p->when == PLACE_THEN)
+        return s->p->rooms[n->index];
+    if (s->p->when != PLACE_NOW)
+        return room;
+    room =
+        (struct room){ place_free_cpus(n), n->jobs.n, all > n->mem_used ? all - n->mem_used : 0 };
+    const struct horizon *h = s->p->spare ? &s->p->spare[n->index] : NULL;
+    if (h && s->p->end > h->until) {
+        room.cpus = h->room.cpus < room.cpus ? h->room.cpus : room.cpus;
+        room.mem_mb = h->room.mem_mb < room.mem_mb ? h->room.mem_mb : room.mem_mb;
+        room.jobs = h->room.jobs > room.jobs ? h->room.jobs : room.jobs;
+    }
+    return room;
+}
+
 static bool is_there(const struct search *s, const struct node *n)
 {
     switch (s->p->when) {
     case PLACE_NOW:
-        return node_is_usable(n) && !(s->is_whole && n->jobs.n > 0);
+        return node_is_usable(n);
+    case PLACE_THEN:
     case PLACE_UP:
         return node_is_up(n);
     default:
@@ -115,16 +138,15 @@ static bool hardware_fits(const struct job_wish *w, const struct conf_node *conf
            w->tmp_disk_mb <= conf->tmp_disk_mb;
 }
 
-/* How many CPUs the free memory of the node can feed; 0: none. */
-static uint32_t fed_cpus(const struct search *s, const struct node *n, uint32_t cpus)
+/* How many CPUs the memory that is left can feed; 0: none. */
+static uint32_t fed_cpus(const struct search *s, const struct node *n, struct room room,
+                         uint32_t cpus)
 {
     uint64_t all = node_memory(n);
-    uint64_t left = s->p->when == PLACE_NOW && s->mem.is_counted
-                        ? all - (n->mem_used < all ? n->mem_used : all)
-                        : all;
+    uint64_t left = s->mem.is_counted ? room.mem_mb : all;
 
     if (s->mem.is_whole)
-        return s->p->when == PLACE_NOW && n->mem_used > 0 ? 0 : cpus;
+        return left < all ? 0 : cpus;
     if (s->mem.mb == 0)
         return cpus;
     if (!s->mem.is_per_cpu)
@@ -166,13 +188,13 @@ static bool look_at(struct search *s, const struct node *n, struct spot *ret)
         return note(&why->features), false;
     if (!hardware_fits(s->w, n->conf))
         return note(&why->hardware), false;
-    uint32_t cpus =
-        s->p->when == PLACE_NOW ? free_cpus(n) : n->conf->cpus - n->conf->cpus % n->unit;
+    struct room room = room_of(s, n);
+    uint32_t cpus = s->is_whole && room.jobs > 0 ? 0 : room.cpus;
     if (pi->max_cpus_per_node.set && cpus > pi->max_cpus_per_node.v)
         cpus = pi->max_cpus_per_node.v;
     why->most_cpus = cpus > why->most_cpus ? cpus : why->most_cpus;
     why->most_mem_mb = node_memory(n) > why->most_mem_mb ? node_memory(n) : why->most_mem_mb;
-    uint32_t fed = fed_cpus(s, n, cpus);
+    uint32_t fed = fed_cpus(s, n, room, cpus);
     if (fed == 0 && cpus > 0)
         return note(&why->memory), false;
     why->sum_cpus += fed;
@@ -180,7 +202,7 @@ static bool look_at(struct search *s, const struct node *n, struct spot *ret)
                           .tasks = tasks_in(s, n, fed),
                           .cpus = fed,
                           .is_required = bits_test(&s->required, n->index) };
-    if (ret->tasks == 0 || (s->w->min_cpus_node.set && fed < s->w->min_cpus_node.v))
+    if (fed == 0 || ret->tasks == 0 || (s->w->min_cpus_node.set && fed < s->w->min_cpus_node.v))
         return note(&why->cpus), false;
     return true;
 }
@@ -278,12 +300,35 @@ static uint32_t cpus_for(const struct search *s, const struct spot *spot, uint32
     return cpus < spot->cpus ? cpus : spot->cpus;
 }
 
+/* The lowest free CPUs, where each is a unit: by words. */
+static struct bytes pick_singles(const struct search *s, const struct node *n, uint32_t want)
+{
+    uint32_t words = (n->conf->cpus + 63) / 64, len = 1;
+    uint64_t *bits = arena_calloc(s->p->a, words, sizeof *bits);
+
+    for (uint32_t i = 0; i < words && want > 0; i++) {
+        uint64_t left = ~n->used.words[i];
+        left &= i == n->conf->cpus / 64 ? (UINT64_C(1) << n->conf->cpus % 64) - 1 : UINT64_MAX;
+        for (; (uint32_t)__builtin_popcountll(left) > want;)
+            left &= ~(UINT64_C(1) << (63 - __builtin_clzll(left)));
+        want -= (uint32_t)__builtin_popcountll(left);
+        bits[i] = htole64(left);
+        len = left ? (i + 1) * 8 : len;
+    }
+    while (len > 1 && ((uint8_t *)bits)[len - 1] == 0)
+        len--;
+    return (struct bytes){ .p = (uint8_t *)bits, .len = len };
+}
+
 /* The lowest free units. */
 static struct bytes pick_cpus(const struct search *s, const struct node *n, uint32_t want)
 {
     uint32_t len = n->conf->cpus / 8 + 1;
     uint8_t *bits = arena_calloc(s->p->a, len, 1);
     uint32_t got = 0;
+
+    if (n->unit == 1)
+        return pick_singles(s, n, want);
 
     for (uint32_t i = 0; i + n->unit <= n->conf->cpus && got < want; i += n->unit) {
         bool is_free = true;
@@ -315,12 +360,14 @@ static void build(const struct search *s, struct placement *ret)
     deal_tasks(s, tasks);
     ret->n = s->n;
     ret->v = arena_calloc(s->p->a, s->n, sizeof *ret->v);
+    ret->cpus = arena_calloc(s->p->a, s->n, sizeof *ret->cpus);
     for (uint32_t i = 0; i < s->n; i++) {
         const struct node *n = s->spots[i].node;
         uint32_t cpus = cpus_for(s, &s->spots[i], tasks[i]);
         ret->v[i] = (struct alloc_node){ .node = n->index,
                                          .ntasks = tasks[i],
                                          .mem_mb = memory_for(s, n, cpus) };
+        ret->cpus[i] = cpus;
         if (s->p->when == PLACE_NOW)
             ret->v[i].cpus = pick_cpus(s, n, cpus);
     }

@@ -4,6 +4,7 @@
 #define CORE_PLACE_H
 
 #include "base/arena.h"
+#include "core/timeline.h"
 #include "schema/messages.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,8 +15,15 @@ struct node;
 
 enum place_when {
     PLACE_NOW,  /* with what is free now */
+    PLACE_THEN, /* on the nodes that work, with the rooms given */
     PLACE_UP,   /* on the nodes that work, were they empty */
     PLACE_EVER, /* on every configured node, were it up and empty */
+};
+
+/* Until when all that is free of a node may be used, and what of it may be used for longer. */
+struct horizon {
+    int64_t until;
+    struct room room;
 };
 
 struct place {
@@ -24,6 +32,9 @@ struct place {
     const struct job_wish *wish;
     enum place_when when;
     struct arena *a;
+    const struct room *rooms;    /* PLACE_THEN: by node */
+    const struct horizon *spare; /* PLACE_NOW: by node; NULL: nothing is reserved */
+    int64_t end;                 /* with spare: when the job will be gone */
 };
 
 /* How many nodes of the partition fell out for which cause, and the most that any of them offers:
@@ -35,9 +46,12 @@ struct place_why {
 };
 
 struct placement {
-    struct alloc_node *v; /* in order of index; in the arena */
+    struct alloc_node *v; /* in order of index; in the arena; CPU ids with PLACE_NOW only */
+    uint32_t *cpus;       /* how many, of each */
     uint32_t n;
 };
+
+uint32_t place_free_cpus(const struct node *n); /* of whole free units */
 
 /* False: it does not fit.  why may be NULL. */
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why);

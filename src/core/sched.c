@@ -1,8 +1,9 @@
 /* The main pass: the best ready job of every partition starts if it fits; the first that does not
- * holds back those behind it in its partition.  (Backfill will walk on from there.)
+ * holds back those behind it in its partition.  Backfill walks on from there.
  *
  * A pass costs what changed, not what waits: a partition is looked at only when something happened
  * that could let a job start, and only down to its first blocked job. */
+#include "core/backfill.h"
 #include "core/finish.h"
 #include "core/place.h"
 #include "core/sched.h"
@@ -11,13 +12,6 @@
 #include "core/msgs.h"
 
 #include <assert.h>
-
-struct pass {
-    struct core *c;
-    int64_t now;
-    struct facts *facts;
-    struct effects *effects;
-};
 
 enum verdict { VERDICT_STARTED, VERDICT_BLOCKED, VERDICT_PASSED_OVER };
 
@@ -42,7 +36,7 @@ enum reason sched_part_reason(const struct job *job, const struct part *p)
 }
 
 /* The limit that a job without one of its own gets. */
-static uint32_t limit_in(const struct job *job, const struct part *p)
+uint32_t sched_limit(const struct job *job, const struct part *p)
 {
     uint32_t most = p->info->max_time_min ? p->info->max_time_min : NO_LIMIT;
 
@@ -84,15 +78,26 @@ static void start(struct pass *s, const struct job *job, const struct part *p,
     struct input in = { .now = s->now };
     struct turn t = turn_begin(s->c, &in, s->facts, s->effects);
     unsigned from = s->facts->n;
-    struct fact_job_alloc alloc = {
-        .job_id = job->id, .now = s->now, .partition = p->info->name, .limit_min = limit_in(job, p)
-    };
+    struct fact_job_alloc alloc = { .job_id = job->id,
+                                    .now = s->now,
+                                    .partition = p->info->name,
+                                    .limit_min = sched_limit(job, p) };
 
     alloc.nodes.v = at->v;
     alloc.nodes.n = at->n;
     turn_fact(&t, FACT_job_alloc, &alloc);
     commit(s, &t, from);
     s->c->started++;
+}
+
+bool sched_start(struct pass *s, const struct job *job, const struct part *p,
+                 const struct placement *at)
+{
+    if (job->rest)
+        job = take_task(s, job);
+    if (job)
+        start(s, job, p, at);
+    return job != NULL;
 }
 
 /* Jobs that need nodes which are not there do not hold back the others.  Within a pass the free
@@ -106,6 +111,7 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
     struct wish *shape = job->wish;
 
     s->c->considered++;
+    ((struct job *)(uintptr_t)job)->tried = s->now;
     if (sched_part_reason(job, p) != REASON_None)
         return VERDICT_PASSED_OVER;
     if (shape->tried_gen == s->c->shape_gen && shape->tried_part == p->index + 1)
@@ -117,12 +123,7 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
         shape->verdict = place_job(&place, &at, NULL) ? VERDICT_BLOCKED : VERDICT_PASSED_OVER;
         return (enum verdict)shape->verdict;
     }
-    if (job->rest)
-        job = take_task(s, job);
-    if (!job)
-        return VERDICT_BLOCKED;
-    start(s, job, p, &at);
-    return VERDICT_STARTED;
+    return sched_start(s, job, p, &at) ? VERDICT_STARTED : VERDICT_BLOCKED;
 }
 
 /* The best job at or after the cursor among the dirty partitions. */
@@ -174,6 +175,8 @@ static void pass_done(struct core *c)
     c->cursor = (struct queue_key){ 0, 0 };
     c->shape_gen++;
     c->passes++;
+    if (backfill_is_on(c))
+        backfill_begin(c);
 }
 
 /* Jobs whose dependencies failed and that are not to be kept. */
@@ -201,12 +204,13 @@ bool core_schedule(struct core *c, int64_t now, unsigned max_jobs, struct facts 
         return false;
     if (c->doomed.n)
         kill_doomed(&s);
-    for (unsigned n = 0; c->is_dirty && n < max_jobs; n++) {
+    unsigned n = 0;
+    for (; c->is_dirty && n < max_jobs; n++) {
         const struct queue_entry *it = next_job(c);
         if (it)
             consider(&s, *it);
         else
             pass_done(c);
     }
-    return c->is_dirty;
+    return c->is_dirty || backfill_slice(&s, max_jobs - n) || c->is_dirty;
 }

@@ -44,44 +44,51 @@ static bool is_operator(const struct who *who)
 }
 
 /* Members of a submission that are kept and shown, and that nothing acts on yet. */
-static const struct {
-    const char *member, *option;
+static const struct later {
+    size_t offset;
+    bool is_text;
+    const char *option;
 } later[] = {
-    { "contiguous", "--contiguous" },
-    { "spread_job", "--spread-job" },
-    { "switches", "--switches" },
-    { "deadline", "--deadline" },
-    { "signal_num", "--signal" },
-    { "mail_type", "--mail-type" },
-    { "prefer", "--prefer" },
-    { "licenses", "--licenses" },
-    { "reservation", "--reservation" },
-    { "tres_per_node", "--gres" },
-    { "tres_per_job", "--gpus" },
-    { "tres_per_socket", "--gpus-per-socket" },
-    { "tres_per_task", "--gpus-per-task" },
-    { "mem_per_gpu_mb", "--mem-per-gpu" },
-    { "cpus_per_gpu", "--cpus-per-gpu" },
-    { "core_spec", "--core-spec" },
-    { "thread_spec", "--thread-spec" },
-    { "oversubscribe", "--oversubscribe" },
-    { "ntasks_per_socket", "--ntasks-per-socket" },
-    { "ntasks_per_gpu", "--ntasks-per-gpu" },
-    { "burst_buffer", "--bb" },
-    { "container", "--container" },
-    { "network", "--network" },
-    { "reboot", "--reboot" },
-    { "delay_boot_min", "--delay-boot" },
-    { "time_min_min", "--time-min" },
-    { "immediate_s", "--immediate" },
+#define LATER(member, option)                                                               \
+    {                                                                                       \
+        offsetof(struct job_spec, member),                                                  \
+            _Generic(((struct job_spec *)0)->member, const char * : 1, default : 0), option \
+    }
+    LATER(contiguous, "--contiguous"),
+    LATER(spread_job, "--spread-job"),
+    LATER(switches, "--switches"),
+    LATER(deadline, "--deadline"),
+    LATER(signal_num, "--signal"),
+    LATER(mail_type, "--mail-type"),
+    LATER(prefer, "--prefer"),
+    LATER(licenses, "--licenses"),
+    LATER(reservation, "--reservation"),
+    LATER(tres_per_node, "--gres"),
+    LATER(tres_per_job, "--gpus"),
+    LATER(tres_per_socket, "--gpus-per-socket"),
+    LATER(tres_per_task, "--gpus-per-task"),
+    LATER(mem_per_gpu_mb, "--mem-per-gpu"),
+    LATER(cpus_per_gpu, "--cpus-per-gpu"),
+    LATER(core_spec, "--core-spec"),
+    LATER(thread_spec, "--thread-spec"),
+    LATER(oversubscribe, "--oversubscribe"),
+    LATER(ntasks_per_socket, "--ntasks-per-socket"),
+    LATER(ntasks_per_gpu, "--ntasks-per-gpu"),
+    LATER(burst_buffer, "--bb"),
+    LATER(container, "--container"),
+    LATER(network, "--network"),
+    LATER(reboot, "--reboot"),
+    LATER(delay_boot_min, "--delay-boot"),
+    LATER(time_min_min, "--time-min"),
+    LATER(immediate_s, "--immediate"),
+#undef LATER
 };
 
-static bool is_given(const struct job_spec *spec, const char *member)
+static bool is_given(const struct job_spec *spec, const struct later *l)
 {
-    const struct field *f = desc_field(&desc_job_spec, member);
-    const void *p = (const char *)spec + f->offset;
+    const void *p = (const char *)spec + l->offset;
 
-    if (f->kind == KIND_STR)
+    if (l->is_text)
         return *(const char *const *)p && **(const char *const *)p;
     return *(const bool *)p; /* a BOOL, or the `set` that every OPT_ kind begins with */
 }
@@ -92,7 +99,7 @@ static struct strs warnings(struct turn *t, const struct job_spec *spec)
     struct strs all = { .v = arena_calloc(t->a, n, sizeof *all.v) };
 
     for (size_t i = 0; i < n; i++)
-        if (is_given(spec, later[i].member))
+        if (is_given(spec, &later[i]))
             all.v[all.n++] = arena_printf(t->a, "%s is recorded with the job but does nothing yet",
                                           later[i].option);
     return all;
@@ -155,6 +162,10 @@ void decide_submit(struct turn *t, const struct job_spec *spec)
             return;
         }
     d.rec.wish = &d.wish;
+    if (prio_is_multifactor(t->c) && !(d.rec.flags & JOB_PRIO_DIRECT)) {
+        d.rec.base = 0;
+        d.rec.base = prio_of_record(t->c, &d.rec, t->in->now);
+    }
     if (spec->test_only) {
         answer_test(t, &d.wish, spec);
         return;

@@ -1,4 +1,6 @@
 /* sluice: the friendly command.  A table of words; each word is one function. */
+#include "sluice/words.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +20,8 @@ static const struct word {
 } words[] = {
     { "version", "print the version of this suite (the Slurm commands print the contract's: -V)",
       word_version },
+    { "simulate", "play a job trace through the scheduler: waits, slowdowns, utilisation",
+      word_simulate },
     { "help", "print this list", word_help },
 };
 
@@ -35,7 +39,7 @@ int main(int argc, char **argv)
 
     for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].name, want) == 0)
-            return words[i].run(argc, argv);
+            return words[i].run(argc - 1, argv + 1);
     fprintf(stderr, "sluice: unknown word \"%s\"; \"sluice help\" lists them\n", want);
     return 2;
 }

@@ -5,14 +5,17 @@
  *
  * core_prop [--seeds N] [--first SEED] [--steps N]; a failure prints its seed. */
 #include "base/map.h"
+#include "core/backfill.h"
 #include "core/core.h"
 #include "core/msgs.h"
+#include "core/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NODES 5
+#define PARTS 3
 #define RUNS_MAX 4096
 
 /* What a node of the world has been told to run. */
@@ -37,6 +40,7 @@ struct world {
     struct map launched; /* job << 16 | restart: nothing starts twice */
     uint32_t last_job;
     unsigned conf_turn;
+    unsigned fills; /* calls in which backfill started something */
 };
 
 static void fail(const struct world *w, const char *what, const char *detail)
@@ -127,11 +131,48 @@ static void same_facts(const struct world *w, unsigned n)
             fail(w, "repeat", "the same input gave other facts");
 }
 
+/* When the first blocked job of each partition will start; 0: none, or unknown. */
+static void note_plans(struct world *w, uint32_t *jobs, int64_t *starts)
+{
+    for (uint32_t i = 0; i < w->live->part_count && i < PARTS; i++) {
+        const struct job *head = core_job(w->live, w->live->parts[i]->blocked.id);
+        struct plan plan;
+        jobs[i] = head ? head->id : 0;
+        starts[i] =
+            head && backfill_plan_in(w->live, w->live->parts[i], head, w->now, &w->in, &plan)
+                ? plan.start
+                : 0;
+        arena_reset(&w->in);
+    }
+}
+
+/* No backfilled job moves the planned start of a blocked one later. */
+static bool schedule_some(struct world *w)
+{
+    bool is_filling = !w->live->is_dirty && backfill_is_on(w->live);
+    uint32_t heads[PARTS] = { 0 }, heads_now[PARTS] = { 0 };
+    int64_t starts[PARTS] = { 0 }, starts_now[PARTS] = { 0 };
+
+    if (is_filling)
+        note_plans(w, heads, starts);
+    uint32_t facts = w->facts.n;
+    bool is_more = core_schedule(w->live, w->now, 1 + pick(w, 8), &w->facts, &w->effects);
+    if (!is_filling || w->facts.n == facts)
+        return is_more;
+    note_plans(w, heads_now, starts_now);
+    for (unsigned i = 0; i < PARTS; i++)
+        if (heads[i] && heads[i] == heads_now[i] && starts[i] &&
+            (starts_now[i] == 0 || starts_now[i] > starts[i]))
+            fail(w, "backfill", "it moved a planned start later");
+    w->fills++;
+    return is_more;
+}
+
 static void schedule(struct world *w)
 {
     unsigned n = 0;
 
-    while (core_schedule(w->live, w->now, 1 + pick(w, 8), &w->facts, &w->effects))
+    while (schedule_some(w))
         if (++n > 100000)
             fail(w, "schedule", "a pass does not end");
 }
@@ -207,11 +248,14 @@ static const char *node_name(unsigned i)
 static void configure(struct world *w)
 {
     static const char *const params[] = { "CR_CPU", "CR_CPU_Memory", "CR_Core_Memory", "CR_CPU" };
+    static const char *const flags[] = { "", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME",
+                                         "INCR_ONLY" };
     struct conf_node nodes[NODES];
     struct part_info parts[3] = { 0 };
     struct core_conf conf = { .cluster = "c",
                               .select_params = params[w->seed % 4],
                               .max_job_count = 200,
+                              .scheduler_type = w->seed % 4 ? "backfill" : "builtin",
                               .select_type = w->seed % 7 == 0 ? "linear" : "cons_tres",
                               .max_array_size = 100,
                               .min_job_age_s = 50,
@@ -223,7 +267,17 @@ static void configure(struct world *w)
                               .kill_invalid_depend = w->seed % 5 == 0,
                               .max_batch_requeue = 2,
                               .requeue_exit = "7",
-                              .requeue_exit_hold = "8" };
+                              .requeue_exit_hold = "8",
+                              .priority_type = w->seed % 3 == 0 ? "basic" : "multifactor",
+                              .prio_weight_age = 500,
+                              .prio_weight_fairshare = 10000,
+                              .prio_weight_job_size = 300,
+                              .prio_weight_partition = 50,
+                              .prio_weight_tres = "mem=70,CPU=10",
+                              .prio_max_age_s = 200,
+                              .prio_flags = flags[w->seed % 4],
+                              .prio_half_life_s = 600,
+                              .prio_period_s = 60 };
     uint32_t n = NODES - w->conf_turn % 2;
 
     for (uint32_t i = 0; i < n; i++)
@@ -248,6 +302,8 @@ static void configure(struct world *w)
                                        .max_nodes = UINT32_MAX,
                                        .min_nodes = 1,
                                        .priority_tier = 1 + i / 2,
+                                       .priority_job_factor = i,
+                                       .billing_weights = i == 1 ? "CPU=2,Mem=1G" : "",
                                        .default_time_min = { i == 1, 10 } };
     conf.nodes.v = nodes;
     conf.nodes.n = n;
@@ -299,6 +355,7 @@ static const char *job_text(struct world *w, char *buf, size_t size)
 static void submit(struct world *w)
 {
     static const char *const names[] = { "x", "y", "z" };
+    static const char *const accounts[] = { "acc", "lab", "", "root" };
     static const char *const parts[] = { "", "a", "b", "c", "a,b", "c,a" };
     static const char *const arrays[] = { "0-3", "0-9:2%2", "1,3,5", "0-20%1" };
     static const char *const before[] = { "afterok:", "afterany:",         "afternotok:",
@@ -309,8 +366,8 @@ static void submit(struct world *w)
     struct job_spec s = { .batch = true,
                           .name = names[pick(w, 3)],
                           .partition = parts[pick(w, 6)],
-                          .user_name = "u",
-                          .account = "acc",
+                          .user_name = names[pick(w, 3)],
+                          .account = accounts[pick(w, 4)],
                           .kill_on_invalid_dep = { chance(w, 30), true } };
 
     if (chance(w, 50))
@@ -607,7 +664,8 @@ static void bring_to_an_end(struct world *w)
     nothing_is_left(w);
 }
 
-static void run(uint64_t seed, unsigned steps)
+/* Returns how often backfill was seen to start something. */
+static unsigned run(uint64_t seed, unsigned steps)
 {
     struct world *w = calloc(1, sizeof *w);
 
@@ -627,13 +685,15 @@ static void run(uint64_t seed, unsigned steps)
     arena_fini(&w->in);
     arena_fini(&w->out);
     arena_fini(&w->again);
+    unsigned fills = w->fills;
     free(w);
+    return fills;
 }
 
 int main(int argc, char **argv)
 {
     uint64_t first = 1, seeds = 8;
-    unsigned steps = 600;
+    unsigned steps = 600, fills = 0;
 
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--seeds") == 0)
@@ -644,7 +704,11 @@ int main(int argc, char **argv)
             steps = (unsigned)strtoul(argv[i + 1], NULL, 10);
     }
     for (uint64_t s = first; s < first + seeds; s++)
-        run(s, steps);
+        fills += run(s, steps);
+    if (fills == 0 && seeds >= 8) {
+        printf("core_prop: backfill was never tried\n");
+        return 1;
+    }
     printf("core_prop: %llu seeds of %u steps\n", (unsigned long long)seeds, steps);
     return 0;
 }

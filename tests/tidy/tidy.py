@@ -36,6 +36,7 @@ LAYERS = {
 for daemon in ('slurmctld', 'slurmdbd', 'slurmd', 'slurmstepd', 'munged', 'slurmrestd', 'slinkyd',
                'sluice', 'sim'):
     LAYERS[daemon] = LIBRARIES
+LAYERS['sluice'] = LIBRARIES | {'sim'}
 
 # The pure core is told the time and speaks through effects: nothing here may reach the world.
 CORE_HEADERS = re.compile(

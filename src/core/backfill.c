@@ -1,0 +1,323 @@
+/* EASY backfill on nodes; the idea is explained in backfill.h.
+ *
+ * A pass costs little although it looks at the whole queue: it ends when no CPU is left, and what
+ * failed once fails for every job of the same wish with the same limit or a longer one, since
+ * within a pass rooms only shrink. */
+#include "core/backfill.h"
+
+#include "base/xalloc.h"
+#include "core/state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define NO_LIMIT_S (366 * 86400) /* what a job without a limit is planned with */
+#define FILL_MARK 0x80000000u    /* in wish.tried_part: the verdict is ours */
+
+struct backfill {
+    struct arena a; /* of the reservations */
+    struct arena scratch;
+    struct horizon *spare; /* by node: until when it is free for all, and what is after that */
+    bool is_built;
+    bool is_wanted;        /* some partition is */
+    uint32_t tested, most; /* jobs in this pass; 0: no limit (bf_max_job_test) */
+};
+
+bool backfill_is_on(const struct core *c)
+{
+    return c->conf && c->conf->scheduler_type &&
+           strcasecmp(c->conf->scheduler_type, "backfill") == 0;
+}
+
+void backfill_free(struct backfill *b)
+{
+    if (!b)
+        return;
+    arena_fini(&b->a);
+    arena_fini(&b->scratch);
+    free(b);
+}
+
+/* By its limit; one that outlived it, or is being cleaned up, may end any moment. */
+static int64_t planned_end(const struct core *c, const struct job *job, int64_t now)
+{
+    int64_t due = job->phase == PHASE_RUNNING ? job_timer_due(c, job) : now;
+
+    if (due == INT64_MAX)
+        due = job->start + NO_LIMIT_S;
+    return due > now ? due : now + 1;
+}
+
+static struct room room_now(const struct node *n)
+{
+    uint64_t all = node_memory(n);
+
+    return (struct room){ .cpus = place_free_cpus(n),
+                          .jobs = n->jobs.n,
+                          .mem_mb = all > n->mem_used ? all - n->mem_used : 0 };
+}
+
+static void fill_timeline(const struct core *c, const struct part *p, int64_t now,
+                          struct timeline *ret)
+{
+    for (uint32_t i = 0; i < p->order_n; i++) {
+        const struct node *n = c->nodes[p->order[i]];
+        ret->now[n->index] = room_now(n);
+        for (uint32_t k = 0; k < n->jobs.n; k++) {
+            const struct job *job = job_find(c, n->jobs.v[k]);
+            const struct alloc_node *part = alloc_find(job, n->index);
+            struct room room = { alloc_cpus(part), 1, part->mem_mb };
+            timeline_add(ret, (struct release){ planned_end(c, job, now), n->index, room });
+        }
+    }
+    timeline_sort(ret);
+}
+
+struct fit {
+    struct place place;
+    struct placement at;
+};
+
+static bool fits(void *ctx, const struct room *rooms)
+{
+    struct fit *f = ctx;
+
+    f->place.rooms = rooms;
+    return place_job(&f->place, &f->at, NULL);
+}
+
+static void take_room(struct room *room, uint32_t cpus, uint64_t mem_mb)
+{
+    room->cpus -= cpus < room->cpus ? cpus : room->cpus;
+    room->mem_mb -= mem_mb < room->mem_mb ? mem_mb : room->mem_mb;
+    room->jobs++;
+}
+
+bool backfill_plan_in(const struct core *c, const struct part *p, const struct job *job,
+                      int64_t now, struct arena *a, struct plan *ret)
+{
+    struct timeline t;
+    struct fit fit = {
+        .place = { .c = c, .part = p, .wish = job->wish->ask, .when = PLACE_THEN, .a = a }
+    };
+
+    timeline_init(&t, a, c->node_count);
+    fill_timeline(c, p, now, &t);
+    ret->left = arena_calloc(a, c->node_count + 1, sizeof *ret->left);
+    if (!timeline_earliest(&t, fits, &fit, ret->left, &ret->start) || !fits(&fit, ret->left))
+        return false;
+    ret->at = fit.at;
+    for (uint32_t i = 0; i < ret->at.n; i++)
+        take_room(&ret->left[ret->at.v[i].node], ret->at.cpus[i], ret->at.v[i].mem_mb);
+    return true;
+}
+
+bool backfill_plan(const struct core *c, const struct job *job, int64_t now, struct arena *a,
+                   struct plan *ret)
+{
+    const char *list = job->wish->ask->partitions;
+
+    if (!backfill_is_on(c) || !job->is_queued)
+        return false;
+    for (const struct part *p; (p = part_next(c, &list));)
+        if (p->blocked.id == job->id)
+            return backfill_plan_in(c, p, job, now, a, ret);
+    return false;
+}
+
+static struct backfill *memory_of(struct core *c)
+{
+    if (!c->backfill)
+        c->backfill = xcalloc(1, sizeof *c->backfill);
+    return c->backfill;
+}
+
+static bool is_fillable(const struct part *p)
+{
+    return p->blocked.id != 0 && !p->is_gone;
+}
+
+void backfill_touch(struct core *c, struct part *p, struct queue_key key)
+{
+    if (!backfill_is_on(c) || !is_fillable(p))
+        return;
+    if (!p->is_filling || queue_compare(key, p->fill) < 0)
+        p->fill = key;
+    p->is_filling = true;
+    memory_of(c)->is_wanted = true;
+}
+
+void backfill_touch_nodes(struct core *c, const struct job *job)
+{
+    for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++) {
+        const struct node *n = c->nodes[job->alloc->nodes.v[i].node];
+        for (uint32_t k = 0; k < n->parts.n; k++)
+            backfill_touch(c, c->parts[n->parts.v[k]], c->parts[n->parts.v[k]]->blocked);
+        if (c->backfill)
+            c->backfill->is_built = false;
+    }
+}
+
+static uint32_t job_test_limit(const struct core *c)
+{
+    static const char key[] = "bf_max_job_test=";
+    const char *at = c->conf->sched_params ? strcasestr(c->conf->sched_params, key) : NULL;
+
+    return at ? (uint32_t)strtoul(at + sizeof key - 1, NULL, 10) : 0;
+}
+
+void backfill_begin(struct core *c)
+{
+    struct backfill *b = memory_of(c);
+
+    b->is_built = false;
+    b->tested = 0;
+    b->most = job_test_limit(c);
+    for (uint32_t i = 0; i < c->part_count; i++) {
+        c->parts[i]->is_filling = false;
+        backfill_touch(c, c->parts[i], c->parts[i]->blocked);
+    }
+}
+
+/* Where reservations of several partitions meet, what is left is what each of them leaves. */
+static void reserve(struct backfill *b, const struct part *p, const struct plan *plan)
+{
+    for (uint32_t i = 0; i < p->order_n; i++) {
+        struct horizon *h = &b->spare[p->order[i]];
+        const struct room *left = &plan->left[p->order[i]];
+        if (h->until == INT64_MAX) {
+            *h = (struct horizon){ plan->start, *left };
+            continue;
+        }
+        h->until = plan->start < h->until ? plan->start : h->until;
+        h->room.cpus = left->cpus < h->room.cpus ? left->cpus : h->room.cpus;
+        h->room.mem_mb = left->mem_mb < h->room.mem_mb ? left->mem_mb : h->room.mem_mb;
+        h->room.jobs = left->jobs > h->room.jobs ? left->jobs : h->room.jobs;
+    }
+}
+
+static void build(struct core *c, int64_t now)
+{
+    struct backfill *b = c->backfill;
+
+    arena_reset(&b->a);
+    b->spare = arena_calloc(&b->a, c->node_count + 1, sizeof *b->spare);
+    for (uint32_t i = 0; i < c->node_count; i++)
+        b->spare[i].until = INT64_MAX;
+    for (uint32_t i = 0; i < c->part_count; i++) {
+        const struct part *p = c->parts[i];
+        const struct job *head = is_fillable(p) ? job_find(c, p->blocked.id) : NULL;
+        struct plan plan;
+        if (head && backfill_plan_in(c, p, head, now, &b->scratch, &plan))
+            reserve(b, p, &plan);
+        arena_reset(&b->scratch);
+    }
+    b->is_built = true;
+    c->shape_gen++;
+}
+
+static bool is_full(const struct core *c, const struct part *p)
+{
+    for (uint32_t i = 0; i < p->order_n; i++)
+        if (node_is_usable(c->nodes[p->order[i]]))
+            return false;
+    return true;
+}
+
+/* What outlives a reservation takes from what it leaves. */
+static void consume(struct backfill *b, const struct placement *at, int64_t end)
+{
+    for (uint32_t i = 0; i < at->n; i++) {
+        struct horizon *h = &b->spare[at->v[i].node];
+        if (end > h->until)
+            take_room(&h->room, at->cpus[i], at->v[i].mem_mb);
+    }
+}
+
+static bool failed_before(const struct core *c, const struct part *p, const struct wish *w,
+                          uint32_t limit_min)
+{
+    return w->tried_gen == c->shape_gen && w->tried_part == (FILL_MARK | (p->index + 1)) &&
+           limit_min >= w->verdict;
+}
+
+/* True: a job started. */
+static bool try_job(struct pass *s, const struct job *job, const struct part *p)
+{
+    struct core *c = s->c;
+    struct wish *shape = job->wish;
+    uint32_t limit = sched_limit(job, p);
+    struct place place = { .c = c,
+                           .part = p,
+                           .wish = shape->ask,
+                           .when = PLACE_NOW,
+                           .a = &c->scratch,
+                           .spare = c->backfill->spare,
+                           .end = limit == NO_LIMIT ? INT64_MAX : s->now + 60 * (int64_t)limit };
+    struct placement at;
+
+    c->considered++;
+    if (limit != NO_LIMIT && c->conf->over_time_limit_min)
+        place.end += 60 * (int64_t)c->conf->over_time_limit_min;
+    if (sched_part_reason(job, p) != REASON_None || failed_before(c, p, shape, limit))
+        return false;
+    if (!place_job(&place, &at, NULL)) {
+        shape->tried_gen = c->shape_gen;
+        shape->tried_part = FILL_MARK | (p->index + 1);
+        shape->verdict = limit;
+        return false;
+    }
+    if (!sched_start(s, job, p, &at))
+        return false;
+    consume(c->backfill, &at, place.end);
+    return true;
+}
+
+/* The best job that is still to be looked at, and its partition. */
+static const struct queue_entry *next_job(struct core *c, struct part **ret)
+{
+    const struct queue_entry *best = NULL;
+
+    for (uint32_t i = 0; i < c->part_count; i++) {
+        struct part *p = c->parts[i];
+        const struct queue_entry *it =
+            p->is_filling && is_fillable(p) ? queue_from(&p->queue, p->fill) : NULL;
+        if (!it)
+            p->is_filling = false;
+        if (it && (!best || queue_compare(it->key, best->key) < 0)) {
+            best = it;
+            *ret = p;
+        }
+    }
+    return best;
+}
+
+bool backfill_slice(struct pass *s, unsigned max_jobs)
+{
+    struct core *c = s->c;
+    struct backfill *b = c->backfill;
+
+    for (unsigned n = 0; b && b->is_wanted && n < max_jobs; n++) {
+        struct part *p = NULL;
+        const struct queue_entry *it = next_job(c, &p);
+        if (!it || (b->most && b->tested >= b->most)) {
+            b->is_wanted = false;
+            break;
+        }
+        struct queue_entry job = *it;
+        if (is_full(c, p)) {
+            p->is_filling = false;
+            continue;
+        }
+        if (!b->is_built)
+            build(c, s->now);
+        b->tested++;
+        /* The rest of an array stays in its place: its next task is tried again. */
+        if (job.key.id == p->blocked.id || !try_job(s, job.job, p))
+            p->fill = (struct queue_key){ job.key.rank, job.key.id + 1 };
+        arena_reset(&c->scratch);
+    }
+    return b && b->is_wanted;
+}
