@@ -2,6 +2,7 @@
 benchmarks start it; nothing outside its directory is touched and only what it started is ended, by pid."""
 import os
 import pathlib
+import pwd
 import random
 import shutil
 import signal
@@ -107,7 +108,7 @@ class Cluster:
     # -- files
 
     def write_files(self):
-        user = "root" if os.geteuid() == 0 else os.environ.get("USER") or str(os.geteuid())
+        user = pwd.getpwuid(os.geteuid()).pw_name
         self.dir.chmod(0o755)
         for name in ("munge", "state", "spool", "dbd", "log", "out"):
             (self.dir / name).mkdir(mode=0o755, exist_ok=True)

@@ -64,19 +64,34 @@ static int read_all(int fd, uint8_t *buf, size_t room, size_t *ret_len, struct e
     return 0;
 }
 
-static int key_read(const struct key_source *from, struct cred_key *ret, struct stat *ret_st,
-                    struct err *e)
+static int key_open(const struct key_source *from, int *ret_fd, struct err *e)
 {
     const struct path_policy policy = { .label = "Keyfile",
                                         .word = "keyfile",
                                         .trusted_group = from->trusted_group };
-    CLEANUP(closep) int fd = -1;
-    size_t len = 0;
 
-    int err = path_open_secret(from->path, &policy, &fd, e);
+    int err = path_open_secret(from->path, &policy, ret_fd, e);
     if (err == -ENOENT)
         return err_set(e, ENOENT, "Failed to find keyfile \"%s\": %s (Did you run mungekey?)",
                        from->path, strerror(ENOENT));
+    return err;
+}
+
+int keyring_check(const struct key_source *from, struct err *e)
+{
+    CLEANUP(closep) int fd = -1;
+
+    int err = key_open(from, &fd, e);
+    return err == -EPERM && from->force ? 0 : err;
+}
+
+static int key_read(const struct key_source *from, struct cred_key *ret, struct stat *ret_st,
+                    struct err *e)
+{
+    CLEANUP(closep) int fd = -1;
+    size_t len = 0;
+
+    int err = key_open(from, &fd, e);
     if (err == -EPERM && from->force)
         log_error("Warning: %s", e->text);
     else if (err < 0)

@@ -13,8 +13,7 @@
 
 struct keyring {
     struct cred_key *keys[KEYRING_MAX]; /* newest first; in locked memory kept out of core dumps */
-    int64_t
-        until[KEYRING_MAX]; /* wall clock second when it stops decoding; the newest never does */
+    int64_t until[KEYRING_MAX];         /* wall clock second of its end; the newest has none */
     unsigned n;
     struct timespec file_mtime; /* of the file that keys[0] came from */
 };
@@ -27,6 +26,8 @@ struct key_source {
     int64_t now, overlap_s;
 };
 
+/* Whether the file may be used, for a complaint while there is a terminal; takes nothing in. */
+int keyring_check(const struct key_source *from, struct err *e);
 /* Reads the file; a key that is new becomes the newest.  1: it did; 0: the file holds the newest
  * already; negative: no change, and e says why. */
 int keyring_load(struct keyring *r, const struct key_source *from, struct err *e);

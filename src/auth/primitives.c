@@ -111,7 +111,9 @@ static EVP_CIPHER_CTX *cbc_context(struct primitives *p, int cipher, bool encryp
         p->ciphers[cipher] = EVP_CIPHER_fetch(NULL, row->openssl, NULL);
     if (p->ciphers[cipher])
         *ctx = EVP_CIPHER_CTX_new();
-    if (*ctx && EVP_CipherInit_ex2(*ctx, p->ciphers[cipher], NULL, NULL, encrypt, NULL) != 1) {
+    /* Padding is checked by our own hand; the context stays without it when it is armed again. */
+    if (*ctx && (EVP_CipherInit_ex2(*ctx, p->ciphers[cipher], NULL, NULL, encrypt, NULL) != 1 ||
+                 EVP_CIPHER_CTX_set_padding(*ctx, 0) != 1)) {
         EVP_CIPHER_CTX_free(*ctx);
         *ctx = NULL;
     }
@@ -125,7 +127,6 @@ int cbc_run(struct primitives *p, const struct cbc *c, const uint8_t *in, size_t
 
     EVP_CIPHER_CTX *ctx = cbc_context(p, c->cipher, c->encrypt);
     if (!ctx || EVP_CipherInit_ex2(ctx, NULL, c->key, c->iv, c->encrypt, NULL) != 1 ||
-        EVP_CIPHER_CTX_set_padding(ctx, 0) != 1 ||
         EVP_CipherUpdate(ctx, out, &done, in, (int)len) != 1 || (size_t)done != len)
         return err_set(e, MUNGE_INTERNAL, "Failed to run cipher type %d", c->cipher);
     return 0;

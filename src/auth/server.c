@@ -24,6 +24,7 @@
 #define FAILURES 20 /* at once, and then */
 #define FAILURES_PER_S 5 /* before an address is slowed down */
 #define PENALTY_MS 1000
+#define NODE_NAME_MAX 255u /* a longer one names no node */
 
 struct bucket {
     double failures; /* leaks FAILURES_PER_S */
@@ -34,6 +35,8 @@ struct auth_server {
     struct loop *loop;
     struct munge_async *munge;
     uid_t own_uid;
+    auth_refused_fn *refused; /* may be NULL */
+    void *refused_ctx;
     struct list waiting;
     struct bucket buckets[BUCKETS];
 };
@@ -46,13 +49,15 @@ struct hearing {
     struct loop_timer *penalty; /* NULL once the credential is with munged */
     char *cred;
     char fingerprint[FINGERPRINT_LEN + 1]; /* what the peer says its key is; believed by nobody */
+    char *node;                            /* what it says it is; "" when it is no node */
 };
 
 static void ask(void *ctx);
 static void decoded(void *ctx, const struct munge_found *found, const char *text);
 static void other_key(void *ctx, int code, const char *status);
 static const char *objection(const struct auth_server *s, const struct munge_found *found,
-                             char *text, size_t size);
+                             const char *said, char *text, size_t size);
+static void reject(struct hearing *h, struct conn *c, const char *why);
 static void refuse(struct auth_server *s, struct conn *c, const char *why);
 static void hearing_free(struct hearing *h);
 static struct bucket *bucket_of(struct auth_server *s, const struct conn *c);
@@ -79,6 +84,12 @@ void auth_server_free(struct auth_server *s)
     free(s);
 }
 
+void auth_server_on_refused(struct auth_server *s, auth_refused_fn *fn, void *ctx)
+{
+    s->refused = fn;
+    s->refused_ctx = ctx;
+}
+
 /* Eight hex digits or nothing: it will be in the log. */
 static void fingerprint_copy(const char *said, char ret[FINGERPRINT_LEN + 1])
 {
@@ -102,6 +113,8 @@ void auth_server_hello(struct auth_server *s, struct conn *c, const struct frame
         h->conn = conn_id(c);
         h->cred = xstrdup(hello.cred);
         fingerprint_copy(hello.fingerprint, h->fingerprint);
+        bool is_node = strcmp(hello.role, "node") == 0 && strlen(hello.node) <= NODE_NAME_MAX;
+        h->node = xstrdup(is_node ? hello.node : "");
         list_add_tail(&s->waiting, &h->link);
         if (bucket_of(s, c)->failures >= FAILURES)
             h->penalty = loop_add_timer(s->loop, PENALTY_MS, ask, h);
@@ -136,10 +149,8 @@ static void decoded(void *ctx, const struct munge_found *found, const char *text
     if (c && found->code == MUNGE_INVALID && h->fingerprint[0] &&
         munge_async_status(s->munge, other_key, h) == 0)
         return;
-    if (c && found->code != MUNGE_OK)
-        refuse(s, c, text ? text : "credential not accepted");
-    else if (c && objection(s, found, why, sizeof why))
-        refuse(s, c, why);
+    if (c && objection(s, found, text, why, sizeof why))
+        reject(h, c, why);
     else if (c)
         conn_authenticated(c, found->uid, found->gid, found->payload);
     hearing_free(h);
@@ -156,16 +167,31 @@ static void other_key(void *ctx, int code, const char *status)
     snprintf(why, sizeof why, "authentication: key fingerprint %s, expected %s", h->fingerprint,
              expected[0] ? expected : "another");
     if (c)
-        refuse(h->server, c, why);
+        reject(h, c, why);
     hearing_free(h);
 }
 
-/* What is wrong with a genuine credential; NULL when it will do.  One that others may open too is
- * no secret. */
-static const char *objection(const struct auth_server *s, const struct munge_found *found,
-                             char *text, size_t size)
+/* A hello is seconds old, so a credential out of its time tells of the clocks. */
+static void clock_words(const struct munge_found *found, char *text, size_t size)
 {
-    if (found->len != TLS_PSK_LEN)
+    int64_t ahead = (int64_t)found->time0 - (int64_t)found->time1;
+
+    snprintf(text, size, "authentication: clock %lld s %s", (long long)(ahead < 0 ? -ahead : ahead),
+             ahead < 0 ? "behind" : "ahead");
+}
+
+/* What is wrong with a credential; NULL when it will do.  One that others may open too is no
+ * secret.  said: munged's own words, or NULL. */
+static const char *objection(const struct auth_server *s, const struct munge_found *found,
+                             const char *said, char *text, size_t size)
+{
+    bool is_out_of_time = found->code == MUNGE_EXPIRED || found->code == MUNGE_REWOUND;
+
+    if (is_out_of_time && found->has_fields)
+        clock_words(found, text, size);
+    else if (found->code != MUNGE_OK)
+        snprintf(text, size, "authentication: %s", said ? said : "credential not accepted");
+    else if (found->len != TLS_PSK_LEN)
         snprintf(text, size, "the credential holds %zu bytes, not %d", found->len, TLS_PSK_LEN);
     else if (found->auth_uid != s->own_uid)
         snprintf(text, size,
@@ -174,6 +200,16 @@ static const char *objection(const struct auth_server *s, const struct munge_fou
     else
         return NULL;
     return text;
+}
+
+/* A refusal that whoever looks for the node should hear of. */
+static void reject(struct hearing *h, struct conn *c, const char *why)
+{
+    struct auth_server *s = h->server;
+
+    if (s->refused && *h->node)
+        s->refused(s->refused_ctx, h->node, why);
+    refuse(s, c, why);
 }
 
 static void refuse(struct auth_server *s, struct conn *c, const char *why)
@@ -187,6 +223,7 @@ static void hearing_free(struct hearing *h)
     loop_remove_timer(h->penalty);
     list_remove(&h->link);
     free(h->cred);
+    free(h->node);
     free(h);
 }
 

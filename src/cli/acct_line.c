@@ -1,12 +1,16 @@
 /* The columns of sacct: one printer each, over a line.  Rows are in schema/cols_acct.def. */
 #include "cli/acct_line.h"
 
+#include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/times.h"
 #include "schema/rpc.h"
 #include "schema/states.h"
 
 #include <grp.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const struct acct_line *line_of(const struct text_cell *cell)
 {
@@ -15,19 +19,19 @@ static const struct acct_line *line_of(const struct text_cell *cell)
 
 /* ---- text that stands in the job's record: on every line, or on the job's own only */
 
-#define TEXT_BOTH(member)                                                     \
+#define TEXT_BOTH(member)                                                    \
     static void acct_##member(const struct text_cell *cell, struct buf *out) \
-    {                                                                         \
-        buf_puts(out, line_of(cell)->job->member);                            \
+    {                                                                        \
+        buf_puts(out, line_of(cell)->job->member);                           \
     }
-#define TEXT_JOB(member)                                                      \
+#define TEXT_JOB(member)                                                     \
     static void acct_##member(const struct text_cell *cell, struct buf *out) \
-    {                                                                         \
-        if (!line_of(cell)->step)                                             \
-            buf_puts(out, line_of(cell)->job->member);                        \
+    {                                                                        \
+        if (!line_of(cell)->step)                                            \
+            buf_puts(out, line_of(cell)->job->member);                       \
     }
 #define NUMBER_JOB(member)                                                     \
-    static void acct_##member(const struct text_cell *cell, struct buf *out)  \
+    static void acct_##member(const struct text_cell *cell, struct buf *out)   \
     {                                                                          \
         if (!line_of(cell)->step)                                              \
             buf_printf(out, "%" PRIu64, (uint64_t)line_of(cell)->job->member); \
@@ -60,6 +64,12 @@ NUMBER_JOB(req_nodes)
 
 static void acct_nothing(const struct text_cell *cell, struct buf *out)
 {
+}
+
+/* Frequencies are never asked for here: Slurm says Unknown for a job and 0 for a step. */
+static void acct_freq(const struct text_cell *cell, struct buf *out)
+{
+    buf_puts(out, line_of(cell)->step ? "0" : "Unknown");
 }
 
 static void acct_cluster(const struct text_cell *cell, struct buf *out)
@@ -133,9 +143,15 @@ static void acct_name(const struct text_cell *cell, struct buf *out)
 
 /* ---- times */
 
+/* A job that ended without nodes never started, whatever its record says. */
+static bool never_started(const struct acct_line *l)
+{
+    return !l->step && l->job->end && !*l->job->nodes;
+}
+
 static int64_t start_of(const struct acct_line *l)
 {
-    int64_t t = l->step ? l->step->start : l->job->start;
+    int64_t t = l->step ? l->step->start : never_started(l) ? 0 : l->job->start;
 
     return t && l->cut_start > t ? l->cut_start : t;
 }
@@ -156,7 +172,10 @@ static void point(const struct text_cell *cell, int64_t t, struct buf *out)
 
 static void acct_start(const struct text_cell *cell, struct buf *out)
 {
-    point(cell, start_of(line_of(cell)), out);
+    if (never_started(line_of(cell)))
+        buf_puts(out, "None");
+    else
+        point(cell, start_of(line_of(cell)), out);
 }
 
 static void acct_end(const struct text_cell *cell, struct buf *out)
@@ -285,7 +304,7 @@ static void acct_state(const struct text_cell *cell, struct buf *out)
     const struct acct_line *l = line_of(cell);
     uint32_t state = l->step ? l->step->state : l->job->state;
 
-    buf_puts(out, state_long(state, 0));
+    buf_puts(out, state_long(state & ~STATE_FLAG_REQUEUED, state & STATE_FLAG_REQUEUED));
     if (state == STATE_CANCELLED && !l->step && l->job->killed_by.set)
         buf_printf(out, " by %u", l->job->killed_by.v);
 }
@@ -360,17 +379,40 @@ static void acct_layout(const struct text_cell *cell, struct buf *out)
     buf_puts(out, s ? *s->layout ? s->layout : "Unknown" : "");
 }
 
+#define TRES_MAX 32 /* kinds in one list; more are left as they stand */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* sacct sorts by name: billing=2,cpu=2,mem=200M,node=1. */
+static void sorted_tres(const char *tres, struct buf *out)
+{
+    CLEANUP(arena_fini) struct arena a = { 0 };
+    char *words[TRES_MAX], *at = arena_strdup(&a, tres);
+    unsigned n = 0;
+
+    while (at && *at && n < TRES_MAX)
+        words[n++] = strsep(&at, ",");
+    qsort(words, n, sizeof *words, by_name);
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(out, "%s%s", i ? "," : "", words[i]);
+    if (at && *at)
+        buf_printf(out, ",%s", at);
+}
+
 static void acct_alloc_tres(const struct text_cell *cell, struct buf *out)
 {
     const struct acct_line *l = line_of(cell);
 
-    buf_puts(out, l->step ? l->step->tres : l->job->tres_alloc);
+    sorted_tres(l->step ? l->step->tres : l->job->tres_alloc, out);
 }
 
 static void acct_req_tres(const struct text_cell *cell, struct buf *out)
 {
     if (!line_of(cell)->step)
-        buf_puts(out, line_of(cell)->job->tres_req);
+        sorted_tres(line_of(cell)->job->tres_req, out);
 }
 
 static void acct_req_mem(const struct text_cell *cell, struct buf *out)
@@ -449,13 +491,13 @@ static struct usage cpu_of(const struct acct_line *l)
     return sum;
 }
 
-/* CPU fields have fractions while they are short: MM:SS.mmm, else [D-]HH:MM:SS (contract, section
- * 7). */
+/* CPU fields have fractions while they are short: MM:SS.mmm, else [D-]HH:MM:SS; nothing used is
+ * 00:00:00. */
 static void cpu_span(uint64_t us, struct buf *out)
 {
     uint64_t s = us / 1000000;
 
-    if (s < 3600)
+    if (us && s < 3600)
         buf_printf(out, "%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64, s / 60, s % 60, us / 1000 % 1000);
     else
         span((int64_t)s, out);
@@ -495,7 +537,7 @@ static void acct_ave_cpu(const struct text_cell *cell, struct buf *out)
       .align = (wide) < 0 ? TEXT_LEFT : TEXT_RIGHT, \
       .through = TEXT_DIRECT,                       \
       .kind = KIND_STR,                             \
-      .print = acct_##printer,                     \
+      .print = acct_##printer,                      \
       .help = "" },
 static const struct text_column columns[] = {
 #include "schema/cols_acct.def"

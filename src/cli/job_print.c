@@ -130,10 +130,9 @@ static void print_job_max_nodes(const struct text_cell *cell, struct buf *out)
 
 static void print_job_memory(const struct text_cell *cell, struct buf *out)
 {
-    const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
-    uint64_t mb = !spec                      ? 0
-                  : spec->mem_per_cpu_mb.set ? spec->mem_per_cpu_mb.v
-                                             : spec->mem_per_node_mb.v;
+    const struct job_info *job = cell->row;
+    uint64_t mb =
+        job->min_mem_per_cpu_mb.set ? job->min_mem_per_cpu_mb.v : job->min_mem_per_node_mb.v;
 
     text_size((double)mb, 'M', cell->env, out);
 }
@@ -153,6 +152,17 @@ static void print_job_priority(const struct text_cell *cell, struct buf *out)
 static void print_job_reason(const struct text_cell *cell, struct buf *out)
 {
     job_reason_put(cell->row, out);
+}
+
+/* In a record of Key=Value words the blank of a longer reason is an underscore. */
+static void print_job_reason_word(const struct text_cell *cell, struct buf *out)
+{
+    size_t from = out->len;
+
+    job_reason_put(cell->row, out);
+    for (size_t i = from; i < out->len; i++)
+        if (out->data[i] == ' ')
+            out->data[i] = '_';
 }
 
 /* The states in which the reason tells more than the nodes do. */
@@ -335,9 +345,9 @@ static void print_job_min_cpus(const struct text_cell *cell, struct buf *out)
 
 static void print_job_min_memory(const struct text_cell *cell, struct buf *out)
 {
-    const struct job_spec *spec = ((const struct job_info *)cell->row)->spec;
+    const struct job_info *job = cell->row;
 
-    buf_puts(out, spec && spec->mem_per_cpu_mb.set ? "MinMemoryCPU=" : "MinMemoryNode=");
+    buf_puts(out, job->min_mem_per_cpu_mb.set ? "MinMemoryCPU=" : "MinMemoryNode=");
     print_job_memory(cell, out);
 }
 

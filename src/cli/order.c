@@ -19,9 +19,16 @@ struct order {
     unsigned n;
 };
 
+/* What one key of one row is compared by: looked up once, not in each of n log n comparisons. */
+union value {
+    int64_t number;
+    const char *text;
+};
+
 struct entry {
     const void *row;
-    uint32_t place; /* where it was: qsort is not stable */
+    const union value *values; /* one for each key */
+    uint32_t place;            /* where it was: qsort is not stable */
 };
 
 static int order_parse(const struct text_table *t, const char *spec, struct order *ret,
@@ -54,19 +61,14 @@ static const void *member(const struct text_column *c, const void *row)
     return base ? base + c->offset : NULL;
 }
 
-static int compare_member(const struct text_column *c, const void *a, const void *b)
+static union value value_of(const struct text_column *c, const void *row)
 {
-    const void *x = member(c, a), *y = member(c, b);
+    const void *m = member(c, row);
 
-    if (c->kind == KIND_STR) {
-        const char *s = x ? *(const char *const *)x : "", *t = y ? *(const char *const *)y : "";
-
-        return strcmp(s ? s : "", t ? t : "");
-    }
-
-    int64_t n = text_number(c->kind, x), m = text_number(c->kind, y);
-
-    return (n > m) - (n < m);
+    if (c->kind != KIND_STR)
+        return (union value){ .number = text_number(c->kind, m) };
+    const char *text = m ? *(const char *const *)m : NULL;
+    return (union value){ .text = text ? text : "" };
 }
 
 static int compare(const void *a, const void *b, void *order_)
@@ -75,7 +77,10 @@ static int compare(const void *a, const void *b, void *order_)
     const struct order *order = order_;
 
     for (unsigned i = 0; i < order->n; i++) {
-        int r = compare_member(order->keys[i].column, x->row, y->row);
+        const union value *v = &x->values[i], *w = &y->values[i];
+        int r = order->keys[i].column->kind == KIND_STR
+                    ? strcmp(v->text, w->text)
+                    : (v->number > w->number) - (v->number < w->number);
 
         if (r)
             return order->keys[i].descending ? -r : r;
@@ -93,12 +98,19 @@ int order_rows(const struct text_table *t, const char *spec, const void **rows, 
         return r;
 
     struct entry *v = xcalloc(n + 1u, sizeof *v);
+    union value *values = xcalloc(n + 1u, order.n * sizeof *values);
 
-    for (uint32_t i = 0; i < n; i++)
-        v[i] = (struct entry){ rows[i], i };
+    for (uint32_t i = 0; i < n; i++) {
+        union value *own = values + (size_t)i * order.n;
+
+        for (unsigned k = 0; k < order.n; k++)
+            own[k] = value_of(order.keys[k].column, rows[i]);
+        v[i] = (struct entry){ rows[i], own, i };
+    }
     qsort_r(v, n, sizeof *v, compare, &order);
     for (uint32_t i = 0; i < n; i++)
         rows[i] = v[i].row;
+    free(values);
     free(v);
     return 0;
 }

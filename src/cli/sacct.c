@@ -6,13 +6,17 @@
 #include "base/times.h"
 #include "base/xalloc.h"
 #include "net/daemon.h"
+#include "cli/acct_check.h"
+#include "cli/acct_json.h"
 #include "cli/acct_line.h"
 #include "cli/connect.h"
+#include "cli/output.h"
+#include "cli/say.h"
 #include "cli/words.h"
 #include "schema/rpc.h"
-#include "wire/json.h"
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -37,7 +41,8 @@ struct sacct {
     const char *format, *delimiter;
     const char *start, *end;
     bool all_users, all_clusters, truncate, no_header, json, list_fields;
-    int parsable; /* 1: -p with the separator at the end, 2: -P */
+    const char *stored; /* -B, --env-vars: the heading above each job's text */
+    int parsable;       /* 1: -p with the separator at the end, 2: -P */
     int verbose;
 };
 
@@ -51,7 +56,7 @@ enum {
     OPT_USAGE,
     OPT_CONSTRAINTS,
     OPT_IGNORED,
-    OPT_LATER,
+    OPT_ENV,
     OPT_WHOLE
 };
 
@@ -69,7 +74,7 @@ static const struct option long_options[] = {
     { "delimiter", required_argument, NULL, OPT_DELIMITER },
     { "duplicates", no_argument, NULL, 'D' },
     { "endtime", required_argument, NULL, 'E' },
-    { "env-vars", no_argument, NULL, OPT_LATER },
+    { "env-vars", no_argument, NULL, OPT_ENV },
     { "federation", no_argument, NULL, OPT_IGNORED },
     { "flags", required_argument, NULL, 'F' },
     { "format", required_argument, NULL, 'o' },
@@ -144,6 +149,21 @@ static const char help[] =
     "         --units=KMGTP     sizes in this unit\n"
     "     -v, --verbose   -V, --version   -X, --allocations (no steps)\n";
 
+/* Says why not; returns -1. */
+static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int complain(const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    say_error("sacct", text);
+    return -1;
+}
+
 /* ---- options */
 
 static int parse_time(struct sacct *s, const char *text, const char *what, int64_t *ret)
@@ -152,14 +172,16 @@ static int parse_time(struct sacct *s, const char *text, const char *what, int64
 
     if (times_parse_point(text, s->env.now, 1, ret, &e) == 0)
         return 0;
-    fprintf(stderr, "sacct: error: Invalid time specification (pos=0): %s\n", text);
-    fprintf(stderr, "sacct: hint: %s takes 2026-11-23T05:47, 11/23, 05:47, now-2hours, today ...\n",
-            what);
+    fprintf(stderr, "Invalid time specification (pos=0): %s\n", text);
+    if (say_hints())
+        fprintf(stderr,
+                "sacct: hint: %s takes 2026-11-23T05:47, 11/23, 05:47, now-2hours, today ...\n",
+                what);
     return -1;
 }
 
 /* "4" is exactly 4 for nobody: it is at least and at most 4; "2-8" a range. */
-static int parse_range(const char *text, struct opt_u32 *min, struct opt_u32 *max)
+static int parse_range(const char *text, const char *what, struct opt_u32 *min, struct opt_u32 *max)
 {
     char *end;
 
@@ -169,8 +191,8 @@ static int parse_range(const char *text, struct opt_u32 *min, struct opt_u32 *ma
         max->v = (uint32_t)strtoul(end + 1, &end, 10);
     if (end != text && *end == 0)
         return 0;
-    fprintf(stderr, "sacct: error: Invalid range \"%s\": write 4 or 2-8\n", text);
-    return -1;
+    return complain("Invalid numeric value \"%s\" for requested %s range.\nwrite 4 or 2-8", text,
+                    what);
 }
 
 static int parse_limit(const char *text, struct opt_u32 *ret)
@@ -180,20 +202,16 @@ static int parse_limit(const char *text, struct opt_u32 *ret)
     ret->set = true;
     if (times_parse_minutes(text, &ret->v, &e) == 0)
         return 0;
-    fprintf(stderr, "sacct: error: %s\n", e.text);
-    return -1;
+    return complain("fatal: Invalid time limit specification\n%s", e.text);
 }
 
-/* "start/end" in one word is not Slurm's; -S and -E are kept as text until all options are known.
- */
 static int take_unit(struct sacct *s, const char *text)
 {
     if (strlen(text) == 1 && strchr("KMGTP", *text)) {
         s->env.unit = *text;
         return 0;
     }
-    fprintf(stderr, "sacct: error: Invalid unit type (%s). Try one of 'KMGTP'.\n", text);
-    return -1;
+    return complain("Invalid unit type '%s'. Possible options are 'KMGTP'", text);
 }
 
 /* Options that only set something. */
@@ -235,6 +253,12 @@ static bool take_flag(struct sacct *s, int letter)
         return true;
     case 'X':
         s->query.steps = false;
+        return true;
+    case 'B':
+        s->stored = "Batch Script for";
+        return true;
+    case OPT_ENV:
+        s->stored = "Environment used for";
         return true;
     case OPT_JSON:
         s->json = true;
@@ -294,9 +318,9 @@ static int take_value(struct sacct *s, int letter, const char *arg)
         s->query.nodes = arg;
         return 0;
     case 'i':
-        return parse_range(arg, &s->query.min_nodes, &s->query.max_nodes);
+        return parse_range(arg, "node", &s->query.min_nodes, &s->query.max_nodes);
     case 'I':
-        return parse_range(arg, &s->query.min_cpus, &s->query.max_cpus);
+        return parse_range(arg, "cpu", &s->query.min_cpus, &s->query.max_cpus);
     case 'k':
         return parse_limit(arg, &s->query.min_limit_min);
     case 'K':
@@ -307,8 +331,7 @@ static int take_value(struct sacct *s, int letter, const char *arg)
     case OPT_UNITS:
         return take_unit(s, arg);
     default:
-        fprintf(stderr, "sacct: error: this option is not supported yet\n");
-        return -1;
+        return complain("this option is not supported yet");
     }
 }
 
@@ -333,17 +356,20 @@ static int read_options(struct sacct *s, int argc, char **argv)
         if (letter == 'h' || letter == OPT_USAGE)
             return fputs(letter == 'h' ? help : usage, stdout), 0;
         if (letter == '?')
-            return fprintf(stderr, "Try 'sacct --help' for more information.\n"), 1;
+            return 1;
+        if (letter == 'c')
+            return fputs("Slurm job completion is disabled\n", stderr), 1;
         if (list)
             words_add(list, optarg, &s->arena);
         else if (!take_flag(s, letter) && take_value(s, letter, optarg) < 0)
             return 1;
     }
-    if (optind < argc)
-        return fprintf(stderr, "sacct: error: unexpected argument \"%s\"; jobs are named with -j\n",
-                       argv[optind]),
-               1;
-    return -1;
+    if (optind == argc)
+        return -1;
+    complain("Unknown arguments:");
+    for (; optind < argc; optind++)
+        complain(" %s%s", argv[optind], optind + 1 < argc ? "" : "\njobs are named with -j");
+    return 1;
 }
 
 /* The default window (sacct(1), DEFAULT TIME WINDOW): depends on -j and -s. */
@@ -366,9 +392,8 @@ static int set_window(struct sacct *s)
     if (!s->end && !q->end && !by_state)
         q->end = s->env.now;
     if (q->end && q->end < q->start) {
-        fprintf(stderr, "sacct: error: Start time (%s) requested after end time (%s)\n",
-                s->start ? s->start : "today", s->end ? s->end : "now");
-        return -1;
+        return complain("Start time (%s) requested after end time (%s)",
+                        s->start ? s->start : "today", s->end ? s->end : "now");
     }
     return 0;
 }
@@ -430,12 +455,27 @@ static void print_line(const struct sacct *s, const struct text_format *f, struc
         text_row(f, &l, &s->env, out);
 }
 
+/* -B and --env-vars.  The archive keeps neither text (AccountingStoreFlags); Slurm says NONE then.
+ */
+static void print_stored(const struct sacct *s, const struct acct_line *l)
+{
+    CLEANUP(buf_fini) struct buf id = { 0 };
+
+    acct_line_id(l, true, &id);
+    printf("%s %s%s\n", s->stored, buf_str(&id),
+           *s->stored == 'E' ? " (must be batch to display)" : "");
+    puts("--------------------------------------------------------------------------------");
+    puts("NONE\n");
+}
+
 static void print_record(const struct sacct *s, const struct text_format *f,
                          struct acct_record *rec)
 {
     CLEANUP(buf_fini) struct buf out = { 0 };
     struct acct_line l = { .cluster = rec->cluster, .record = rec, .job = rec->job };
 
+    if (s->stored)
+        return print_stored(s, &l);
     print_line(s, f, l, &out);
     for (uint32_t i = 0; i < rec->steps.n && s->query.steps; i++) {
         l.step = &rec->steps.v[i];
@@ -457,59 +497,91 @@ static void print_header(const struct sacct *s, const struct text_format *f)
     fputs(buf_str(&out), stdout);
 }
 
-static void print_json(const struct acct_record *rec, bool is_first)
+static void print_json(const struct sacct *s, const struct acct_records *page, bool is_first)
 {
     CLEANUP(buf_fini) struct buf out = { 0 };
 
-    json_write(&desc_acct_record, rec, JSON_PRETTY | JSON_SLURM, &out);
-    printf("%s%s", is_first ? "" : ",", buf_str(&out));
+    if (is_first)
+        output_json_open("jobs", &out);
+    for (uint32_t i = 0; i < page->records.n; i++, is_first = false) {
+        output_json_item(is_first, &out);
+        acct_json_job(&page->records.v[i], s->env.now, &out);
+    }
+    output_flush(&out);
 }
 
-/* Asks page after page; each is printed as it comes. */
+static void print_page(const struct sacct *s, const struct text_format *f,
+                       const struct acct_records *page, bool is_first)
+{
+    if (s->json)
+        return print_json(s, page, is_first);
+    if (is_first && !s->no_header && !s->stored)
+        print_header(s, f);
+    for (uint32_t i = 0; i < page->records.n; i++)
+        print_record(s, f, &page->records.v[i]);
+}
+
+static void close_json(const struct sacct *s)
+{
+    CLEANUP(buf_fini) struct buf out = { 0 };
+
+    output_json_close("sacct", s->env.cluster, &out);
+    output_flush(&out);
+}
+
+/* Asks page after page; each is printed as it comes, the heading when the first is there. */
 static int print_all(struct sacct *s, struct client *c, const struct text_format *f)
 {
     bool is_first = true, more = true;
 
-    while (more) {
+    for (; more; is_first = false) {
         CLEANUP(arena_fini) struct arena page = { 0 };
         struct acct_records *got;
         struct err e = { 0 };
 
         if (client_call(c, OP_acct_list, &s->query, &page, (void **)&got, &e) < 0)
-            return fprintf(stderr, "sacct: error: %s\n", e.text), 1;
+            return complain("%s", e.text), 1;
         s->env.now = got->now ? got->now : s->env.now;
-        for (uint32_t i = 0; i < got->records.n; i++, is_first = false)
-            if (s->json)
-                print_json(&got->records.v[i], is_first);
-            else
-                print_record(s, f, &got->records.v[i]);
-        more = got->more;
-        s->query.after =
-            got->records.n ? got->records.v[got->records.n - 1].cursor : s->query.after;
+        print_page(s, f, got, is_first);
+        more = got->more && got->records.n;
+        if (more)
+            s->query.after = got->records.v[got->records.n - 1].cursor;
     }
+    if (s->json)
+        close_json(s);
     return 0;
+}
+
+/* Fields that are gone; the sentence names the one to ask for. */
+static int bad_field(const char *name)
+{
+    static const char *const gone[][2] = { { "AllocGRES", "AllocTRES" }, { "ReqGRES", "ReqTRES" } };
+
+    for (unsigned i = 0; i < sizeof gone / sizeof *gone; i++)
+        if (strcasecmp(name, gone[i][0]) == 0)
+            return complain("fatal: %s has been removed, please use %s", gone[i][0], gone[i][1]), 1;
+    return complain("Invalid field requested: \"%s\"", name), 1;
+}
+
+/* Every field, as a format. */
+static const char *all_fields(struct arena *a)
+{
+    const char *list = "";
+
+    for (unsigned i = 0; i < acct_table.n; i++)
+        list = arena_printf(a, "%s%s%s", list, i ? "," : "", acct_table.v[i].name);
+    return list;
 }
 
 static int run(struct sacct *s, struct client *c)
 {
     struct text_format f;
-    int status;
 
+    if (strcasecmp(s->format, "all") == 0)
+        s->format = all_fields(&s->arena);
     text_fields(&acct_table, s->format, &s->arena, &f);
     f.cut_mark = '+';
-    if (f.bad.n)
-        return fprintf(stderr, "sacct: fatal: Invalid field requested: \"%s\"\n", f.bad.v[0]), 1;
-    if (s->json)
-        printf("{\"meta\":{\"plugins\":{},\"command\":[\"sacct\"],\"slurm\":{\"version\":{"
-               "\"major\":\"25\","
-               "\"micro\":\"0\",\"minor\":\"11\"},\"release\":\"25.11.0\"}},\"errors\":[],"
-               "\"warnings\":[],\"jobs\":[");
-    else if (!s->no_header)
-        print_header(s, &f);
-    status = print_all(s, c, &f);
-    if (s->json)
-        printf("]}\n");
-    return status;
+    return f.bad.n ? bad_field(f.bad.v[0]) : print_all(s, c, &f);
 }
 
 int main(int argc, char **argv)
@@ -531,9 +603,10 @@ int main(int argc, char **argv)
         return print_fields(), 0;
     if (set_window(&s) < 0)
         return 1;
-    if (connection_open_dbd(&conn, &e) < 0)
-        return fprintf(stderr, "sacct: error: %s\n", e.text), 1;
-    set_scope(&s, conf_str(conn.conf, "ClusterName"));
+    if (acct_check(&s.query, &s.arena, &e) < 0 || connection_open_dbd(&conn, &e) < 0)
+        return complain("%s", e.text), 1;
+    s.env.cluster = conf_str(conn.conf, "ClusterName");
+    set_scope(&s, s.env.cluster);
     status = run(&s, conn.client);
     arena_fini(&s.arena);
     return status;

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "net/daemon.h"
 #include "cli/connect.h"
+#include "cli/output.h"
+#include "cli/say.h"
 #include "cli/words.h"
 #include "schema/errors.h"
 #include "schema/rpc.h"
@@ -12,8 +14,11 @@
 
 #include <ctype.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -23,6 +28,7 @@ struct scancel {
     bool interactive, quiet;
     int verbose;
     bool has_filter;
+    struct strs clusters;
 };
 
 enum { OPT_WCKEY = 256, OPT_ME, OPT_CTLD, OPT_SIBLING, OPT_USAGE, OPT_HELP };
@@ -99,6 +105,21 @@ static const char help[] =
     "  --help                          show this help message\n"
     "  --usage                         display brief usage message\n";
 
+/* Says why not; returns -1. */
+static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int complain(const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    say_error("scancel", text);
+    return -1;
+}
+
 /* "USR1", "SIGUSR1", "usr1", "10"; 0 when nobody knows it. */
 static uint32_t signal_number(const char *text)
 {
@@ -130,8 +151,8 @@ static int take_states(struct scancel *s, const char *text)
         if (state_parse(word, &state, &flag) && !flag && state <= STATE_SUSPENDED)
             continue;
         fprintf(stderr,
-                "scancel: error: Invalid job state specified: %s\n"
-                "scancel: error: Valid job states are PENDING, RUNNING, and SUSPENDED\n",
+                "Invalid job state specified: %s\n"
+                "Valid job states are PENDING, RUNNING, and SUSPENDED\n",
                 word);
         return -1;
     }
@@ -143,7 +164,7 @@ static int take_signal(struct scancel *s, const char *text)
     s->kill.signal = (struct opt_u32){ true, signal_number(text) };
     if (s->kill.signal.v)
         return 0;
-    fprintf(stderr, "scancel: error: Unknown job signal: %s\n", text);
+    fprintf(stderr, "Unknown job signal: %s\n", text);
     return -1;
 }
 
@@ -186,12 +207,24 @@ static int take_flag(struct scancel *s, int letter)
     case 'v':
         return s->verbose++, 0;
     case OPT_CTLD:
-    case 'M':
         return 0;
     default:
-        fprintf(stderr, "scancel: error: this option is not supported yet\n");
-        return -1;
+        return complain("this option is not supported yet");
     }
+}
+
+static int take_users(struct scancel *s, const char *text)
+{
+    uint32_t known = s->kill.users.n;
+
+    words_add(&s->kill.users, text, &s->arena);
+    for (; known < s->kill.users.n; known++) {
+        const char *user = s->kill.users.v[known];
+
+        if (user[strspn(user, "0123456789")] && !getpwnam(user))
+            return complain("Invalid user name: %s", user);
+    }
+    return 0;
 }
 
 static int take(struct scancel *s, int letter, const char *arg)
@@ -207,9 +240,11 @@ static int take(struct scancel *s, int letter, const char *arg)
     case 't':
         s->has_filter = true;
         return take_states(s, arg);
+    case 'M':
+        return words_add(&s->clusters, arg, &s->arena), 0;
     case 'u':
         s->has_filter = true;
-        return words_add(&s->kill.users, arg, &s->arena), 0;
+        return take_users(s, arg);
     case OPT_ME:
         s->has_filter = true;
         return words_add(&s->kill.users, arena_printf(&s->arena, "%u", getuid()), &s->arena), 0;
@@ -253,24 +288,23 @@ static int read_options(struct scancel *s, int argc, char **argv)
         words_add(&s->kill.jobs, argv[i], &s->arena);
     if (s->kill.jobs.n || s->has_filter)
         return -1;
-    fprintf(stderr, "scancel: error: No job identification provided\n");
-    return 1;
+    return complain("No job identification provided"), 1;
 }
 
 /* "12", "12_3", "12_[1-3]", "12.0", "12.batch": a digit first and only sensible characters. */
 static bool is_job_name(const char *text)
 {
-    return isdigit((unsigned char)*text) &&
+    const char *rest = text + strspn(text, "0123456789");
+
+    return strtoul(text, NULL, 10) && strchr("_.+", *rest) &&
            text[strspn(text, "0123456789_[],-:%+.abcehtnrivx")] == 0;
 }
 
 static int check_jobs(const struct scancel *s)
 {
     for (uint32_t i = 0; i < s->kill.jobs.n; i++)
-        if (!is_job_name(s->kill.jobs.v[i])) {
-            fprintf(stderr, "scancel: error: Invalid job id %s\n", s->kill.jobs.v[i]);
-            return -1;
-        }
+        if (!is_job_name(s->kill.jobs.v[i]))
+            return complain("Invalid job id %s", s->kill.jobs.v[i]);
     return 0;
 }
 
@@ -292,7 +326,7 @@ static int narrow(struct scancel *s, struct client *c)
 
     s->kill.list_only = true;
     if (client_call(c, OP_job_cancel, &s->kill, &s->arena, (void **)&found, &e) < 0)
-        return fprintf(stderr, "scancel: error: %s\n", e.text), -1;
+        return complain("%s", e.text);
     for (uint32_t i = 0; i < found->jobs.n; i++)
         if (!found->jobs.v[i].code && confirm(&found->jobs.v[i]))
             words_add(&keep, found->jobs.v[i].job, &s->arena);
@@ -301,23 +335,35 @@ static int narrow(struct scancel *s, struct client *c)
     return (int)keep.n;
 }
 
-/* Jobs that ended already are no failure; -Q hides them, as Slurm does. */
+/* What to say of one job, and the exit status for it.  A job that ended already or that nobody
+ * knows is no failure, as in Slurm; but an unknown id is told, so that a typo is noticed (Slurm:
+ * with -v). Other refusals exit with the low byte of Slurm's error number. */
+static int report_one(const struct scancel *s, const struct job_result *r)
+{
+    bool is_over = r->code == ESLURM_ALREADY_DONE, is_unknown = r->code == ESLURM_INVALID_JOB_ID;
+    bool is_whole = !strchr(r->job, '.') && !s->kill.signal.set;
+
+    if (s->verbose && !s->quiet)
+        fprintf(stderr, "scancel: %s job %s\n", s->kill.signal.set ? "Signalled" : "Terminating",
+                r->job);
+    if (!r->code || ((is_over || is_unknown) && s->quiet))
+        return 0;
+    if (!is_over || s->verbose || s->kill.signal.set)
+        complain("Kill job error on job id %s: %s", r->job,
+                 *r->text ? r->text : errors_text((int)r->code));
+    if (is_over || is_unknown)
+        return is_whole && !s->has_filter ? 0 : 1;
+    return (int)(r->code & 0xff);
+}
+
 static int report(const struct scancel *s, const struct job_results *got)
 {
     int status = 0;
 
     for (uint32_t i = 0; i < got->jobs.n; i++) {
-        const struct job_result *r = &got->jobs.v[i];
-        bool is_over = r->code == ESLURM_ALREADY_DONE;
+        int one = report_one(s, &got->jobs.v[i]);
 
-        if (!r->code && s->verbose)
-            fprintf(stderr, "scancel: %s job %s\n",
-                    s->kill.signal.set ? "Signalled" : "Terminating", r->job);
-        if (!r->code || (is_over && s->quiet))
-            continue;
-        fprintf(stderr, "scancel: error: Kill job error on job id %s: %s\n", r->job,
-                *r->text ? r->text : errors_text((int)r->code));
-        status = is_over && !s->has_filter ? status : 1;
+        status = one ? one : status;
     }
     return status;
 }
@@ -337,11 +383,13 @@ int main(int argc, char **argv)
     if (check_jobs(&s) < 0)
         return 1;
     if (connection_open(&conn, &e) < 0)
-        return fprintf(stderr, "scancel: error: %s\n", e.text), 1;
+        return complain("%s", e.text), 1;
+    if (output_clusters_check("scancel", &s.clusters, conf_str(conn.conf, "ClusterName")) < 0)
+        return 1;
     if (s.interactive && (status = narrow(&s, conn.client)) <= 0)
         return status < 0;
     if (client_call(conn.client, OP_job_cancel, &s.kill, &s.arena, (void **)&got, &e) < 0)
-        return fprintf(stderr, "scancel: error: %s\n", e.text), 1;
+        return complain("%s", e.text), 1;
     status = report(&s, got);
     arena_fini(&s.arena);
     return status;

@@ -83,6 +83,10 @@ static int verb_shutdown(struct scontrol *s, int count, char **words)
 {
     struct shutdown_request request = { .controller_only = count > 0 };
 
+    if (count && strcasecmp(words[0], "slurmctld") && strcasecmp(words[0], "controller")) {
+        fprintf(stderr, "invalid option:%s for keyword:shutdown\n", words[0]);
+        return 1;
+    }
     return simple_call(s, OP_shutdown, &request, "slurm_shutdown");
 }
 

@@ -3,6 +3,7 @@
 #include "core/state.h"
 
 #include "base/xalloc.h"
+#include "core/fairshare.h"
 #include "core/msgs.h"
 
 #include <assert.h>
@@ -27,6 +28,10 @@ static int apply_split(struct core *c, const struct fact *f, struct effects *eff
                        struct err *e);
 static int apply_counters(struct core *c, const struct fact *f, struct effects *effects,
                           struct err *e);
+static int apply_priorities(struct core *c, const struct fact *f, struct effects *effects,
+                            struct err *e);
+static int apply_share(struct core *c, const struct fact *f, struct effects *effects,
+                       struct err *e);
 static int apply_array(struct core *c, const struct fact *f, struct effects *effects,
                        struct err *e);
 static int apply_snap_job(struct core *c, const struct fact *f, struct effects *effects,
@@ -40,6 +45,7 @@ static const applier appliers[] = {
     [FACT_job_split] = apply_split,        [FACT_job_eligible... FACT_job_forget] = apply_job_fact,
     [FACT_snap_counters] = apply_counters, [FACT_snap_array] = apply_array,
     [FACT_snap_job] = apply_snap_job,      [FACT_snap_key] = apply_key,
+    [FACT_priorities] = apply_priorities,  [FACT_snap_share] = apply_share,
 };
 
 int apply_fact(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
@@ -95,6 +101,7 @@ static int apply_configured(struct core *c, const struct fact *f, struct effects
         c->nodes[i]->parts.n = 0;
     for (uint32_t i = 0; i < c->conf->parts.n; i++)
         part_set(c, part_ensure(c, c->conf->parts.v[i].name), &c->conf->parts.v[i]);
+    prio_configured(c);
     settle_all(c);
     return 0;
 }
@@ -149,6 +156,7 @@ static int apply_part_set(struct core *c, const struct fact *f, struct effects *
     c->now = body->now;
     empty_queues(c);
     part_set(c, part_ensure(c, body->part->name), body->part);
+    prio_configured(c);
     settle_all(c);
     return 0;
 }
@@ -197,6 +205,7 @@ static int apply_created(struct core *c, const struct fact *f, struct effects *e
     job->db_id = ++c->db_next;
     if (job->rest)
         array_begin(c, job, rec->array_limit);
+    prio_know(c, job);
     account_job(c, job, NULL, effects);
     job_settle(c, job);
     return 0;
@@ -234,8 +243,27 @@ static int apply_counters(struct core *c, const struct fact *f, struct effects *
     c->acct_seq = body->acct_seq;
     c->db_next = body->db_next;
     c->now = body->now;
+    c->prio_at = body->prio_at;
+    c->prio_cursor = body->prio_cursor;
+    fairshare_set_scale(c->shares, body->usage_scale);
     for (uint32_t i = 0; i < body->nodes.n; i++)
         node_ensure(c, body->nodes.v[i]);
+    return 0;
+}
+
+static int apply_priorities(struct core *c, const struct fact *f, struct effects *effects,
+                            struct err *e)
+{
+    int r = prio_check(c, f->body, e);
+
+    if (r == 0)
+        prio_apply(c, f->body);
+    return r;
+}
+
+static int apply_share(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
+{
+    prio_load_share(c, f->body);
     return 0;
 }
 

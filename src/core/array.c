@@ -189,6 +189,17 @@ void array_task_done(struct core *c, const struct job *job)
         count_done(a, t, is_ok);
 }
 
+void array_task_again(struct core *c, const struct job *job)
+{
+    struct array *a = array_find(c, job->array_id);
+    bool was_ok = array_outcome(a, job->task) == OUTCOME_OK;
+    uint8_t *bits = was_ok ? a->ok : a->bad;
+
+    bits[job->task / 8] &= (uint8_t) ~(1u << job->task % 8);
+    a->done--;
+    a->failed -= !was_ok;
+}
+
 enum array_outcome array_outcome(const struct array *a, uint32_t task)
 {
     if (task > a->max)

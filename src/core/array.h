@@ -64,6 +64,7 @@ void array_moved(struct core *c, const struct job *job, unsigned from); /* its p
 void array_settle(struct core *c,
                   const struct job *job); /* room may have come or gone for those that wait */
 void array_task_done(struct core *c, const struct job *job);
+void array_task_again(struct core *c, const struct job *job); /* an ended task was requeued */
 void array_free(struct array *a);
 bool array_has_room(const struct core *c,
                     const struct job *job); /* the % limit lets one more run */

@@ -26,8 +26,7 @@ static int check_queue(const struct core *c, const struct job *job, struct err *
             job->id, job->is_queued, job_is_ready(c, job), job->phase, job_priority(job),
             (job->flags & JOB_BEGUN) != 0, deps_are_met(c, job), array_has_room(c, job));
     for (const struct part *p; (p = part_next(c, &list));) {
-        struct queue_key key = { ~((uint64_t)p->info->priority_tier << 32 | job_priority(job)),
-                                 job->id };
+        struct queue_key key = job_key_in(job, p);
         const struct queue_entry *it = queue_from(&p->queue, key);
         bool is_in = it && queue_compare(it->key, key) == 0;
         if (is_in != job->is_queued || (is_in && it->job != job))

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/xalloc.h"
+#include "core/fairshare.h"
 #include "core/msgs.h"
 
 #include <assert.h>
@@ -20,6 +21,7 @@ struct core *core_new(void)
     slab_init(&c->job_slab, sizeof(struct job));
     c->prio_next = PRIO_FIRST;
     c->next_id = 1;
+    c->shares = fairshare_new();
     return c;
 }
 
@@ -64,13 +66,18 @@ void core_free(struct core *c)
     pool_fini(&c->texts);
     intern_fini(&c->names);
     arena_fini(&c->scratch);
+    arena_fini(&c->prio_texts);
+    fairshare_free(c->shares);
     backfill_free(c->backfill);
     free(c);
 }
 
 static void stop(struct turn *t)
 {
-    effects_add(t->effects, EFFECT_STOP);
+    struct effect *ef = effects_add(t->effects, EFFECT_STOP);
+
+    ef->desc = &desc_shutdown_request;
+    ef->body = t->in->body;
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 
@@ -172,8 +179,9 @@ int64_t core_next_timer(const struct core *c)
 {
     const struct heap_entry *job = heap_top(&c->timers);
     const struct heap_entry *node = heap_top(&c->node_timers);
-    int64_t due = job ? job->key >> 26 : INT64_MAX;
+    int64_t due = prio_due(c);
 
+    due = job && job->key >> 26 < due ? job->key >> 26 : due;
     return node && node->key >> 26 < due ? node->key >> 26 : due;
 }
 

@@ -39,7 +39,7 @@ enum effect_kind {
                        is applied */
     EFFECT_DROP_BLOBS, /* the job is forgotten: its script and environment are no longer needed by
                           it */
-    EFFECT_STOP,       /* an operator asked for shutdown */
+    EFFECT_STOP,       /* an operator asked for shutdown: body (shutdown_request) */
 };
 
 struct effect {

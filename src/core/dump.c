@@ -3,6 +3,7 @@
 #include "core/state.h"
 
 #include "base/xalloc.h"
+#include "core/fairshare.h"
 #include "core/msgs.h"
 #include "core/report.h"
 
@@ -29,7 +30,10 @@ static void dump_counters(const struct dump *d)
                                .prio_next = c->prio_next,
                                .acct_seq = c->acct_seq,
                                .db_next = c->db_next,
-                               .now = c->now };
+                               .now = c->now,
+                               .usage_scale = fairshare_scale(c->shares),
+                               .prio_at = c->prio_at,
+                               .prio_cursor = c->prio_cursor };
 
     f.nodes.v = xcalloc(c->node_count + 1, sizeof *f.nodes.v);
     f.nodes.n = c->node_count;
@@ -37,6 +41,20 @@ static void dump_counters(const struct dump *d)
         f.nodes.v[i] = c->nodes[i]->conf->name;
     emit(d, FACT_snap_counters, &f);
     free(f.nodes.v);
+}
+
+/* In the order of their places, so that they get the same again. */
+static void dump_shares(const struct dump *d)
+{
+    for (uint32_t i = 0; i < fairshare_count(d->c->shares); i++) {
+        const struct share *s = fairshare_at(d->c->shares, i);
+        const char *up = s->parent ? fairshare_at(d->c->shares, s->parent)->name : "";
+        struct fact_share f = { .account = s->is_user ? up : s->name,
+                                .user = s->is_user ? s->name : "",
+                                .usage = s->own,
+                                .is_root = i == FAIRSHARE_ROOT };
+        emit(d, FACT_snap_share, &f);
+    }
 }
 
 static void dump_nodes(const struct dump *d)
@@ -115,6 +133,7 @@ void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f)
     if (!c->conf)
         return;
     emit(&d, FACT_configured, &(struct fact_configured){ .conf = c->conf, .now = c->now });
+    dump_shares(&d);
     dump_nodes(&d);
     dump_parts(&d);
     dump_arrays(&d);

@@ -41,6 +41,17 @@ static int exit_code(int32_t wait_status)
     return (wait_status & 0x7f) == 0 ? wait_status >> 8 & 0xff : -1;
 }
 
+/* A job whose Prolog failed did nothing wrong, but what failed once would fail again: it goes back
+ * to the queue and waits there until somebody has looked (and releases it). */
+static void prolog_failed(const struct core *c, const struct job *job, struct fact_job_end *end)
+{
+    const char *params = c->conf->sched_params ? c->conf->sched_params : "";
+
+    end_requeue(c, job, end);
+    if (!strcasestr(params, "nohold_on_prolog_fail"))
+        end->flags |= JOB_HOLD_AFTER;
+}
+
 /* A script that ended: what its wait status, the kernel's memory killer or a failed launch make of
  * the job. */
 struct fact_job_end end_from_step(const struct core *c, const struct job *job,
@@ -54,7 +65,9 @@ struct fact_job_end end_from_step(const struct core *c, const struct job *job,
         end.result = RESULT_FAILED;
         end.reason = REASON_JobLaunchFailure;
         end.exit_code = done->wait_status ? done->wait_status : 1 << 8;
-        if (done->error_code > 0 && done->error_code < ERRNO_MAX && can_requeue(c, job))
+        if (done->error_code == ESLURMD_PROLOG_FAILED && can_requeue(c, job))
+            prolog_failed(c, job, &end);
+        else if (done->error_code > 0 && done->error_code < ERRNO_MAX && can_requeue(c, job))
             end_requeue(c, job, &end);
     } else if (done->oom) {
         end.result = RESULT_OUT_OF_MEMORY;

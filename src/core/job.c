@@ -138,7 +138,7 @@ int64_t job_timer_due(const struct core *c, const struct job *job)
     }
 }
 
-static struct queue_key key_in(const struct job *job, const struct part *p)
+struct queue_key job_key_in(const struct job *job, const struct part *p)
 {
     return (struct queue_key){ .rank =
                                    ~((uint64_t)p->info->priority_tier << 32 | job_priority(job)),
@@ -152,7 +152,7 @@ void job_unqueue(struct core *c, struct job *job)
     if (!job->is_queued)
         return;
     for (struct part *p; (p = part_next(c, &list));) {
-        queue_remove(&p->queue, key_in(job, p));
+        queue_remove(&p->queue, job_key_in(job, p));
         if (p->blocked.id == job->id)
             part_touch(c, p, p->blocked);
     }
@@ -165,7 +165,7 @@ static void enqueue(struct core *c, struct job *job)
     const char *list = job->wish->ask->partitions;
 
     for (struct part *p; (p = part_next(c, &list));) {
-        struct queue_key key = key_in(job, p);
+        struct queue_key key = job_key_in(job, p);
         queue_add(&p->queue, key, job);
         if (p->blocked.id == 0 || queue_compare(key, p->blocked) < 0)
             part_touch(c, p, key);

@@ -56,6 +56,7 @@ enum job_bit {
 
 struct core;
 struct array;
+struct part;
 
 struct job {
     uint32_t id;
@@ -88,6 +89,7 @@ struct job {
     uint32_t timer_at;                 /* place in core.timers */
     bool is_queued;                    /* in the queues of its partitions */
     bool is_waiting;                   /* in the index of those that depend on others */
+    int64_t tried;                     /* when the scheduler last looked at it; not state */
     struct slab_ref self;
 };
 
@@ -124,7 +126,8 @@ void job_view(const struct job *job, uint32_t *ret_state, uint32_t *ret_flags);
 const char *reason_name(unsigned reason);
 const char *reason_text(unsigned reason);
 
-uint32_t job_priority(const struct job *job);                       /* 0 when held */
+uint32_t job_priority(const struct job *job);                             /* 0 when held */
+struct queue_key job_key_in(const struct job *job, const struct part *p); /* its place there */
 int64_t job_limit_end(const struct job *job); /* of a running job; 0: it has no limit */
 int64_t job_timer_due(const struct core *c, const struct job *job); /* INT64_MAX: no timer */
 bool job_is_ready(const struct core *c, const struct job *job);     /* it could be queued */

@@ -1,5 +1,6 @@
 /* What a node is told to start. */
 #include "core/list.h"
+#include "core/place.h"
 #include "core/state.h"
 
 #include <string.h>
@@ -40,15 +41,30 @@ static void fill_nodes(const struct core *c, const struct job *job, struct arena
     l->is_single_node = n == 1;
 }
 
+/* Memory as asked or as the defaults have it; what was neither is in no variable. */
+static void fill_memory(const struct core *c, const struct job *job, struct launch *l)
+{
+    const char *list = job->alloc->partition;
+    const struct part *p = part_next(c, &list);
+    const struct job_wish *w = job->wish->ask;
+
+    l->mem_per_node_mb = w->mem_per_node_mb;
+    l->mem_per_cpu_mb = w->mem_per_cpu_mb;
+    if (!p || w->mem_per_node_mb.set || w->mem_per_cpu_mb.set)
+        return;
+    struct mem_need need = place_memory(c, p, w);
+    l->mem_per_cpu_mb = (struct opt_u64){ need.mb > 0 && need.is_per_cpu, need.mb };
+    l->mem_per_node_mb = (struct opt_u64){ need.mb > 0 && !need.is_per_cpu, need.mb };
+}
+
 static void fill_wish(const struct job_wish *w, struct launch *l)
 {
     l->ntasks = w->ntasks;
+    l->ntasks_given = w->has_ntasks || (w->ntasks_per_node.set && w->ntasks_per_node.v);
     l->cpus_per_task = w->cpus_per_task;
     l->ntasks_per_node = w->ntasks_per_node;
     l->ntasks_per_core = w->ntasks_per_core;
     l->ntasks_per_socket = w->ntasks_per_socket;
-    l->mem_per_node_mb = w->mem_per_node_mb;
-    l->mem_per_cpu_mb = w->mem_per_cpu_mb;
     l->reservation = w->reservation;
     l->distribution = w->distribution;
     l->licenses = w->licenses;
@@ -87,6 +103,7 @@ int core_launch(const struct core *c, uint32_t job_id, uint32_t node, struct are
     };
     fill_array(c, job, &l);
     fill_nodes(c, job, a, &l);
+    fill_memory(c, job, &l);
     fill_wish(job->wish->ask, &l);
     *ret = l;
     return 0;

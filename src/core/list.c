@@ -16,6 +16,15 @@
 
 #define PAGE_JOBS 10000u
 
+/* A question on its way to an answer. */
+struct filter {
+    const struct core *c;
+    const struct job_query *q;
+    const struct who *who;
+    struct arena *a;
+    struct map *unavailable; /* wish to text: why its jobs wait */
+};
+
 static char *tres_text(struct arena *a, uint32_t cpus, uint64_t mem_mb, uint32_t nodes)
 {
     if (mem_mb == 0)
@@ -34,10 +43,12 @@ static void asked_size(const struct core *c, const struct job *job, struct job_s
     s->req_cpus = w->overcommit ? w->min_nodes : w->ntasks * each;
     if (w->min_cpus_node.set && s->req_cpus < w->min_cpus_node.v * w->min_nodes)
         s->req_cpus = w->min_cpus_node.v * w->min_nodes;
-    if (p) {
-        struct mem_need need = place_memory(c, p, w);
-        s->req_mem_mb = need.is_per_cpu ? need.mb * s->req_cpus : need.mb * w->min_nodes;
-    }
+    if (!p)
+        return;
+    struct mem_need need = place_memory(c, p, w);
+    if (need.is_whole && p->order_n > 0)
+        need.mb = node_memory(c->nodes[p->order[0]]);
+    s->req_mem_mb = need.is_per_cpu ? need.mb * s->req_cpus : need.mb * w->min_nodes;
 }
 
 char *nodes_text(const struct core *c, const struct alloc_node *v, uint32_t n, struct arena *a)
@@ -97,6 +108,14 @@ char *counts_text(const uint32_t *v, uint32_t n, struct arena *a)
     return text;
 }
 
+/* The last pass came past it without stopping: its nodes are not there to be waited for. */
+static bool was_passed_over(const struct job *job, const struct part *p)
+{
+    bool is_before = p->blocked.id == 0 || queue_compare(job_key_in(job, p), p->blocked) < 0;
+
+    return !p->is_dirty && job->is_queued && is_before;
+}
+
 static enum reason part_reason(const struct core *c, const struct job *job)
 {
     const char *list = job->wish->ask->partitions;
@@ -108,7 +127,7 @@ static enum reason part_reason(const struct core *c, const struct job *job)
             return REASON_Resources;
         if (here == REASON_None && !why)
             why = REASON_Priority;
-        if (here == REASON_None && p->blocked.id == 0 && !p->is_dirty)
+        if (here == REASON_None && was_passed_over(job, p))
             why = REASON_ReqNodeNotAvail;
         if (here != REASON_None && !why)
             why = here;
@@ -136,6 +155,79 @@ enum reason sched_reason(const struct core *c, const struct job *job)
     if (!array_has_room(c, job))
         return REASON_JobArrayTaskLimit;
     return part_reason(c, job);
+}
+
+/* The nodes that the job could use, were they up. */
+static char *unavailable_nodes(const struct core *c, const struct job_wish *w, struct arena *a)
+{
+    const char **names = arena_calloc(a, c->node_count + 1, sizeof *names);
+    struct hostlist asked = { 0 };
+    const char *list = w->partitions;
+    uint32_t n = 0;
+
+    if (*w->req_nodes && hostlist_expand(a, w->req_nodes, &asked, NULL) == 0)
+        for (uint32_t i = 0; i < asked.n; i++) {
+            const struct node *node = node_find(c, asked.v[i]);
+            if (node && !node_is_up(node))
+                names[n++] = asked.v[i];
+        }
+    for (const struct part *p; !asked.n && (p = part_next(c, &list));)
+        for (uint32_t i = 0; i < p->order_n && n < c->node_count; i++)
+            if (!node_is_up(c->nodes[p->order[i]]))
+                names[n++] = c->nodes[p->order[i]]->conf->name;
+    return hostlist_compress(a, names, n);
+}
+
+/* A hold that nobody asked for says so. */
+static const char *name_of_reason(const struct job *job, enum reason reason)
+{
+    bool is_failed_launch = job->phase == PHASE_PENDING && job->hold == HOLD_USER &&
+                            job->reason == REASON_JobLaunchFailure;
+
+    return is_failed_launch ? "launch failed requeued held" : reason_name(reason);
+}
+
+/* Equal wishes wait for equal nodes, so a page of the queue names them once. */
+static const char *text_of_reason(const struct filter *f, const struct job *job, enum reason reason)
+{
+    if (reason != REASON_ReqNodeNotAvail)
+        return reason_text(reason);
+    char *text = map_get(f->unavailable, (uintptr_t)job->wish);
+    if (!text) {
+        text = arena_printf(f->a, "ReqNodeNotAvail, UnavailableNodes:%s",
+                            unavailable_nodes(f->c, job->wish->ask, f->a));
+        map_put(f->unavailable, (uintptr_t)job->wish, text);
+    }
+    return text;
+}
+
+/* Memory as asked, or as the defaults of partition and cluster have it. */
+static void describe_memory(const struct core *c, const struct job *job, struct job_info *ret)
+{
+    const char *list = job->alloc ? job->alloc->partition : job->wish->ask->partitions;
+    const struct part *p = part_next(c, &list);
+
+    if (!p)
+        return;
+    struct mem_need need = place_memory(c, p, job->wish->ask);
+    ret->min_mem_per_cpu_mb = (struct opt_u64){ need.is_per_cpu, need.mb };
+    ret->min_mem_per_node_mb = (struct opt_u64){ !need.is_per_cpu, need.mb };
+}
+
+static const char *sharing(const struct core *c, const struct job *job)
+{
+    const struct job_wish *w = job->wish->ask;
+    const char *list = job->alloc ? job->alloc->partition : w->partitions;
+    const struct part *p = part_next(c, &list);
+    const char *rule = p && p->info->oversubscribe ? p->info->oversubscribe : "";
+
+    if (strcasecmp(w->exclusive, "user") == 0)
+        return "USER";
+    if (strcasecmp(w->exclusive, "mcs") == 0)
+        return "MCS";
+    if (w->is_exclusive || strcasecmp(rule, "EXCLUSIVE") == 0)
+        return "NO";
+    return w->oversubscribe || strncasecmp(rule, "FORCE", 5) == 0 ? "YES" : "OK";
 }
 
 static void describe_array(const struct core *c, const struct job *job, struct arena *a,
@@ -211,9 +303,19 @@ static int64_t end_of(const struct job *job)
     return job->end;
 }
 
-static void describe(const struct core *c, const struct job *job, struct arena *a,
-                     struct job_info *ret)
+/* What was looked at before a restart is not remembered; a job that was never a candidate was
+ * looked at when it came. */
+static int64_t last_eval(const struct job *job)
 {
+    int64_t known = job->start && job->phase != PHASE_PENDING ? job->start : job->submit;
+
+    return job->tried > known ? job->tried : known;
+}
+
+static void describe(const struct filter *f, const struct job *job, struct job_info *ret)
+{
+    const struct core *c = f->c;
+    struct arena *a = f->a;
     const struct job_wish *w = job->wish->ask;
     struct job_size size = job_size(c, job, a);
     enum reason reason = sched_reason(c, job);
@@ -227,12 +329,12 @@ static void describe(const struct core *c, const struct job *job, struct arena *
         .account = job->account,
         .qos = job->qos,
         .partition = size.partition,
-        .reason = reason_name(reason),
-        .reason_text = reason_text(reason),
+        .reason = name_of_reason(job, reason),
+        .reason_text = text_of_reason(f, job, reason),
         .priority = job_priority(job),
         .nice = job->nice,
         .submit_time = job->submit,
-        .eligible_time = job->eligible,
+        .eligible_time = job->eligible ? job->eligible : job->begin,
         .accrue_time = job->eligible,
         .start_time =
             job->phase == PHASE_PENDING && job->begin > job->submit ? job->begin : job->start,
@@ -250,9 +352,8 @@ static void describe(const struct core *c, const struct job *job, struct arena *
         .batch = job->flags & JOB_BATCH,
         .dependency = job->phase == PHASE_PENDING ? deps_text(job, a) : "",
         .deadline = job->deadline,
-        .oversubscribe = w->is_exclusive    ? "NO"
-                         : w->oversubscribe ? "YES"
-                                            : "OK",
+        .last_eval_time = last_eval(job),
+        .oversubscribe = sharing(c, job),
         .min_nodes_max = w->max_nodes != UINT32_MAX && w->max_nodes != w->min_nodes
                              ? arena_printf(a, "%u-%u", w->min_nodes, w->max_nodes)
                              : arena_printf(a, "%u", w->min_nodes),
@@ -268,6 +369,7 @@ static void describe(const struct core *c, const struct job *job, struct arena *
         .sched_nodes = "",
     };
     job_view(job, &ret->state, &ret->state_flags);
+    describe_memory(c, job, ret);
     describe_array(c, job, a, ret);
     if (job->alloc)
         describe_alloc(c, job, a, ret);
@@ -284,13 +386,6 @@ static void describe_plan(const struct core *c, const struct job *job, int64_t n
     ret->start_time = plan.start;
     ret->sched_nodes = nodes_text(c, plan.at.v, plan.at.n, a);
 }
-
-struct filter {
-    const struct core *c;
-    const struct job_query *q;
-    const struct who *who;
-    struct arena *a;
-};
 
 static bool in_strs(const struct strs *set, const char *word)
 {
@@ -386,7 +481,8 @@ static bool matches(const struct filter *f, const struct job *job)
 void core_list_jobs(const struct core *c, const struct job_query *q, const struct who *who,
                     int64_t now, struct arena *a, struct job_infos *ret)
 {
-    struct filter f = { .c = c, .q = q, .who = who, .a = a };
+    struct map unavailable = { 0 };
+    struct filter f = { .c = c, .q = q, .who = who, .a = a, .unavailable = &unavailable };
     struct queue_key from = { 0, q->after_job ? q->after_job + 1 : 0 };
     uint32_t cap = c->jobs.count < PAGE_JOBS ? c->jobs.count : PAGE_JOBS;
 
@@ -398,15 +494,16 @@ void core_list_jobs(const struct core *c, const struct job_query *q, const struc
             continue;
         if (ret->jobs.n == cap) {
             ret->more = true;
-            return;
+            break;
         }
         struct job_info *info = &ret->jobs.v[ret->jobs.n++];
-        describe(c, it->job, a, info);
+        describe(&f, it->job, info);
         if (q->start || q->detail)
             describe_plan(c, it->job, now, a, info);
         if (q->detail && it->job->alloc)
             describe_nodes(c, it->job, a, info);
     }
+    map_fini(&unavailable);
 }
 
 bool core_job_cold(const struct core *c, uint32_t job_id, struct bytes *ret_cold,

@@ -136,6 +136,12 @@ static void tell_others(struct core *c, struct job *job, unsigned old)
         if (job->array_id)
             array_task_done(c, job);
     }
+    if (old == PHASE_DONE && job->phase != PHASE_DONE) {
+        job->ended_at = 0;
+        single_enter(c, job);
+        if (job->array_id)
+            array_task_again(c, job);
+    }
     if (job->phase != old)
         deps_wake(c, job);
     if (job->array_id && is_active(old) != is_active(job->phase))
@@ -199,6 +205,8 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
         job_free(c, job);
         return 0;
     }
+    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
+        prio_charge(c, job);
     set_phase(c, job, move->next);
     release(c, job, move, f, effects);
     if (f->kind == FACT_job_finish || f->kind == FACT_job_update)

@@ -23,12 +23,18 @@ static int put_hold(struct turn *t, const struct pick *p, enum hold hold, uint32
     return 0;
 }
 
+/* Tasks of an array that started already are passed over, since the array is what was named. */
+static int not_pending(const struct job *job)
+{
+    return job->array_id ? 0 : ESLURM_JOB_NOT_PENDING;
+}
+
 static int hold_one(struct turn *t, const struct pick *p, void *ctx, struct job_result *ret)
 {
     enum hold hold = t->in->kind == OP_job_hold && is_operator(t) ? HOLD_ADMIN : HOLD_USER;
 
     if (p->job->phase != PHASE_PENDING)
-        return ESLURM_JOB_NOT_PENDING;
+        return not_pending(p->job);
     if (p->job->hold == HOLD_ADMIN || p->job->hold == hold)
         return 0;
     return put_hold(t, p, hold, 0);
@@ -38,7 +44,7 @@ static int hold_one(struct turn *t, const struct pick *p, void *ctx, struct job_
 static int release_one(struct turn *t, const struct pick *p, void *ctx, struct job_result *ret)
 {
     if (p->job->phase != PHASE_PENDING)
-        return ESLURM_JOB_NOT_PENDING;
+        return not_pending(p->job);
     if (p->job->hold == HOLD_ADMIN && !is_operator(t)) {
         ret->text = "Access/permission denied: it is held by an administrator";
         return ESLURM_ACCESS_DENIED;
@@ -46,6 +52,23 @@ static int release_one(struct turn *t, const struct pick *p, void *ctx, struct j
     if (!p->job->hold && p->job->base)
         return 0;
     return put_hold(t, p, HOLD_NONE, p->job->base ? 0 : t->prio_next > 1 ? t->prio_next-- : 1);
+}
+
+/* A job that ended and is still remembered begins anew.  The rest of an array that was cancelled
+ * is many jobs in one record, and stays what it is. */
+static int requeue_done(struct turn *t, const struct job *job)
+{
+    struct fact_job f = { .job_id = job->id, .now = t->in->now };
+    struct fact_job_hold hold = { .job_id = job->id, .now = t->in->now, .hold = HOLD_USER };
+
+    if (job->rest || !(job->flags & JOB_BATCH))
+        return ESLURM_ALREADY_DONE;
+    turn_fact(t, FACT_job_requeue, &f);
+    if (t->in->kind != OP_job_requeuehold)
+        return 0;
+    hold.hold = is_operator(t) ? HOLD_ADMIN : HOLD_USER;
+    turn_fact(t, FACT_job_hold, &hold);
+    return 0;
 }
 
 static int requeue_one(struct turn *t, const struct pick *p, void *ctx, struct job_result *ret)
@@ -71,6 +94,8 @@ static int requeue_one(struct turn *t, const struct pick *p, void *ctx, struct j
         return 0;
     case PHASE_PENDING:
         return t->in->kind == OP_job_requeuehold ? hold_one(t, p, ctx, ret) : ESLURM_JOB_PENDING;
+    case PHASE_DONE:
+        return requeue_done(t, p->job);
     default:
         return ESLURM_ALREADY_DONE;
     }

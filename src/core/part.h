@@ -3,6 +3,7 @@
 #define CORE_PART_H
 
 #include "base/bits.h"
+#include "core/prio.h"
 #include "core/queue.h"
 #include "schema/messages.h"
 #include <stdbool.h>
@@ -17,8 +18,9 @@ struct part {
     struct bits nodes;      /* of the size core.node_count */
     uint32_t *order;        /* indices of its nodes, by weight, then index */
     uint32_t order_n;
-    struct queue queue; /* ready jobs, best first */
-    bool is_gone;       /* no longer configured */
+    struct queue queue;    /* ready jobs, best first */
+    bool is_gone;          /* no longer configured */
+    struct tres_list tres; /* what its nodes have in all */
 
     /* The scheduler's memory of the last pass; not part of the state. */
     bool is_dirty;            /* something changed that could let a job start */

@@ -116,6 +116,7 @@ static void fill_report(const struct node_register *reg, int64_t now, struct nod
     rec->boot_time = reg->boot_time;
     rec->slurmd_start = reg->slurmd_start;
     rec->last_response = now;
+    rec->last_busy = rec->last_busy ? rec->last_busy : now;
     rec->free_mem_mb = reg->free_mem_mb;
     rec->cpu_load = reg->cpu_load;
     rec->gres = reg->gres;
@@ -223,6 +224,23 @@ void decide_node_lost(struct turn *t)
                   &(struct fact_node_lost){ .node = n->index, .now = t->in->now });
 }
 
+/* Reasons are Slurm's words, which scripts look for; the details are in the node's log. */
+static void drain_for(struct turn *t, const struct node *n, const char *reason)
+{
+    struct node_record rec = node_record_of(n);
+
+    if (rec.state & NODE_DRAIN)
+        return;
+    rec.state |= NODE_DRAIN;
+    set_reason(&rec, reason, t->c->conf->slurm_uid, t->in->now);
+    put_node(t, &rec, "DRAIN");
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
 /* A step's end for a job that runs: the script's end is the job's end, and a node that reports
  * itself clean saves a message. */
 static void running_step_ended(struct turn *t, const struct job *job, const struct node *n,
@@ -255,6 +273,8 @@ void decide_step_ended(struct turn *t, const struct step_done *done)
     turn_reply(t, &desc_empty, &(struct empty){});
     if (!part || part->is_clean || job->restarts != done->restart)
         return;
+    if (done->error_code == ESLURMD_PROLOG_FAILED)
+        drain_for(t, n, "Prolog error");
     if (job->phase == PHASE_RUNNING) {
         running_step_ended(t, job, n, done);
         return;
@@ -267,17 +287,6 @@ void decide_step_ended(struct turn *t, const struct step_done *done)
         clean_parts(t, job, (struct parts_of){ .node = n->index });
 }
 
-static void drain_for(struct turn *t, const struct node *n, const char *reason)
-{
-    struct node_record rec = node_record_of(n);
-
-    if (rec.state & NODE_DRAIN)
-        return;
-    rec.state |= NODE_DRAIN;
-    set_reason(&rec, reason, t->c->conf->slurm_uid, t->in->now);
-    put_node(t, &rec, "DRAIN");
-}
-
 void decide_cleaned(struct turn *t, const struct job_clean *clean)
 {
     const struct node *n = reporter(t, clean->node);
@@ -288,7 +297,7 @@ void decide_cleaned(struct turn *t, const struct job_clean *clean)
     if (!part || part->is_clean || job->restarts != clean->restart)
         return;
     if (clean->error && *clean->error)
-        drain_for(t, n, clean->error);
+        drain_for(t, n, starts_with(clean->error, "Epilog error") ? "Epilog error" : clean->error);
     if (job->phase == PHASE_ENDING)
         clean_parts(t, job, (struct parts_of){ .node = n->index });
     else

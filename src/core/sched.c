@@ -111,6 +111,7 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
     struct wish *shape = job->wish;
 
     s->c->considered++;
+    ((struct job *)(uintptr_t)job)->tried = s->now;
     if (sched_part_reason(job, p) != REASON_None)
         return VERDICT_PASSED_OVER;
     if (shape->tried_gen == s->c->shape_gen && shape->tried_part == p->index + 1)

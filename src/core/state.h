@@ -15,6 +15,7 @@
 #include "core/node.h"
 #include "core/part.h"
 #include "core/pool.h"
+#include "core/prio_job.h"
 #include "core/queue.h"
 
 /* A submission that is remembered, so that a retry gets the same answer. */
@@ -55,11 +56,17 @@ struct core {
 
     uint32_t next_id, ids_end;
     uint32_t prio_next;
+    struct fairshare *shares; /* who has used how much */
+    int64_t prio_at;          /* when the last period of priorities began; 0: none did */
+    uint32_t prio_cursor;     /* the job that its next slice begins with; 0: it is over */
     uint64_t acct_seq, db_next;
     int64_t now; /* of the last fact */
     uint32_t phase_count[PHASE_COUNT];
 
     /* Memory that is not state: never hashed, never written. */
+    struct prio_conf prio; /* read from conf */
+    struct prio_whole prio_whole;
+    struct arena prio_texts;
     bool ids_stale; /* facts came from a journal: the next id must come from a fresh block */
     bool is_dirty;  /* some partition is */
     struct queue_key cursor; /* where the pass goes on */

@@ -162,6 +162,10 @@ void decide_submit(struct turn *t, const struct job_spec *spec)
             return;
         }
     d.rec.wish = &d.wish;
+    if (prio_is_multifactor(t->c) && !(d.rec.flags & JOB_PRIO_DIRECT)) {
+        d.rec.base = 0;
+        d.rec.base = prio_of_record(t->c, &d.rec, t->in->now);
+    }
     if (spec->test_only) {
         answer_test(t, &d.wish, spec);
         return;

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/hostlist.h"
+#include "core/known.h"
 #include "core/place.h"
 #include "core/state.h"
 
@@ -213,21 +214,33 @@ int wish_from_spec(const struct core *c, const struct job_spec *s, struct arena 
     if (r < 0)
         return r;
     copy_rest(s, &w);
+    r = known_check(c, &w, e);
+    if (r == 0)
+        r = known_gres(c, s->tres_per_socket, "--gpus-per-socket", e);
+    if (r < 0)
+        return r;
     if (w.min_cpus > w.ntasks * (w.cpus_per_task.set ? w.cpus_per_task.v : 1))
         w.ntasks = w.min_cpus / (w.cpus_per_task.set ? w.cpus_per_task.v : 1);
     *ret = w;
     return 0;
 }
 
+/* What a node would have to give and too few do. */
+static void explain_memory(const struct core *c, const struct part *p, const struct job_wish *w,
+                           const struct place_why *why, struct buf *b)
+{
+    struct mem_need need = place_memory(c, p, w);
+
+    buf_printf(b, "\n%u have less than the %llu MB%s that were asked; the largest has %llu MB",
+               why->memory, (unsigned long long)need.mb, need.is_per_cpu ? " for each CPU" : "",
+               (unsigned long long)why->most_mem_mb);
+}
+
 /* The counts of the search, as lines that say what to change. */
-static int explain(const struct part *p, const struct job_wish *w, const struct place_why *why,
-                   struct err *e)
+static int explain(const struct core *c, const struct part *p, const struct job_wish *w,
+                   const struct place_why *why, struct err *e)
 {
     uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
-    int code =
-        why->memory && why->memory == why->nodes - why->excluded - why->features - why->hardware
-            ? ESLURM_INVALID_TASK_MEMORY
-            : ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE;
     struct buf b = { 0 };
 
     buf_printf(
@@ -240,11 +253,11 @@ static int explain(const struct part *p, const struct job_wish *w, const struct 
             "\n%u are excluded, %u lack the features, %u lack the sockets, cores, threads or disk",
             why->excluded, why->features, why->hardware);
     if (why->memory > 0)
-        buf_printf(&b, "\n%u have too little memory; the largest has %llu MB", why->memory,
-                   (unsigned long long)why->most_mem_mb);
-    buf_printf(&b, "\nthe largest node that could be used has %u CPUs, all together have %u",
-               why->most_cpus, why->sum_cpus);
-    int r = err_set(e, code, "%s", buf_str(&b));
+        explain_memory(c, p, w, why, &b);
+    if (why->sum_cpus > 0)
+        buf_printf(&b, "\nthe largest node that could be used has %u CPUs, all together have %u",
+                   why->most_cpus, why->sum_cpus);
+    int r = err_set(e, ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE, "%s", buf_str(&b));
     buf_fini(&b);
     return r;
 }
@@ -299,7 +312,7 @@ int wish_can_run(const struct core *c, const struct job_wish *w, struct arena *a
         if (r == 0)
             r = check_in_partition(c, p, w, &here);
         if (r == 0 && !place_job(&place, &at, &why))
-            r = explain(p, w, &why, &here);
+            r = explain(c, p, w, &why, &here);
         if (r == 0)
             return 0;
         first = first.code ? first : here;
@@ -316,6 +329,8 @@ int wish_check(const struct core *c, struct job_wish *w, struct arena *a, struct
         r = check_nodes(c, w->exc_nodes, "ExcNodeList", NULL, e);
     if (r == 0)
         r = check_features(c, w->features, e);
+    if (r == 0)
+        r = known_check(c, w, e);
     if (r == 0 && named > w->min_nodes)
         w->min_nodes = named;
     if (r == 0 && w->max_nodes < w->min_nodes)

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define ZERO_AHEAD (256u << 10)
+
 /* A crash loop makes small segments; this many ask for a snapshot that clears them away. */
 #define SEGMENTS_MAX 32u
 #define SEGMENT_HEAD (RECORD_HEAD + sizeof(struct record_numbers) + RECORD_TAIL)
@@ -84,15 +86,33 @@ static bool is_full(int code)
     return code == -ENOSPC || code == -EDQUOT;
 }
 
+/* A block that was only reserved costs its first sync a write of metadata (ext4: 149 against 94 us), so
+ * zeros for many commits go out behind the batch that reaches new ground.  Returns how much to
+ * write; replay passes over zeros anyway. */
+static size_t zero_ahead(struct wal *w)
+{
+    size_t len = w->batch.len;
+    uint64_t end = w->at + len;
+    uint64_t upto = end + ZERO_AHEAD < w->segment_bytes ? end + ZERO_AHEAD : w->segment_bytes;
+
+    if (!w->is_allocated || end <= w->zeroed || upto <= end)
+        return len;
+    buf_reserve(&w->batch, upto - end);
+    memset(w->batch.data + len, 0, upto - end);
+    w->zeroed = upto;
+    return len + (upto - end);
+}
+
 /* On a full disk the ballast is given up and the write tried once more: a write may be repeated, a
  * sync may not. */
 static int write_batch(struct wal *w)
 {
-    int r = place_write(&w->place, w->fd, w->batch.data, w->batch.len, (int64_t)w->at);
+    size_t len = zero_ahead(w);
+    int r = place_write(&w->place, w->fd, w->batch.data, len, (int64_t)w->at);
 
     if (is_full(r) && w->has_ballast) {
         drop_ballast(w);
-        r = place_write(&w->place, w->fd, w->batch.data, w->batch.len, (int64_t)w->at);
+        r = place_write(&w->place, w->fd, w->batch.data, len, (int64_t)w->at);
     }
     return r;
 }
@@ -133,13 +153,13 @@ static int preallocate(struct wal *w, int fd)
 {
     struct disk *d = &w->place.disk;
 
-    if (d->fallocate(d->ctx, fd, w->segment_bytes) == 0)
-        return 0;
-    if (is_full(-errno) && w->has_ballast) {
+    w->is_allocated = d->fallocate(d->ctx, fd, w->segment_bytes) == 0;
+    if (!w->is_allocated && is_full(-errno) && w->has_ballast) {
         drop_ballast(w);
-        if (d->fallocate(d->ctx, fd, w->segment_bytes) == 0)
-            return 0;
+        w->is_allocated = d->fallocate(d->ctx, fd, w->segment_bytes) == 0;
     }
+    if (w->is_allocated)
+        return 0;
     return is_full(-errno) || errno == EOPNOTSUPP ? 0 : -errno;
 }
 
@@ -201,7 +221,7 @@ int wal_rotate(struct wal *w, struct err *e)
         close(w->fd);
     w->fd = fd;
     w->number = number;
-    w->at = head.len;
+    w->at = w->zeroed = head.len;
     w->since_segments++;
     return 0;
 }

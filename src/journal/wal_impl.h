@@ -13,6 +13,8 @@ struct wal {
     int fd;          /* of the current segment; -1 before the first */
     uint64_t number; /* N of the current segment */
     uint64_t at;     /* where the next batch goes in it */
+    uint64_t zeroed; /* up to here it was written before, see zero_ahead */
+    bool is_allocated;
     uint64_t epoch;
     uint64_t next; /* sequence of the next fact */
     struct buf batch;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Listing is all that such a call is for, so it ends here. */
 static void list_print(const char *title, const char *const *names, int n, int first_real)
 {
     printf("%s types:\n\n", title);
@@ -40,6 +41,7 @@ static uint8_t type_or_fail(const char *program, const char *what, const char *a
     return (uint8_t)id;
 }
 
+/* -1, the longest there is, becomes 2^32 - 1 and is cut down by the daemon. */
 static uint32_t ttl_parse(const char *program, const char *arg)
 {
     int64_t ttl;

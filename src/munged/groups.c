@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define GROUP_FILE "/etc/group"
+/* A bound for a runaway directory service: 32 MiB. */
 #define PAIRS_MAX (4u << 20)
 
 static int compare(const void *a, const void *b)
@@ -79,6 +80,7 @@ static void adopt(struct groups *g, const struct buf *pairs)
         qsort(g->pairs, g->n, sizeof *g->pairs, compare);
 }
 
+/* The stock daemon's test for "nothing has changed"; sites with LDAP switch it off by option. */
 static struct timespec file_mtime(void)
 {
     struct stat st;
@@ -126,6 +128,8 @@ void groups_build(struct groups *g)
 /* The last 8 bytes are a mark that the walk was completed; a child that died early sends none. */
 static const uint64_t complete = UINT64_C(0xc0de9a11c0de9a11);
 
+/* After fork in a process of one thread, so getgrent and malloc are safe here.  Keys are wiped
+ * from the child by the kernel (MADV_WIPEONFORK). */
 static _Noreturn void child(int fd)
 {
     struct buf pairs = { 0 };
@@ -142,6 +146,7 @@ static _Noreturn void child(int fd)
     _exit(EXIT_SUCCESS);
 }
 
+/* Only speaks: what a failed child did send lacks the mark, and is thrown away where it arrives. */
 static void child_ended(void *ctx, pid_t pid, int wait_status)
 {
     if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0)
@@ -171,6 +176,8 @@ static void arrived(void *ctx, int fd, unsigned events)
     arrival_end(g);
 }
 
+/* A refresh that is under way is not started twice; the old map answers until the new one is
+ * whole. */
 void groups_refresh(struct groups *g)
 {
     struct timespec mtime = file_mtime();

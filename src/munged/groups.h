@@ -22,11 +22,15 @@ struct groups {
     struct buf arriving;
 };
 
+/* The map is empty until groups_build: then only effective groups open a restricted credential. */
 void groups_init(struct groups *g, struct loop *loop, bool check_mtime);
 void groups_fini(struct groups *g);
-void groups_build(struct groups *g); /* now, blocking: for the start */
-void groups_refresh(
-    struct groups *g); /* in a child; the new map replaces the old when it is complete */
+/* Now, blocking: for the start. */
+void groups_build(struct groups *g);
+/* In a child; the new map replaces the old when it is complete.  Does nothing while the group file
+ * is unchanged (check_mtime) or a child is still at it. */
+void groups_refresh(struct groups *g);
+/* Listed as a member; primary and supplementary groups of a process are not asked, as in MUNGE. */
 bool groups_has(const struct groups *g, uint32_t gid, uint32_t uid);
 
 #endif

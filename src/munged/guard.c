@@ -33,6 +33,8 @@ void guard_fini(struct guard *g)
     buf_fini(&g->cred);
 }
 
+/* Always makes a reply.  Fields of a refused credential are shown only for the three codes that
+ * the contract names: expired, rewound, replayed.  They come after authorisation. */
 void guard_answer(struct guard *g, const struct caller *who, const struct request *q, uint32_t now,
                   struct buf *reply, struct verdict *ret)
 {
@@ -89,6 +91,7 @@ static uint8_t or_default(uint8_t asked, uint8_t otherwise)
     return asked == 1 ? otherwise : asked; /* id 1 is "default" in all three families */
 }
 
+/* Asking for too much is no error: -1, MUNGE's word for "the longest", arrives here as 2^32 - 1. */
 static uint32_t ttl_granted(uint32_t asked, uint32_t max)
 {
     uint32_t ttl = asked == 0 ? MUNGE_TTL_DEFAULT : asked;
@@ -155,6 +158,7 @@ static int remember(struct guard *g, const struct request *q, const struct cred 
     }
 }
 
+/* *c is filled only from cred_decode on; what guard_answer shows of it hangs on the code. */
 static int decode(struct guard *g, const struct caller *who, const struct request *q, uint32_t now,
                   struct cred *c, struct verdict *v)
 {
@@ -165,6 +169,8 @@ static int decode(struct guard *g, const struct caller *who, const struct reques
     if (len == 0)
         return err_set(&v->why, MUNGE_INTERNAL, "No credential specified in decode request");
     len -= q->data[len - 1] == '\0';
+    /* Here and not only by the timer: an old key is worth exactly the time that was promised. */
+    keyring_expire(&g->keys, now);
     const struct cred_keys keys = { g->keys.keys, g->keys.n };
     int err = cred_decode(&g->codec, keys, (const char *)q->data, len, c, &v->why);
     if (err < 0)

@@ -11,6 +11,8 @@
 
 #define RANDOM_POOL 4096u
 
+/* Zeroed, then guard_init; keys, groups and the replay memory are loaded by main, which owns the
+ * options that say from where. */
 struct guard {
     struct codec codec;
     struct keyring keys;
@@ -48,8 +50,11 @@ struct verdict {
 
 void guard_init(struct guard *g);
 void guard_fini(struct guard *g);
+/* The whole judgement of one request.  *reply becomes the message to send; *ret says what to
+ * log, and what to forget when the message cannot be delivered. */
 void guard_answer(struct guard *g, const struct caller *who, const struct request *q, uint32_t now,
                   struct buf *reply, struct verdict *ret);
+/* The reply did not get out: a second try must not count as a replay. */
 void guard_forget(struct guard *g, const struct memory *m);
 
 #endif

@@ -43,9 +43,9 @@ enum {
 };
 
 static const struct option_row rows[] = {
-    OPTION_HELP,
-    OPTION_LICENSE,
-    OPTION_VERSION,
+    { OPTION_HELP },
+    { OPTION_LICENSE },
+    { OPTION_VERSION },
     { 0 },
     { "force", 'f', NULL, "Force daemon to run if possible" },
     { "foreground", 'F', NULL, "Run daemon in the foreground (do not fork)" },
@@ -79,6 +79,7 @@ static const struct program program = {
     .name = NAME, .rows = rows, .n = sizeof rows / sizeof *rows, PROGRAM_WORDS
 };
 
+/* What the command line said, with the defaults of MUNGE where it was silent. */
 struct settings {
     bool force, foreground, mlockall, stop, benchmark, syslog;
     bool group_check_mtime;
@@ -89,6 +90,8 @@ struct settings {
     const char *socket, *key_path, *log_path, *pid_path, *replay_path, *origin;
 };
 
+/* All of the daemon.  The socket is opened last, so nobody is answered before everything is
+ * loaded. */
 struct munged {
     struct settings set;
     struct loop *loop;
@@ -114,6 +117,7 @@ static int64_t number(const char *name, const char *value, int64_t min, int64_t 
     return n;
 }
 
+/* A group name wins over a number, so a group called "100" is that group. */
 static gid_t trusted_group(const char *value)
 {
     const struct group *gr = getgrnam(value);
@@ -213,24 +217,13 @@ static void dir_check(const struct settings *s, const char *const names[2], cons
         fail(NAME, EXIT_FAILURE, "%s", e.text);
 }
 
-/* Opens the key file and closes it again: the daemon reads it for itself, but its complaint should
- * be seen. */
-static void key_check(const struct settings *s)
+static struct key_source key_source(const struct munged *m)
 {
-    const struct path_policy policy = { .label = "Keyfile",
-                                        .word = "keyfile",
-                                        .trusted_group = s->trusted_group };
-    CLEANUP(closep) int fd = -1;
-    struct err e;
-
-    int err = path_open_secret(s->key_path, &policy, &fd, &e);
-    if (err == -ENOENT)
-        fail(NAME, EXIT_FAILURE, "Failed to find keyfile \"%s\": %s (Did you run mungekey?)",
-             s->key_path, strerror(ENOENT));
-    if (err < 0 && !(err == -EPERM && s->force))
-        fail(NAME, EXIT_FAILURE, "%s", e.text);
+    return (struct key_source){ m->set.key_path, m->set.trusted_group, m->set.force, clock_wall_s(),
+                                m->set.key_overlap_s };
 }
 
+/* The address is information only: nothing decides by it, so --force goes on without one. */
 static void origin_check(struct munged *m)
 {
     struct err e;
@@ -250,9 +243,12 @@ static void checks(struct munged *m)
     static const char *const log_names[] = { "Logfile", "logfile" };
     static const char *const replay_names[] = { "Replay file", "replay file" };
     const struct settings *s = &m->set;
+    const struct key_source key = key_source(m);
+    struct err e;
 
     origin_check(m);
-    key_check(s);
+    if (keyring_check(&key, &e) < 0)
+        fail(NAME, EXIT_FAILURE, "%s", e.text);
     dir_check(s, socket_names, s->socket, true);
     dir_check(s, pid_names, s->pid_path, false);
     if (!s->foreground && !s->syslog)
@@ -263,6 +259,7 @@ static void checks(struct munged *m)
 
 /* ---- the daemon */
 
+/* Each -v is one level more than LOG_INFO. */
 static int configure(void *ctx, const struct daemon_args *args, struct daemon_place *ret,
                      struct err *e)
 {
@@ -276,12 +273,8 @@ static int configure(void *ctx, const struct daemon_args *args, struct daemon_pl
     return 0;
 }
 
-static struct key_source key_source(const struct munged *m)
-{
-    return (struct key_source){ m->set.key_path, m->set.trusted_group, m->set.force, clock_wall_s(),
-                                m->set.key_overlap_s };
-}
-
+/* Nothing here is needed for a right answer (entries and keys know their own end): it gives
+ * memory back, and wipes a key that nobody has asked about since. */
 static void on_tidy(void *ctx)
 {
     struct munged *m = ctx;
@@ -295,6 +288,8 @@ static void on_tidy(void *ctx)
     loop_set_timer(m->tidy, TIDY_MS);
 }
 
+/* A crash of the machine, not of the daemon, may forget the last second of decodes: the price of
+ * not waiting for the disk in each of them. */
 static void on_sync(void *ctx)
 {
     struct munged *m = ctx;
@@ -311,6 +306,7 @@ static void on_group_update(void *ctx)
     loop_set_timer(m->group_update, m->set.group_update_s * 1000);
 }
 
+/* --group-update-time=0, and --benchmark, leave the groups to SIGHUP. */
 static void timers_start(struct munged *m)
 {
     m->sync = loop_add_timer(m->loop, m->set.replay_path ? SYNC_MS : -1, on_sync, m);
@@ -337,6 +333,8 @@ static int replay_open(struct munged *m, struct err *e)
     return err;
 }
 
+/* The lock comes before anything else: a second daemon must fail without having touched the
+ * socket or the replay file of the first. */
 static int munged_open(void *ctx, struct loop *loop, struct err *e)
 {
     struct munged *m = ctx;
@@ -397,6 +395,7 @@ static void munged_reload(void *ctx)
         groups_refresh(&m->guard.groups);
 }
 
+/* Waiting clients are hung up on; their library tries again, and meets the next daemon. */
 static void munged_close(void *ctx)
 {
     struct munged *m = ctx;

@@ -10,28 +10,28 @@
 #define NAME "munge"
 
 static const struct option_row rows[] = {
-    OPTION_HELP,
-    OPTION_LICENSE,
-    OPTION_VERSION,
+    { OPTION_HELP },
+    { OPTION_LICENSE },
+    { OPTION_VERSION },
     { 0 },
     { "no-input", 'n', NULL, "Discard all input for payload" },
     { "string", 's', "STR", "Input payload from string" },
     { "input", 'i', "PATH", "Input payload from file" },
     { "output", 'o', "PATH", "Output credential to file" },
     { 0 },
-    ROW_CIPHER,
-    ROW_LIST_CIPHERS,
-    ROW_MAC,
-    ROW_LIST_MACS,
-    ROW_ZIP,
-    ROW_LIST_ZIPS,
+    { ROW_CIPHER },
+    { ROW_LIST_CIPHERS },
+    { ROW_MAC },
+    { ROW_LIST_MACS },
+    { ROW_ZIP },
+    { ROW_LIST_ZIPS },
     { 0 },
-    ROW_AUTH_UID,
+    { ROW_AUTH_UID },
     { "uid", 'U', "UID", "Specify credential user/UID" },
-    ROW_AUTH_GID,
+    { ROW_AUTH_GID },
     { "gid", 'G', "GID", "Specify credential group/GID" },
-    ROW_TTL,
-    ROW_SOCKET,
+    { ROW_TTL },
+    { ROW_SOCKET },
     { "diagnose", 'D', NULL, "Display the daemon's key fingerprint and state" },
 };
 
@@ -45,12 +45,13 @@ static const struct program program = {
 
 struct ask {
     struct munge_wish wish;
-    const char *socket, *input, *text,
-        *output; /* the last of -n -s -i counts: at most one of input and text is set */
+    const char *socket, *output;
+    const char *input, *text; /* at most one of the two is set; neither: no payload */
     bool has_uid, has_gid, diagnose;
     uint32_t uid, gid;
 };
 
+/* The last of -n, -s, -i counts. */
 static void input_set(struct ask *a, const char *path, const char *text)
 {
     a->input = path;
@@ -104,6 +105,7 @@ static void become(const struct ask *a)
              strerror(errno));
 }
 
+/* Ours alone: a stock daemon hangs up on the question. */
 static int diagnose(const struct ask *a)
 {
     CLEANUP(freep) char *status = NULL;

@@ -24,9 +24,9 @@ static const struct option_row rows[] = {
     { "keyfile", 'k', "PATH", "Specify keyfile pathname [/etc/munge/munge.key]" },
     { "verbose", 'v', NULL, "Be verbose" },
     { 0 },
-    OPTION_HELP,
-    OPTION_LICENSE,
-    OPTION_VERSION,
+    { OPTION_HELP },
+    { OPTION_LICENSE },
+    { OPTION_VERSION },
 };
 
 static const struct program program = { .name = NAME,
@@ -59,6 +59,7 @@ static void option_set(void *ctx, int letter, const char *arg)
     m->bytes = (size_t)(bits + 7) / 8;
 }
 
+/* O_EXCL even after the unlink of --force: whatever is there now was put there by somebody else. */
 static void create(const struct make *m, const uint8_t *key)
 {
     if (m->force && unlink(m->path) < 0 && errno != ENOENT)

@@ -17,6 +17,7 @@
 
 #define HELP_COLUMN 26
 
+/* The order of the rows is the order on the page. */
 static void usage_print(const struct program *p)
 {
     char left[64];
@@ -47,6 +48,8 @@ static void license_print(void)
          "You may obtain a copy at https://www.apache.org/licenses/LICENSE-2.0\n");
 }
 
+/* The words are the program's (mungekey has its own), so they are filled in by hand rather than
+ * used as a format. */
 static void misuse(const struct program *p, const char *words, const char *what)
 {
     fprintf(stderr, "%s: Error: ", p->name);
@@ -74,6 +77,7 @@ static const char *written(char **argv, char spelling[3])
     return spelling;
 }
 
+/* A leading colon makes getopt tell a missing argument from an unknown option. */
 static void rows_to_getopt(const struct program *p, struct option *longs, char *letters)
 {
     size_t at = 0;
@@ -182,6 +186,7 @@ int count_parse(const char *s, int64_t min, int64_t max, int64_t *ret)
     return 0;
 }
 
+/* A name first: there are users whose name is a number. */
 uint32_t user_parse(const char *program, const char *s)
 {
     const struct passwd *pw = getpwnam(s);

@@ -16,18 +16,9 @@ struct option_row {
     const char *help;
 };
 
-#define OPTION_HELP                                    \
-    {                                                  \
-        "help", 'h', NULL, "Display this help message" \
-    }
-#define OPTION_LICENSE                                      \
-    {                                                       \
-        "license", 'L', NULL, "Display license information" \
-    }
-#define OPTION_VERSION                                      \
-    {                                                       \
-        "version", 'V', NULL, "Display version information" \
-    }
+#define OPTION_HELP "help", 'h', NULL, "Display this help message"
+#define OPTION_LICENSE "license", 'L', NULL, "Display license information"
+#define OPTION_VERSION "version", 'V', NULL, "Display version information"
 
 struct program {
     const char *name;
@@ -58,8 +49,8 @@ int number_parse(const char *s, int64_t min, int64_t max, int64_t *ret);
 /* The same with a unit behind it: k, m, g count in thousands, K, M, G in 1024s. */
 int count_parse(const char *s, int64_t min, int64_t max, int64_t *ret);
 
-uint32_t user_parse(const char *program,
-                    const char *s); /* name or number; ends the process when neither */
+/* Name or number; end the process when it is neither. */
+uint32_t user_parse(const char *program, const char *s);
 uint32_t group_parse(const char *program, const char *s);
 
 #endif

@@ -36,6 +36,8 @@ static pid_t holder(int fd)
     return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
 }
 
+/* A record lock, as the stock daemon takes it: the two exclude each other, and it dies with its
+ * holder, so a stale file is no obstacle.  Nobody may read the file: there is nothing in it. */
 int place_lock(const char *socket, int *ret_lock, struct err *e)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -53,6 +55,7 @@ int place_lock(const char *socket, int *ret_lock, struct err *e)
     return 0;
 }
 
+/* Everybody may connect (mode 0777): who may do what is decided by credential, not by the path. */
 int place_listen(const char *socket_path, int *ret_fd, struct err *e)
 {
     struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -79,6 +82,7 @@ int place_listen(const char *socket_path, int *ret_fd, struct err *e)
     return 0;
 }
 
+/* The socket goes first: whoever takes the lock next must not find his own socket removed. */
 void place_leave(const char *socket, int fd, int lock)
 {
     if (fd >= 0) {
@@ -106,6 +110,8 @@ static int terminate(int lock, pid_t pid, struct err *e)
     return 0;
 }
 
+/* The lock is let go only when the daemon has cleaned up, so waiting for it is waiting for the
+ * end. */
 int place_stop(const char *socket, pid_t *ret_pid, struct err *e)
 {
     CLEANUP(freep) char *path = lock_path(socket);
@@ -128,6 +134,7 @@ int place_stop(const char *socket, pid_t *ret_pid, struct err *e)
 
 /* ---- origin */
 
+/* An interface may have the name of a host; the interface wins. */
 static int interface_find(const char *name, uint8_t ret[4])
 {
     struct ifaddrs *all;

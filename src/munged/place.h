@@ -6,14 +6,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PLACE_BACKLOG \
-    4096 /* the kernel caps it at net.core.somaxconn; a full one fails old clients at once */
+/* The kernel caps it at net.core.somaxconn; a full one fails old clients at once. */
+#define PLACE_BACKLOG 4096
 
 /* Takes the lock; held as long as *ret_lock is open.  The words of a failure name the holder. */
 int place_lock(const char *socket, int *ret_lock, struct err *e);
 
 /* Replaces whatever is at the path: the lock says that nobody serves it. */
 int place_listen(const char *socket, int *ret_fd, struct err *e);
+/* Removes socket and lock; -1 for what was never opened. */
 void place_leave(const char *socket, int fd, int lock);
 
 /* Stops the holder of the lock and waits for it to let go.  *ret_pid: who it was. */

@@ -16,25 +16,25 @@
 #define ACCURATE_S 5 /* shorter runs get a warning */
 
 static const struct option_row rows[] = {
-    OPTION_HELP,
-    OPTION_LICENSE,
-    OPTION_VERSION,
+    { OPTION_HELP },
+    { OPTION_LICENSE },
+    { OPTION_VERSION },
     { "quiet", 'q', NULL, "Display only the creds/sec numeric result" },
     { 0 },
-    ROW_CIPHER,
-    ROW_LIST_CIPHERS,
-    ROW_MAC,
-    ROW_LIST_MACS,
-    ROW_ZIP,
-    ROW_LIST_ZIPS,
+    { ROW_CIPHER },
+    { ROW_LIST_CIPHERS },
+    { ROW_MAC },
+    { ROW_LIST_MACS },
+    { ROW_ZIP },
+    { ROW_LIST_ZIPS },
     { 0 },
     { "encode", 'e', NULL, "Encode (but do not decode) each credential" },
     { "decode", 'd', NULL, "Encode and decode each credential" },
     { "length", 'l', "BYTES", "Specify payload length (in bytes)" },
-    ROW_AUTH_UID,
-    ROW_AUTH_GID,
-    ROW_TTL,
-    ROW_SOCKET,
+    { ROW_AUTH_UID },
+    { ROW_AUTH_GID },
+    { ROW_TTL },
+    { ROW_SOCKET },
     { 0 },
     { "duration", 'D', "SECS", "Specify test duration (in seconds; -1=max)" },
     { "num-creds", 'N', "INT", "Specify number of credentials to generate" },
@@ -46,12 +46,15 @@ static const struct program program = {
     .name = NAME, .rows = rows, .n = sizeof rows / sizeof *rows, PROGRAM_WORDS
 };
 
+/* The counters are the only thing that threads share; everything else is written before they
+ * start. */
 struct bench {
     struct munge_wish wish;
     const char *socket;
     bool quiet, decode;
-    int64_t length, duration_s, creds, threads,
-        warn_s; /* duration_s -1: no end; creds 0: any number */
+    int64_t duration_s; /* -1: no end */
+    int64_t creds;      /* 0: any number */
+    int64_t length, threads, warn_s;
     int64_t end_ns;
     atomic_llong taken, done, encode_errors, decode_errors;
 };
@@ -67,6 +70,7 @@ static int64_t number_or_fail(const char *what, const char *arg, int64_t min, in
     return n;
 }
 
+/* A number of seconds, or with s, m, h, d behind it; -1 has no end. */
 static int64_t duration_parse(const char *arg)
 {
     static const char units[] = "smhd";
@@ -145,6 +149,7 @@ static void slow_check(const struct bench *b, long long n, const char *what, int
         say(b, "Credential #%lld %s took %.3f seconds", n, what, s);
 }
 
+/* A connection for each, as every client of MUNGE has it: that is the cost to be measured. */
 static bool one(struct bench *b, long long n)
 {
     CLEANUP(buf_fini) struct buf keep = { 0 };
@@ -186,6 +191,7 @@ static void *worker(void *arg)
     return NULL;
 }
 
+/* Fewer threads than asked for still make a measurement; none do not. */
 static double run(struct bench *b)
 {
     CLEANUP(freep) pthread_t *threads = xcalloc((size_t)b->threads, sizeof *threads);

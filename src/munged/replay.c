@@ -66,6 +66,8 @@ void replay_fini(struct replay *r)
     *r = (struct replay){ 0 };
 }
 
+/* The table is rebuilt when three quarters of it were ever used; when most of that is dead the
+ * new one is smaller, so a burst is forgotten again. */
 enum replay_answer replay_insert(struct replay *r, const uint8_t tag[REPLAY_TAG], uint32_t expiry,
                                  uint32_t now)
 {
@@ -84,6 +86,7 @@ enum replay_answer replay_insert(struct replay *r, const uint8_t tag[REPLAY_TAG]
     return REPLAY_NEW;
 }
 
+/* A mark and not an empty slot: later entries of the same chain must still be found. */
 void replay_remove(struct replay *r, const uint8_t tag[REPLAY_TAG], uint32_t expiry)
 {
     struct replay_entry *unused;

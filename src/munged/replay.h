@@ -24,11 +24,14 @@ enum replay_answer { REPLAY_NEW, REPLAY_KNOWN, REPLAY_FULL };
 
 /* A zeroed struct replay is valid and empty. */
 void replay_fini(struct replay *r);
+/* The question and the answer to the next one in a single step.  REPLAY_FULL: refuse, because what
+ * is not remembered could be decoded twice. */
 enum replay_answer replay_insert(struct replay *r, const uint8_t tag[REPLAY_TAG], uint32_t expiry,
                                  uint32_t now);
+/* For a decode whose answer did not get out; an entry that is not there is no matter. */
 void replay_remove(struct replay *r, const uint8_t tag[REPLAY_TAG], uint32_t expiry);
-size_t replay_purge(struct replay *r,
-                    uint32_t now); /* gives memory back; the number of entries alive */
+/* Gives memory back; the number of entries alive. */
+size_t replay_purge(struct replay *r, uint32_t now);
 /* Entries alive, in table order: *at starts at 0. */
 const struct replay_entry *replay_next(const struct replay *r, size_t *at, uint32_t now);
 

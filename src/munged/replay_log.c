@@ -26,6 +26,7 @@ static void record_put(uint8_t *at, char op, const uint8_t *tag, uint32_t expiry
     bytes_put_u32(at + 1 + REPLAY_TAG, expiry);
 }
 
+/* The dead are skipped, so loading an old file costs reading it and no more. */
 static void record_apply(const uint8_t *at, struct replay *into, uint32_t now)
 {
     struct bytes r = { at + 1 + REPLAY_TAG, at + RECORD, false };
@@ -103,6 +104,7 @@ void replay_log_add(struct replay_log *l, const uint8_t tag[REPLAY_TAG], uint32_
     append(l, '+', tag, expiry);
 }
 
+/* "Was not delivered after all" is a record too; the file is never rewritten in place. */
 void replay_log_drop(struct replay_log *l, const uint8_t tag[REPLAY_TAG], uint32_t expiry)
 {
     append(l, '-', tag, expiry);
@@ -132,6 +134,7 @@ static size_t alive_put(struct buf *out, const struct replay *from, uint32_t now
     return alive;
 }
 
+/* The new file is whole and on disk before it takes the name: a crash leaves one or the other. */
 void replay_log_compact(struct replay_log *l, const struct replay *from, uint32_t now)
 {
     CLEANUP(buf_fini) struct buf file = { 0 };

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "munged/replay.h"
 
+/* Starts zeroed: idle. */
 struct replay_log {
     const char *path; /* NULL: idle; every call is then without effect */
     int fd;
@@ -17,7 +18,9 @@ struct replay_log {
  * nothing is known of what was decoded before. */
 int replay_log_open(struct replay_log *l, const char *path, struct replay *into, uint32_t now,
                     bool *ret_lost, struct err *e);
+/* Syncs first; calls on an idle log are allowed, here and below. */
 void replay_log_close(struct replay_log *l);
+/* A failed write ends the daemon: going on would break the promise that the option makes. */
 void replay_log_add(struct replay_log *l, const uint8_t tag[REPLAY_TAG], uint32_t expiry);
 void replay_log_drop(struct replay_log *l, const uint8_t tag[REPLAY_TAG], uint32_t expiry);
 void replay_log_sync(struct replay_log *l);

@@ -7,6 +7,8 @@
 
 #define ERROR_TEXT_MAX 254u /* the length byte counts the NUL too */
 
+/* Bytes after the fields are no request: release builds of the stock daemon overlook them, but a
+ * sender who means something by them would be misunderstood. */
 static bool encode_body(struct bytes *r, struct request *ret)
 {
     ret->cipher = bytes_u8(r);
@@ -47,6 +49,9 @@ static bool is_request(uint8_t type)
            type == MUNGE_STATUS_REQUEST;
 }
 
+/* Called again from the start as more arrives: a request is short, and a parser that remembers
+ * where it was is where such bugs live.  A length over the limit is refused from the header
+ * alone. */
 enum request_state request_read(const uint8_t *p, size_t len, struct request *ret, size_t *ret_need)
 {
     *ret_need = MUNGE_HEADER;
@@ -71,6 +76,7 @@ enum request_state request_read(const uint8_t *p, size_t len, struct request *re
 
 /* ---- replies */
 
+/* The length is not known yet; length_set fills it in. */
 static void header_put(struct buf *out, uint8_t type, uint8_t retry)
 {
     buf_reset(out);
@@ -84,6 +90,7 @@ static void length_set(struct buf *out)
     bytes_put_u32(out->data + MUNGE_HEADER - 4, (uint32_t)(out->len - MUNGE_HEADER));
 }
 
+/* An empty text has length 0 and no NUL; that is what success looks like. */
 static void error_put(struct buf *out, int code, const char *text)
 {
     size_t len = code ? strnlen(text, ERROR_TEXT_MAX) : 0;

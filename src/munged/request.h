@@ -6,6 +6,7 @@
 #include "auth/cred.h"
 #include "base/buf.h"
 
+/* Lengths are those of the message; nothing here is terminated or trusted. */
 struct request {
     uint8_t type, retry;
     uint8_t cipher, mac, zip; /* encode only, as are the next three lines */

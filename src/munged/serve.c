@@ -100,6 +100,8 @@ void server_close(struct server *s)
     buf_fini(&s->reply);
 }
 
+/* Users are kept between their connections for the rate limit of their log lines, hence not
+ * freed with the last one. */
 void server_tidy(struct server *s)
 {
     uint32_t at = 0;
@@ -181,6 +183,8 @@ static void evict(struct server *s)
     }
 }
 
+/* The identity is the kernel's, as of connect; what the client says of itself is never asked.
+ * No deadline is armed and nothing is watched yet: most requests have arrived before us. */
 static void conn_new(struct server *s, int fd)
 {
     struct ucred peer;
@@ -204,6 +208,9 @@ static void conn_new(struct server *s, int fd)
     conn_queue(c);
 }
 
+/* Takes all that wait, so that the queue of the kernel does not fill: clients before 0.5.16 give
+ * up at once when it is full.  At the limit somebody is put out for each newcomer, never the
+ * newcomer. */
 static void on_listen(void *ctx, int fd, unsigned events)
 {
     struct server *s = ctx;
@@ -238,6 +245,7 @@ static void conn_queue(struct conn *c)
     list_add_tail(&u->queue, &c->queued);
 }
 
+/* One timer for all: that of whoever has waited longest. */
 static void deadline_arm(struct server *s)
 {
     const struct conn *first = list_entry(s->waiting.next, struct conn, waits);
@@ -303,6 +311,8 @@ static void conn_serve(struct conn *c)
         conn_read(c);
 }
 
+/* An invalid credential most often means another key, so the line has the fingerprint to
+ * compare. */
 static void failure_log(struct conn *c, const struct verdict *v)
 {
     const struct keyring *keys = &c->server->guard->keys;
@@ -317,6 +327,8 @@ static void failure_log(struct conn *c, const struct verdict *v)
                     c->who.pid);
 }
 
+/* One send in nearly every case: a reply that does not fit the socket is kept and sent on by the
+ * loop.  The decode counts as long as the client may still get the answer. */
 static void conn_answer(struct conn *c, const struct request *q)
 {
     struct server *s = c->server;

@@ -13,9 +13,8 @@
 #define SERVE_SCRATCH 65536u
 #define SERVE_TURN_NS 2000000 /* work between two looks at the sockets */
 #define SERVE_ACCEPTS 256     /* new connections at a time */
-#define SERVE_USER_BYTES                                                    \
-    (32u << 20) /* of half-arrived requests and half-sent replies, per user \
-                 */
+/* Per user, of half-arrived requests and half-sent replies: 16 of the largest. */
+#define SERVE_USER_BYTES (32u << 20)
 
 struct server {
     struct guard *guard;
@@ -33,6 +32,7 @@ struct server {
     uint8_t scratch[SERVE_SCRATCH];
 };
 
+/* Starts to listen.  Neither the guard nor listen_fd becomes the server's. */
 void server_open(struct server *s, struct loop *loop, struct guard *guard, int listen_fd);
 void server_turn(struct server *s);  /* after each batch of events */
 void server_tidy(struct server *s);  /* now and then: forgets users who are gone */

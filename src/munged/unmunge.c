@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <netdb.h>
 #include <pwd.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,9 +16,9 @@
 #define SEPARATORS " \t\n\r\f\v,;."
 
 static const struct option_row rows[] = {
-    OPTION_HELP,
-    OPTION_LICENSE,
-    OPTION_VERSION,
+    { OPTION_HELP },
+    { OPTION_LICENSE },
+    { OPTION_VERSION },
     { 0 },
     { "input", 'i', "PATH", "Input credential from file" },
     { "no-output", 'n', NULL, "Discard all output" },
@@ -27,7 +28,7 @@ static const struct option_row rows[] = {
     { "keys", 'k', "STR", "Specify subset of metadata keys to output" },
     { "list-keys", 'K', NULL, "Display list of metadata keys" },
     { "numeric", 'N', NULL, "Display metadata values numerically" },
-    ROW_SOCKET,
+    { ROW_SOCKET },
 };
 
 static const struct program program = {
@@ -46,7 +47,8 @@ struct show {
 
 /* ---- one line of metadata each */
 
-typedef void print_fn(FILE *out, const struct munge_found *f, bool is_numeric);
+/* `at` is the member that the row below points to; its type is the printer's. */
+typedef void print_fn(FILE *out, const void *at, bool is_numeric);
 
 /* "aes128 (4)", or the number alone. */
 static void named(FILE *out, const char *name, uint32_t number, bool is_numeric)
@@ -57,29 +59,32 @@ static void named(FILE *out, const char *name, uint32_t number, bool is_numeric)
         fprintf(out, "%s (%u)", name ? name : "???", number);
 }
 
-static void print_status(FILE *out, const struct munge_found *f, bool is_numeric)
+static void print_status(FILE *out, const void *at, bool is_numeric)
 {
-    named(out, munge_text(f->code), (uint32_t)f->code, is_numeric);
+    int code = *(const int *)at;
+
+    named(out, munge_text(code), (uint32_t)code, is_numeric);
 }
 
-static void print_host(FILE *out, const struct munge_found *f, bool is_numeric)
+static void print_host(FILE *out, const void *at, bool is_numeric)
 {
     char host[NI_MAXHOST], address[INET_ADDRSTRLEN];
-    struct sockaddr_in at = { .sin_family = AF_INET };
+    struct sockaddr_in from = { .sin_family = AF_INET };
 
-    memcpy(&at.sin_addr, f->addr, sizeof f->addr);
-    inet_ntop(AF_INET, f->addr, address, sizeof address);
+    memcpy(&from.sin_addr, at, sizeof from.sin_addr);
+    inet_ntop(AF_INET, at, address, sizeof address);
     if (is_numeric)
         fputs(address, out);
-    else if (getnameinfo((struct sockaddr *)&at, sizeof at, host, sizeof host, NULL, 0,
+    else if (getnameinfo((struct sockaddr *)&from, sizeof from, host, sizeof host, NULL, 0,
                          NI_NAMEREQD) == 0)
         fprintf(out, "%s (%s)", host, address);
     else
         fprintf(out, "??? (%s)", address);
 }
 
-static void print_time(FILE *out, uint32_t when, bool is_numeric)
+static void print_time(FILE *out, const void *at, bool is_numeric)
 {
+    uint32_t when = *(const uint32_t *)at;
     time_t t = when;
     char text[64];
     struct tm tm;
@@ -89,101 +94,77 @@ static void print_time(FILE *out, uint32_t when, bool is_numeric)
     named(out, text, when, is_numeric);
 }
 
-static void print_time0(FILE *out, const struct munge_found *f, bool is_numeric)
+static void print_seconds(FILE *out, const void *at, bool is_numeric)
 {
-    print_time(out, f->time0, is_numeric);
+    fprintf(out, "%u", *(const uint32_t *)at);
 }
 
-static void print_time1(FILE *out, const struct munge_found *f, bool is_numeric)
+static void print_cipher(FILE *out, const void *at, bool is_numeric)
 {
-    print_time(out, f->time1, is_numeric);
+    uint8_t id = *(const uint8_t *)at;
+
+    named(out, id < CIPHERS ? munge_ciphers[id].name : NULL, id, is_numeric);
 }
 
-static void print_ttl(FILE *out, const struct munge_found *f, bool is_numeric)
+static void print_mac(FILE *out, const void *at, bool is_numeric)
 {
-    fprintf(out, "%u", f->ttl_s);
+    uint8_t id = *(const uint8_t *)at;
+
+    named(out, id < MACS ? munge_macs[id].name : NULL, id, is_numeric);
 }
 
-static void print_cipher(FILE *out, const struct munge_found *f, bool is_numeric)
+static void print_zip(FILE *out, const void *at, bool is_numeric)
 {
-    named(out, f->cipher < CIPHERS ? munge_ciphers[f->cipher].name : NULL, f->cipher, is_numeric);
+    uint8_t id = *(const uint8_t *)at;
+
+    named(out, id < ZIPS ? munge_zips[id] : NULL, id, is_numeric);
 }
 
-static void print_mac(FILE *out, const struct munge_found *f, bool is_numeric)
+static void print_user(FILE *out, const void *at, bool is_numeric)
 {
-    named(out, f->mac < MACS ? munge_macs[f->mac].name : NULL, f->mac, is_numeric);
-}
-
-static void print_zip(FILE *out, const struct munge_found *f, bool is_numeric)
-{
-    named(out, f->zip < ZIPS ? munge_zips[f->zip] : NULL, f->zip, is_numeric);
-}
-
-static void print_user(FILE *out, uint32_t uid, bool is_numeric)
-{
+    uint32_t uid = *(const uint32_t *)at;
     const struct passwd *pw = is_numeric ? NULL : getpwuid(uid);
 
     named(out, pw ? pw->pw_name : NULL, uid, is_numeric);
 }
 
-static void print_group(FILE *out, uint32_t gid, bool is_numeric)
+static void print_group(FILE *out, const void *at, bool is_numeric)
 {
+    uint32_t gid = *(const uint32_t *)at;
     const struct group *gr = is_numeric ? NULL : getgrgid(gid);
 
     named(out, gr ? gr->gr_name : NULL, gid, is_numeric);
 }
 
-static void print_uid(FILE *out, const struct munge_found *f, bool is_numeric)
+static void print_length(FILE *out, const void *at, bool is_numeric)
 {
-    print_user(out, f->uid, is_numeric);
+    fprintf(out, "%zu", *(const size_t *)at);
 }
 
-static void print_gid(FILE *out, const struct munge_found *f, bool is_numeric)
-{
-    print_group(out, f->gid, is_numeric);
-}
-
-static void print_auth_uid(FILE *out, const struct munge_found *f, bool is_numeric)
-{
-    print_user(out, f->auth_uid, is_numeric);
-}
-
-static void print_auth_gid(FILE *out, const struct munge_found *f, bool is_numeric)
-{
-    print_group(out, f->auth_gid, is_numeric);
-}
-
-static void print_length(FILE *out, const struct munge_found *f, bool is_numeric)
-{
-    fprintf(out, "%zu", f->len);
-}
-
+/* In the order in which they are shown. */
 static const struct {
     const char *name;
     print_fn *print;
+    size_t offset;       /* in struct munge_found */
+    bool is_restriction; /* no line when it is MUNGE_ANY */
 } fields[] = {
-    { "STATUS", print_status },
-    { "ENCODE_HOST", print_host },
-    { "ENCODE_TIME", print_time0 },
-    { "DECODE_TIME", print_time1 },
-    { "TTL", print_ttl },
-    { "CIPHER", print_cipher },
-    { "MAC", print_mac },
-    { "ZIP", print_zip },
-    { "UID", print_uid },
-    { "GID", print_gid },
-    { "UID_RESTRICTION", print_auth_uid },
-    { "GID_RESTRICTION", print_auth_gid },
-    { "LENGTH", print_length },
+#define AT(member) offsetof(struct munge_found, member)
+    { "STATUS", print_status, AT(code), false },
+    { "ENCODE_HOST", print_host, AT(addr), false },
+    { "ENCODE_TIME", print_time, AT(time0), false },
+    { "DECODE_TIME", print_time, AT(time1), false },
+    { "TTL", print_seconds, AT(ttl_s), false },
+    { "CIPHER", print_cipher, AT(cipher), false },
+    { "MAC", print_mac, AT(mac), false },
+    { "ZIP", print_zip, AT(zip), false },
+    { "UID", print_user, AT(uid), false },
+    { "GID", print_group, AT(gid), false },
+    { "UID_RESTRICTION", print_user, AT(auth_uid), true },
+    { "GID_RESTRICTION", print_group, AT(auth_gid), true },
+    { "LENGTH", print_length, AT(len), false },
+#undef AT
 };
 #define FIELDS (sizeof fields / sizeof *fields)
-
-/* A restriction that is none has no line. */
-static bool is_absent(size_t i, const struct munge_found *f)
-{
-    return (fields[i].print == print_auth_uid && f->auth_uid == MUNGE_ANY) ||
-           (fields[i].print == print_auth_gid && f->auth_gid == MUNGE_ANY);
-}
 
 /* ---- options */
 
@@ -251,14 +232,17 @@ static void option_set(void *ctx, int letter, const char *arg)
 static void metadata_write(const struct show *s, FILE *out, const struct munge_found *f)
 {
     for (size_t i = 0; i < FIELDS; i++) {
-        if (!(s->keys >> i & 1) || is_absent(i, f))
+        const void *at = (const uint8_t *)f + fields[i].offset;
+        if (!(s->keys >> i & 1) || (fields[i].is_restriction && *(const uint32_t *)at == MUNGE_ANY))
             continue;
         fprintf(out, "%s:%*s", fields[i].name, 16 - (int)strlen(fields[i].name), "");
-        fields[i].print(out, f, s->is_numeric);
+        fields[i].print(out, at, s->is_numeric);
         putc('\n', out);
     }
 }
 
+/* Where both go to one place, an empty line parts the metadata from the payload, which ends as
+ * it ends: no newline is added to it. */
 static void show(const struct show *s, const struct munge_found *f)
 {
     bool is_one = s->metadata && s->output && strcmp(s->metadata, s->output) == 0;
@@ -277,6 +261,8 @@ static void show(const struct show *s, const struct munge_found *f)
         command_close(NAME, s->output, data);
 }
 
+/* An expired, rewound or replayed credential is shown like a good one; only the exit status,
+ * which is the code of the contract, tells. */
 int main(int argc, char **argv)
 {
     struct show s = { .socket = MUNGE_SOCKET, .input = "-", .metadata = "-", .output = "-" };

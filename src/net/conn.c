@@ -52,6 +52,7 @@ static long io_read(struct conn *c, void *p, size_t len);
 static long io_write(struct conn *c, const void *p, size_t len);
 static void mark_dirty(struct conn *c);
 static void mark_hungry(struct conn *c);
+static bool is_welcome(const struct conn *c);
 
 /* ---- the table */
 
@@ -453,11 +454,26 @@ static void on_resume(void *ctx)
         list_remove(it);
         list_add_tail(&turn, it);
     }
-    while (!list_empty(&turn)) {
-        struct conn *c = list_entry(turn.next, struct conn, hungry);
+    LIST_FOREACH(it, &turn) {
+        struct conn *c = list_entry(it, struct conn, hungry);
+        if (!is_welcome(c))
+            continue;
         list_remove(&c->hungry);
         step_open(c);
     }
+    /* Who was not served is before who was. */
+    struct list *served = all->hungry.next;
+    while (!list_empty(&turn)) {
+        struct list *it = turn.next;
+        list_remove(it);
+        list_add_tail(served, it);
+        loop_set_timer(all->resume, 0);
+    }
+}
+
+static bool is_welcome(const struct conn *c)
+{
+    return c->state != CONN_OPEN || !c->ops->takes || c->ops->takes(c->ctx, c);
 }
 
 static void mark_dirty(struct conn *c)
@@ -542,7 +558,7 @@ static void step_open(struct conn *c)
             c->is_paused = true; /* conn_flush takes it up again */
             return;
         }
-        if (!frames || bytes >= BATCH_BYTES) {
+        if (!frames || bytes >= BATCH_BYTES || !is_welcome(c)) {
             mark_hungry(c);
             return;
         }
@@ -580,7 +596,7 @@ static void deliver(struct conn *c, unsigned *frames)
     struct frame f;
     int64_t size = 0;
 
-    while (*frames && c->state == CONN_OPEN && !is_over(c)) {
+    while (*frames && c->state == CONN_OPEN && !is_over(c) && is_welcome(c)) {
         size = frame_parse(c->in.data + c->in_at, c->in.len - c->in_at, FRAME_BODY_MAX, &f);
         if (size <= 0)
             break;

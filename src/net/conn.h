@@ -41,6 +41,9 @@ struct conn_ops {
     void (*ready)(void *ctx, struct conn *c);
     /* Gone.  why is NULL after an orderly close.  c is invalid afterwards. */
     void (*closed)(void *ctx, struct conn *c, const char *why);
+    /* May be NULL: whether a frame of this peer is welcome in this batch of events.  If not it
+     * stays where it is and the question comes again after the next turn. */
+    bool (*takes)(void *ctx, const struct conn *c);
 };
 
 struct tcp_address {

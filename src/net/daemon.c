@@ -336,10 +336,18 @@ static void pid_write(struct run *r)
         log_error("pid file %s: %s", r->place.pid_path, strerror(errno));
 }
 
+/* SlurmUser is a name, or a number where the user database has none for it. */
+static const struct passwd *user_find(const char *name)
+{
+    bool is_number = *name && !name[strspn(name, "0123456789")];
+
+    return is_number ? getpwuid((uid_t)strtoul(name, NULL, 10)) : getpwnam(name);
+}
+
 static int places_open(struct run *r, struct err *e)
 {
     const struct daemon_place *p = &r->place;
-    const struct passwd *user = p->user && *p->user ? getpwnam(p->user) : NULL;
+    const struct passwd *user = p->user && *p->user ? user_find(p->user) : NULL;
     int err;
 
     if (p->user && *p->user && !user)
@@ -369,7 +377,7 @@ static void log_reopen(void *ctx, int signo)
  * of reach. */
 static int drop_user(const char *name, struct err *e)
 {
-    const struct passwd *user = getpwnam(name);
+    const struct passwd *user = user_find(name);
     uid_t real, effective, saved;
 
     if (!user)

@@ -57,6 +57,7 @@ struct daemon {
  * NOTIFY_SOCKET is set. Exit status: 0 stopped in order, 1 failure, 2 misuse. */
 int daemon_run(int argc, char **argv, const struct daemon *d);
 
-#define SLURM_COMPAT_VERSION "slurm 25.11.0"
+#define SLURM_COMPAT_RELEASE "25.11.0"
+#define SLURM_COMPAT_VERSION "slurm " SLURM_COMPAT_RELEASE
 
 #endif

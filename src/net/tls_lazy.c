@@ -9,7 +9,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct tls_ctx {
     const struct tls_api *api;
@@ -21,20 +25,35 @@ struct tls {
     struct tls *real;
 };
 
-/* Beside the command (a build folder), else where `meson install` puts it. */
-static const struct tls_api *load(struct err *e)
+/* Beside the command (a build folder), else where `meson install` puts it.  The path comes from the
+ * kernel's name of our program: $ORIGIN would be that of whoever stands between us and dlopen (ASan
+ * does). */
+static void *open_module(void)
 {
-    static const char *const places[] = {
-        "$ORIGIN/sluice-tls.so",
-        "$ORIGIN/../" TLS_MODULE_DIR "/sluice-tls.so",
-    };
+    static const char *const places[] = { "sluice-tls.so", "../" TLS_MODULE_DIR "/sluice-tls.so" };
+    char self[PATH_MAX], path[PATH_MAX + 128];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     void *module = NULL;
 
-    for (unsigned i = 0; !module && i < sizeof places / sizeof places[0]; i++)
-        module = dlopen(places[i], RTLD_NOW | RTLD_LOCAL);
+    if (n < 0)
+        return NULL;
+    self[n] = '\0';
+    *(strrchr(self, '/') + 1) = '\0';
+    for (unsigned i = 0; !module && i < sizeof places / sizeof places[0]; i++) {
+        snprintf(path, sizeof path, "%s%s", self, places[i]);
+        module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    }
+    return module;
+}
+
+static const struct tls_api *load(struct err *e)
+{
+    void *module = open_module();
     const struct tls_api *api = module ? dlsym(module, TLS_API_NAME) : NULL;
+    const char *why = api ? NULL : dlerror();
+
     if (!api)
-        err_set(e, ENOENT, "TLS is not available: %s", dlerror());
+        err_set(e, ENOENT, "TLS is not available: %s", why ? why : "no module");
     return api;
 }
 
@@ -63,7 +82,7 @@ void tls_ctx_free(struct tls_ctx *c)
 
 struct tls *tls_new(struct tls_ctx *c, int fd, int is_server, const uint8_t psk[TLS_PSK_LEN])
 {
-    struct tls *real = c->api->new(c->real, fd, is_server, psk);
+    struct tls *real = c->api->new (c->real, fd, is_server, psk);
 
     if (!real)
         return NULL;

@@ -59,6 +59,8 @@ int ask_nodes(struct ctld *c, const struct pending *p, void *ret, struct err *e)
     struct node_infos *infos = ret;
 
     core_list_nodes(c->core, p->in.body, &c->arena, infos);
+    for (uint32_t i = 0; i < infos->nodes.n; i++)
+        nodes_explain(c, &infos->nodes.v[i]);
     infos->now = ctld_now(c);
     return 0;
 }

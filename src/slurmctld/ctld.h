@@ -22,6 +22,7 @@
 #define HEARTBEATS_MISSED 3 /* then a node's connection counts as lost */
 
 struct dbd;
+struct fair;
 struct nodes;
 struct route;
 
@@ -91,6 +92,7 @@ struct ctld {
     struct steady clock;
     struct names *names;
     struct nodes *nodes;
+    struct fair *fair;
     struct dbd *dbd;
     struct twins acct_twins, launch_twins; /* from a job_spec to acct_job and to launch */
 
@@ -108,6 +110,7 @@ struct ctld {
     struct pending *questions;
     unsigned question_count, question_cap;
     int64_t space; /* bytes that new work may still take; looked at once a round */
+    int64_t taken_ns; /* when the request at hand was taken from the queue */
 
     int64_t boot_s;
     uint64_t commits, requests; /* for sdiag */
@@ -175,6 +178,9 @@ struct nodes *nodes_new(struct ctld *c);
 void nodes_free(struct nodes *n);
 void nodes_bind(struct ctld *c, uint32_t node, struct conn *conn);
 void nodes_unbind(struct ctld *c, uint32_t node); /* its registration was refused */
+/* Why a node that is away cannot come, as an unknown peer made us say: shown, never used. */
+void nodes_refused(void *ctx, const char *node, const char *why);
+void nodes_explain(struct ctld *c, struct node_info *ret); /* gives it as a reason if it has none */
 void nodes_owe(struct ctld *c,
                uint32_t node); /* after its welcome it gets what the state still owes */
 void nodes_send_owed(struct ctld *c);
@@ -183,11 +189,20 @@ void nodes_heard(struct ctld *c, struct conn *conn);
 bool nodes_of(struct ctld *c, const struct conn *conn, uint32_t *ret);
 void nodes_send(struct ctld *c, uint32_t node, uint16_t opcode, const struct desc *d,
                 const void *msg);
+unsigned nodes_stop(struct ctld *c); /* every connected slurmd; returns how many */
 void nodes_send_launch(struct ctld *c, uint32_t node, const struct launch *l);
 void nodes_answer(struct ctld *c, struct conn *conn, const struct frame *f);
 void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t node,
                         const struct err *e);
 uint32_t nodes_heartbeat_s(const struct ctld *c);
+
+/* fair.c: nobody's requests delay somebody else's. */
+struct fair *fair_new(void);
+void fair_free(struct fair *f); /* accepts NULL */
+void fair_configure(struct fair *f, const struct conf *conf);
+void fair_next_turn(struct fair *f);
+bool fair_takes(struct fair *f, uid_t uid); /* one more request of this user in this turn */
+int fair_charge(struct fair *f, uid_t uid, bool is_question, struct err *e); /* -1: refuse it */
 
 /* dbd.c: the outbox to slurmdbd. */
 struct dbd *dbd_new(struct ctld *c);
@@ -201,6 +216,6 @@ void state_close(struct ctld *c);
 void state_snapshot(struct ctld *c); /* when the journal wants one */
 
 /* trace.c: the log lines that administrators know. */
-void trace_fact(const struct ctld *c, const struct fact *f);
+void trace_fact(struct ctld *c, const struct fact *f);
 
 #endif

@@ -14,8 +14,11 @@
 static void on_hello(void *ctx, struct conn *conn, const struct frame *f);
 static void on_frame(void *ctx, struct conn *conn, const struct frame *f);
 static void on_closed(void *ctx, struct conn *conn, const char *why);
+static bool on_takes(void *ctx, const struct conn *conn);
 
-const struct conn_ops ingest_ops = { .hello = on_hello, .frame = on_frame, .closed = on_closed };
+const struct conn_ops ingest_ops = {
+    .hello = on_hello, .frame = on_frame, .closed = on_closed, .takes = on_takes
+};
 
 static void on_hello(void *ctx, struct conn *conn, const struct frame *f)
 {
@@ -24,11 +27,25 @@ static void on_hello(void *ctx, struct conn *conn, const struct frame *f)
     auth_server_hello(c->auth, conn, f);
 }
 
-static void refuse(struct conn *conn, const struct frame *f, const char *text)
+static void refuse(struct conn *conn, const struct frame *f, int code, const char *text)
 {
-    struct error_info why = { .code = ESLURM_NOT_SUPPORTED, .text = text };
+    struct error_info why = { .code = (uint32_t)code, .text = text };
 
     rpc_refuse(conn, f->opcode, f->request, &why);
+}
+
+/* Nodes speak as root or SlurmUser; these two could also stop us. */
+static bool is_exempt(const struct ctld *c, uid_t uid)
+{
+    return role_of(uid, c->slurm_uid, ROLE_ANY) >= ROLE_SLURM;
+}
+
+static bool on_takes(void *ctx, const struct conn *conn)
+{
+    struct ctld *c = ctx;
+    uid_t uid = conn_peer(conn)->uid;
+
+    return is_exempt(c, uid) || fair_takes(c->fair, uid);
 }
 
 static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
@@ -45,12 +62,17 @@ static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
         nodes_answer(c, conn, f);
         return;
     }
+    bool is_question = p.route && p.route->ask;
+    if (!is_exempt(c, peer->uid) && fair_charge(c->fair, peer->uid, is_question, &e) < 0) {
+        refuse(conn, f, e.code, e.text);
+        return;
+    }
     if (rpc_decode(conn, f, have, &c->queue_arena, &got, &e) < 0) {
         log_verbose("uid %u at %s: %s", peer->uid, peer->address, e.text);
         return;
     }
     if (!p.route) {
-        refuse(conn, f, "slurmctld does not answer this request");
+        refuse(conn, f, ESLURM_NOT_SUPPORTED, "slurmctld does not answer this request");
         return;
     }
     log_at(LOG_DEBUG2, "%s from uid %u at %s", got.rpc->name, peer->uid, peer->address);

@@ -73,6 +73,8 @@ static int ctld_open(void *ctx, struct loop *loop, struct err *e)
     c->acct_twins = twins_find(&desc_acct_job, &desc_job_spec);
     c->launch_twins = twins_find(&desc_launch, &desc_job_spec);
     c->names = names_new();
+    c->fair = fair_new();
+    fair_configure(c->fair, c->conf);
     c->boot_s = ctld_now(c);
     c->timer = loop_add_timer(loop, -1, on_timer, c);
     c->again = loop_add_timer(loop, -1, on_again, c);
@@ -83,6 +85,7 @@ static int ctld_open(void *ctx, struct loop *loop, struct err *e)
     if (r < 0)
         return r;
     c->nodes = nodes_new(c);
+    auth_server_on_refused(c->auth, nodes_refused, c);
     r = turn_start(c, e);
     if (r < 0)
         return r;
@@ -117,6 +120,7 @@ static void ctld_close(void *ctx)
     munge_async_free(c->munge);
     state_close(c);
     names_free(c->names);
+    fair_free(c->fair);
     conf_free(c->conf);
     free(c->conf_path);
     free(c->acct_twins.v);

@@ -10,6 +10,7 @@
 #include "wire/wire.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,16 @@ struct link {
     uint64_t conn; /* 0: not connected */
     int64_t heard_ns;
     bool is_owed; /* just came back: send what the state still owes it */
+    struct trouble *trouble; /* NULL: none since it was last here */
 };
+
+/* Why the node's hello was refused.  In memory only: it proves nothing, it helps a human. */
+struct trouble {
+    char text[256];
+    int64_t at; /* as told to the core */
+};
+
+#define TROUBLE_EVERY_S 1 /* more often only the first counts: anybody can make these */
 
 /* A start that the node has not answered yet. */
 struct start {
@@ -54,6 +64,8 @@ void nodes_free(struct nodes *n)
         return;
     for (uint32_t at = 0; map_next(&n->starts, &at, &key, &value);)
         free(value);
+    for (uint32_t i = 0; i < n->n; i++)
+        free(n->links[i].trouble);
     map_fini(&n->starts);
     loop_remove_timer(n->beat);
     free(n->links);
@@ -105,6 +117,8 @@ void nodes_bind(struct ctld *c, uint32_t node, struct conn *conn)
         conn_close(old);
     }
     conn_set_user(conn, (void *)((uintptr_t)node + 1));
+    free(l->trouble);
+    l->trouble = NULL;
     l->conn = conn_id(conn);
     l->heard_ns = clock_mono_ns();
 }
@@ -116,6 +130,7 @@ void nodes_unbind(struct ctld *c, uint32_t node)
 
     if (conn)
         conn_set_user(conn, NULL);
+    free(l->trouble);
     *l = (struct link){ 0 };
 }
 
@@ -154,6 +169,46 @@ void nodes_heard(struct ctld *c, struct conn *conn)
 
     if (nodes_of(c, conn, &node))
         link_of(c, node)->heard_ns = clock_mono_ns();
+}
+
+/* ---- refused */
+
+void nodes_refused(void *ctx, const char *name, const char *why)
+{
+    struct ctld *c = ctx;
+    int node = core_node_index(c->core, name);
+    int64_t now = ctld_now(c);
+
+    if (node < 0)
+        return;
+    struct link *l = link_of(c, (uint32_t)node);
+    bool is_soon = l->trouble && now < l->trouble->at + TROUBLE_EVERY_S;
+    if (l->conn || is_soon)
+        return;
+    if (!l->trouble)
+        l->trouble = xcalloc(1, sizeof *l->trouble);
+    l->trouble->at = now;
+    if (strncmp(l->trouble->text, why, sizeof l->trouble->text - 1) == 0)
+        return;
+    log_error("node %s cannot join: %s", name, why);
+    snprintf(l->trouble->text, sizeof l->trouble->text, "%s", why);
+    for (char *s = l->trouble->text; *s; s++)
+        if ((unsigned char)*s < ' ' || *s == 0x7f)
+            *s = '?';
+}
+
+/* "Not responding" is only what we say ourselves when we know no better. */
+void nodes_explain(struct ctld *c, struct node_info *ret)
+{
+    int node = core_node_index(c->core, ret->name);
+    const struct link *l = node < 0 ? NULL : link_of(c, (uint32_t)node);
+    bool has_own = *ret->reason && strcmp(ret->reason, "Not responding") != 0;
+
+    if (!l || l->conn || !l->trouble || has_own)
+        return;
+    ret->reason = l->trouble->text;
+    ret->reason_time = l->trouble->at;
+    ret->reason_uid = (uint32_t)c->slurm_uid;
 }
 
 /* If we slept ourselves (a stopped VM), silence proves nothing: everybody gets a new chance. */
@@ -199,6 +254,23 @@ void nodes_send(struct ctld *c, uint32_t node, uint16_t opcode, const struct des
 
     if (conn)
         rpc_send(conn, opcode, 0, ++c->nodes->last_request, d, msg);
+}
+
+/* Written at once: there is no later turn of the loop. */
+unsigned nodes_stop(struct ctld *c)
+{
+    const struct empty nothing = {};
+    unsigned told = 0;
+
+    for (uint32_t i = 0; i < c->nodes->n; i++) {
+        struct conn *conn = conn_of(c, i);
+        if (!conn)
+            continue;
+        rpc_send(conn, OP_node_stop, 0, ++c->nodes->last_request, &desc_empty, &nothing);
+        conn_flush(conn);
+        told++;
+    }
+    return told;
 }
 
 void nodes_send_launch(struct ctld *c, uint32_t node, const struct launch *l)

@@ -12,6 +12,7 @@
 static void reply(struct ctld *c, const struct effect *ef);
 static void launch(struct ctld *c, const struct effect *ef);
 static void terminate(struct ctld *c, const struct effect *ef);
+static void stop(struct ctld *c, const struct shutdown_request *request);
 static void release(struct ctld *c, const struct effect *ef);
 
 static void send_held(struct ctld *c, const struct held *h)
@@ -58,8 +59,7 @@ static void release(struct ctld *c, const struct effect *ef)
         blobs_drop(c->blobs, ef->environment);
         break;
     case EFFECT_STOP:
-        log_info("shutdown was asked for");
-        loop_stop(c->loop);
+        stop(c, ef->body);
         break;
     }
 }
@@ -97,6 +97,15 @@ static void launch(struct ctld *c, const struct effect *ef)
     else
         nodes_start_failed(c, &(struct step_ident){ ef->job_id, STEP_BATCH, ef->restart, 0 },
                            ef->node, &e);
+}
+
+/* Nodes that are not connected are not stopped, as with Slurm. */
+static void stop(struct ctld *c, const struct shutdown_request *request)
+{
+    unsigned told = request->controller_only ? 0 : nodes_stop(c);
+
+    log_info("shutdown was asked for; %u nodes were told to stop", told);
+    loop_stop(c->loop);
 }
 
 static void terminate(struct ctld *c, const struct effect *ef)

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "core/prio_job.h"
 #include "schema/errors.h"
 #include "wire/wire.h"
 
@@ -139,6 +140,8 @@ int configure_core(struct ctld *c, const struct conf *conf, const struct call *c
 
     in.who.role = ROLE_SLURM;
     int r = conf_to_core(conf, &c->arena, body, e);
+    if (r == 0)
+        r = prio_conf_read(body, &c->arena, &(struct prio_conf){ 0 }, e);
     if (r < 0)
         return r;
     return turn_step(c, &in, call) ? 0 : 1;
@@ -158,6 +161,7 @@ int do_reconfigure(struct ctld *c, const struct pending *p, struct err *e)
     }
     conf_free(c->conf);
     c->conf = conf;
+    fair_configure(c->fair, conf);
     const char *path = conf_str(conf, "SlurmctldLogFile");
     if (*path)
         log_to_file(path, log_parse_level(conf_str(conf, "SlurmctldDebug")));

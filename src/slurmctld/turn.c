@@ -34,6 +34,7 @@ void ctld_turn(void *ctx)
         round_of(c);
     } while (c->queue.next < c->queue.n);
     c->queue.n = c->queue.next = 0;
+    fair_next_turn(c->fair);
     arena_reset(&c->queue_arena);
     arm_timer(c);
     dbd_pump(c->dbd);
@@ -131,6 +132,7 @@ static void take(struct ctld *c, struct pending *p)
 {
     struct err e = { 0 };
 
+    c->taken_ns = clock_mono_ns();
     if (p->route && p->route->ask) {
         keep_question(c, p);
         return;

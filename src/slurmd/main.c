@@ -189,7 +189,7 @@ static int plan_listener(struct slurmd *d, const struct conf_node *node, struct 
     if (conf_flag(d->conf, "SlurmdParameters", "config_overrides"))
         register_as_configured(r, node);
     r->name = node->name;
-    r->version = SLURM_COMPAT_VERSION;
+    r->version = SLURM_COMPAT_RELEASE;
     r->gres = node->gres;
     r->address = node->address;
     r->conf_hash = conf_hash(d->conf);

@@ -27,6 +27,9 @@ static int order_signal(struct node_link *k, const struct frame *f, const void *
 static int order_end(struct node_link *k, const struct frame *f, const void *msg,
                      struct chan_head *h, struct err *e);
 
+static int order_stop(struct node_link *k, const struct frame *f, const void *msg,
+                      struct chan_head *h, struct err *e);
+
 static const struct {
     uint16_t opcode;
     order_fn *fn;
@@ -34,6 +37,7 @@ static const struct {
     { OP_step_launch, order_launch },
     { OP_step_kill, order_signal },
     { OP_job_end, order_end },
+    { OP_node_stop, order_stop },
 };
 
 static order_fn *order_find(uint16_t opcode)
@@ -176,4 +180,15 @@ static int order_end(struct node_link *k, const struct frame *f, const void *msg
     h->value = t->kill_wait_s;
     chan_send(k->chan, h, f->body, f->len, -1);
     return 0;
+}
+
+/* `scontrol shutdown`: as with SIGTERM, steps go on and the next slurmd finds them. */
+static int order_stop(struct node_link *k, const struct frame *f, const void *msg,
+                      struct chan_head *h, struct err *e)
+{
+    if (k->state != LINK_UP)
+        return err_set(e, EPERM, "a stop from a controller that has not welcomed us");
+    log_info("the controller orders slurmd to stop");
+    loop_stop(k->loop);
+    return 1;
 }

@@ -2,6 +2,7 @@
 #include "slurmdbd/rows.h"
 
 #include "base/xalloc.h"
+#include "wire/number.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -27,8 +28,7 @@ void columns_init(struct columns *c, const struct desc *d)
     for (unsigned i = 0; i < d->count; i++) {
         const struct field *f = &fields[i];
 
-        assert(f->kind != KIND_LIST && f->kind != KIND_STRS && f->kind != KIND_U32S &&
-               f->kind != KIND_BYTES);
+        assert(number_is(f) || f->kind == KIND_STR || f->kind == KIND_ONE);
         if (f->kind != KIND_ONE) {
             add(c, NULL, f);
             continue;
@@ -46,7 +46,7 @@ void columns_fini(struct columns *c)
 
 const char *column_type(const struct column *c)
 {
-    return c->field->kind == KIND_STR ? "TEXT" : c->field->kind == KIND_F64 ? "REAL" : "INTEGER";
+    return c->field->kind == KIND_STR ? "TEXT" : "INTEGER";
 }
 
 void columns_list(const struct columns *c, const char *prefix, struct buf *out)
@@ -61,52 +61,17 @@ void columns_list(const struct columns *c, const char *prefix, struct buf *out)
     }
 }
 
-static void bind_optional(sqlite3_stmt *s, int at, bool set, int64_t v)
-{
-    if (set)
-        sqlite3_bind_int64(s, at, v);
-    else
-        sqlite3_bind_null(s, at);
-}
-
 static void bind_value(sqlite3_stmt *s, int at, const struct field *f, const void *p)
 {
-    const char *text;
+    const char *text = f->kind == KIND_STR ? *(const char *const *)p : NULL;
+    uint64_t v = 0;
 
-    switch ((enum kind)f->kind) {
-    case KIND_STR:
-        text = *(const char *const *)p;
+    if (f->kind == KIND_STR)
         sqlite3_bind_text(s, at, text ? text : "", -1, SQLITE_TRANSIENT);
-        break;
-    case KIND_BOOL:
-        sqlite3_bind_int64(s, at, *(const bool *)p);
-        break;
-    case KIND_U32:
-        sqlite3_bind_int64(s, at, *(const uint32_t *)p);
-        break;
-    case KIND_I32:
-        sqlite3_bind_int64(s, at, *(const int32_t *)p);
-        break;
-    case KIND_U64:
-    case KIND_I64:
-        sqlite3_bind_int64(s, at, *(const int64_t *)p);
-        break;
-    case KIND_OPT_BOOL:
-        bind_optional(s, at, ((const struct opt_bool *)p)->set, ((const struct opt_bool *)p)->v);
-        break;
-    case KIND_OPT_U32:
-        bind_optional(s, at, ((const struct opt_u32 *)p)->set, ((const struct opt_u32 *)p)->v);
-        break;
-    case KIND_OPT_U64:
-        bind_optional(s, at, ((const struct opt_u64 *)p)->set,
-                      (int64_t)((const struct opt_u64 *)p)->v);
-        break;
-    case KIND_OPT_I64:
-        bind_optional(s, at, ((const struct opt_i64 *)p)->set, ((const struct opt_i64 *)p)->v);
-        break;
-    default:
-        assert(false && "not a column");
-    }
+    else if (number_get(f, p, &v) || !number_is_optional(f))
+        sqlite3_bind_int64(s, at, (int64_t)v);
+    else
+        sqlite3_bind_null(s, at);
 }
 
 void columns_bind(const struct columns *c, sqlite3_stmt *s, int first, const void *msg)
@@ -126,38 +91,10 @@ void columns_bind(const struct columns *c, sqlite3_stmt *s, int first, const voi
 
 static void read_value(sqlite3_stmt *s, int at, const struct field *f, struct arena *a, void *p)
 {
-    int64_t v = sqlite3_column_int64(s, at);
-
-    switch ((enum kind)f->kind) {
-    case KIND_STR:
+    if (f->kind == KIND_STR)
         *(const char **)p = arena_strdup(a, (const char *)sqlite3_column_text(s, at));
-        break;
-    case KIND_BOOL:
-        *(bool *)p = v != 0;
-        break;
-    case KIND_U32:
-    case KIND_I32:
-        *(uint32_t *)p = (uint32_t)v;
-        break;
-    case KIND_U64:
-    case KIND_I64:
-        *(int64_t *)p = v;
-        break;
-    case KIND_OPT_BOOL:
-        *(struct opt_bool *)p = (struct opt_bool){ true, v != 0 };
-        break;
-    case KIND_OPT_U32:
-        *(struct opt_u32 *)p = (struct opt_u32){ true, (uint32_t)v };
-        break;
-    case KIND_OPT_U64:
-        *(struct opt_u64 *)p = (struct opt_u64){ true, (uint64_t)v };
-        break;
-    case KIND_OPT_I64:
-        *(struct opt_i64 *)p = (struct opt_i64){ true, v };
-        break;
-    default:
-        assert(false && "not a column");
-    }
+    else
+        number_set(f, p, (uint64_t)sqlite3_column_int64(s, at));
 }
 
 /* A NULL leaves the member as cleared: not set, or "" for text. */

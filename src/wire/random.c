@@ -2,6 +2,7 @@
 #include "wire/wire.h"
 
 #include "base/map.h"
+#include "wire/number.h"
 
 #include <string.h>
 
@@ -29,40 +30,13 @@ static const char *text(struct arena *a, uint64_t *seed)
     return s;
 }
 
-static void random_numbers(const struct field *f, void *p, uint64_t *seed)
+/* Optional ones are set half of the time. */
+static void random_number(const struct field *f, void *p, uint64_t *seed)
 {
-    bool set = next(seed) % 2;
-
-    switch ((enum kind)f->kind) {
-    case KIND_BOOL:
-        *(bool *)p = set;
-        break;
-    case KIND_U32:
-    case KIND_I32:
-        *(uint32_t *)p = (uint32_t)number(seed);
-        break;
-    case KIND_U64:
-    case KIND_I64:
-        *(uint64_t *)p = number(seed);
-        break;
-    case KIND_F64:
+    if (f->kind == KIND_F64)
         *(double *)p = (double)(int64_t)number(seed) / 7;
-        break;
-    case KIND_OPT_BOOL:
-        *(struct opt_bool *)p = (struct opt_bool){ set, set && next(seed) % 2 };
-        break;
-    case KIND_OPT_U32:
-        *(struct opt_u32 *)p = (struct opt_u32){ set, set ? (uint32_t)number(seed) : 0 };
-        break;
-    case KIND_OPT_U64:
-        *(struct opt_u64 *)p = (struct opt_u64){ set, set ? number(seed) : 0 };
-        break;
-    case KIND_OPT_I64:
-        *(struct opt_i64 *)p = (struct opt_i64){ set, set ? (int64_t)number(seed) : 0 };
-        break;
-    default:
-        break;
-    }
+    else if (!number_is_optional(f) || next(seed) % 2)
+        number_set(f, p, number(seed));
 }
 
 static void random_strs(struct strs *s, struct arena *a, uint64_t *seed)
@@ -114,11 +88,12 @@ void wire_random(const struct desc *d, void *msg, struct arena *a, uint64_t *see
             random_u32s(p, a, seed);
         } else if (f->kind == KIND_LIST) {
             random_list(f, p, a, seed);
-        } else if (f->kind == KIND_ONE && next(seed) % 2) {
-            *(void **)p = arena_alloc(a, f->sub->size + 1);
-            wire_random(f->sub, *(void **)p, a, seed);
+        } else if (f->kind == KIND_ONE) {
+            *(void **)p = next(seed) % 2 ? arena_alloc(a, f->sub->size + 1) : NULL;
+            if (*(void **)p)
+                wire_random(f->sub, *(void **)p, a, seed);
         } else {
-            random_numbers(f, p, seed);
+            random_number(f, p, seed);
         }
     }
 }

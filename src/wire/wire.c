@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/xalloc.h"
+#include "wire/number.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -147,37 +148,6 @@ static void pack_bytes(struct buf *b, const struct field *f, const struct bytes 
         put_blob(b, f, v->p, v->len);
 }
 
-/* Numbers: false when the field is absent. */
-static bool number_of(const struct field *f, const void *p, uint64_t *ret)
-{
-    switch ((enum kind)f->kind) {
-    case KIND_BOOL:
-        return (*ret = *(const bool *)p) != 0;
-    case KIND_U32:
-        return (*ret = *(const uint32_t *)p) != 0;
-    case KIND_U64:
-        return (*ret = *(const uint64_t *)p) != 0;
-    case KIND_I32:
-        return (*ret = zigzag(*(const int32_t *)p)) != 0;
-    case KIND_I64:
-        return (*ret = zigzag(*(const int64_t *)p)) != 0;
-    case KIND_OPT_BOOL:
-        *ret = ((const struct opt_bool *)p)->v;
-        return ((const struct opt_bool *)p)->set;
-    case KIND_OPT_U32:
-        *ret = ((const struct opt_u32 *)p)->v;
-        return ((const struct opt_u32 *)p)->set;
-    case KIND_OPT_U64:
-        *ret = ((const struct opt_u64 *)p)->v;
-        return ((const struct opt_u64 *)p)->set;
-    case KIND_OPT_I64:
-        *ret = zigzag(((const struct opt_i64 *)p)->v);
-        return ((const struct opt_i64 *)p)->set;
-    default:
-        return false;
-    }
-}
-
 static void pack_field(struct buf *b, const struct field *f, const void *p)
 {
     uint64_t number;
@@ -200,8 +170,8 @@ static void pack_field(struct buf *b, const struct field *f, const void *p)
     case KIND_LIST:
         return pack_list(b, f, p);
     default:
-        if (number_of(f, p, &number))
-            put_number(b, f, number);
+        if (number_get(f, p, &number))
+            put_number(b, f, number_is_signed(f) ? zigzag((int64_t)number) : number);
     }
 }
 
@@ -288,54 +258,7 @@ static void skip(struct cursor *c, unsigned type)
 
 static unsigned wire_type(const struct field *f)
 {
-    switch ((enum kind)f->kind) {
-    case KIND_STR:
-    case KIND_BYTES:
-    case KIND_STRS:
-    case KIND_U32S:
-    case KIND_ONE:
-    case KIND_LIST:
-        return WT_LEN;
-    case KIND_F64:
-        return WT_FIXED64;
-    default:
-        return WT_VARINT;
-    }
-}
-
-static void store_number(const struct field *f, void *p, uint64_t v)
-{
-    switch ((enum kind)f->kind) {
-    case KIND_BOOL:
-        *(bool *)p = v != 0;
-        break;
-    case KIND_U32:
-        *(uint32_t *)p = (uint32_t)v;
-        break;
-    case KIND_U64:
-        *(uint64_t *)p = v;
-        break;
-    case KIND_I32:
-        *(int32_t *)p = (int32_t)unzigzag(v);
-        break;
-    case KIND_I64:
-        *(int64_t *)p = unzigzag(v);
-        break;
-    case KIND_OPT_BOOL:
-        *(struct opt_bool *)p = (struct opt_bool){ true, v != 0 };
-        break;
-    case KIND_OPT_U32:
-        *(struct opt_u32 *)p = (struct opt_u32){ true, (uint32_t)v };
-        break;
-    case KIND_OPT_U64:
-        *(struct opt_u64 *)p = (struct opt_u64){ true, v };
-        break;
-    case KIND_OPT_I64:
-        *(struct opt_i64 *)p = (struct opt_i64){ true, unzigzag(v) };
-        break;
-    default:
-        assert(false && "not a number");
-    }
+    return number_is(f) ? WT_VARINT : f->kind == KIND_F64 ? WT_FIXED64 : WT_LEN;
 }
 
 /* A C string from a slice; NULL when it holds a NUL (it could not be told from a shorter one) or
@@ -496,7 +419,9 @@ static int unpack_field(struct reader *r, const struct desc *d, const struct fie
                         struct cursor *c, void *p)
 {
     if (wire_type(f) == WT_VARINT) {
-        store_number(f, p, get_varint(c));
+        uint64_t v = get_varint(c);
+
+        number_set(f, p, number_is_signed(f) ? (uint64_t)unzigzag(v) : v);
     } else if (wire_type(f) == WT_FIXED64) {
         if (c->end - c->at < 8)
             return malformed(r, d, f, "truncated");

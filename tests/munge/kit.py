@@ -19,10 +19,11 @@ SANITIZED = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=1")
 
 
 class Daemon:
-    """A private munged in its own directory; `kind` is DEBIAN or OURS."""
+    """A private munged in its own directory; `kind` is DEBIAN or OURS.  `mounts`: shell lines that run first in a mount
+    namespace of its own, where the daemon sees another /etc or /dev than everybody else."""
 
-    def __init__(self, kind, where, key, more=()):
-        self.kind, self.where, self.more = kind, pathlib.Path(where), list(more)
+    def __init__(self, kind, where, key, more=(), mounts=None):
+        self.kind, self.where, self.more, self.mounts = kind, pathlib.Path(where), list(more), mounts
         self.where.mkdir(mode=0o755, exist_ok=True)
         self.socket, self.key = str(self.where / "socket"), self.where / "key"
         self.log = self.where / "log"
@@ -35,7 +36,8 @@ class Daemon:
 
     def argv(self):
         at = self.where
-        return [self.kind["munged"], "-F", "--key-file", str(self.key), "--socket", self.socket, "--pid-file",
+        inside = ["unshare", "--mount", "sh", "-ec", self.mounts + '\nexec "$@"', "sh"] if self.mounts else []
+        return [*inside, self.kind["munged"], "-F", "--key-file", str(self.key), "--socket", self.socket, "--pid-file",
                 str(at / "pid"), "--seed-file", str(at / "seed"), "--log-file", str(at / "unused"), "--origin",
                 "127.0.0.1", *self.more]
 

@@ -248,6 +248,8 @@ static const char *node_name(unsigned i)
 static void configure(struct world *w)
 {
     static const char *const params[] = { "CR_CPU", "CR_CPU_Memory", "CR_Core_Memory", "CR_CPU" };
+    static const char *const flags[] = { "", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME",
+                                         "INCR_ONLY" };
     struct conf_node nodes[NODES];
     struct part_info parts[3] = { 0 };
     struct core_conf conf = { .cluster = "c",
@@ -265,7 +267,17 @@ static void configure(struct world *w)
                               .kill_invalid_depend = w->seed % 5 == 0,
                               .max_batch_requeue = 2,
                               .requeue_exit = "7",
-                              .requeue_exit_hold = "8" };
+                              .requeue_exit_hold = "8",
+                              .priority_type = w->seed % 3 == 0 ? "basic" : "multifactor",
+                              .prio_weight_age = 500,
+                              .prio_weight_fairshare = 10000,
+                              .prio_weight_job_size = 300,
+                              .prio_weight_partition = 50,
+                              .prio_weight_tres = "mem=70,CPU=10",
+                              .prio_max_age_s = 200,
+                              .prio_flags = flags[w->seed % 4],
+                              .prio_half_life_s = 600,
+                              .prio_period_s = 60 };
     uint32_t n = NODES - w->conf_turn % 2;
 
     for (uint32_t i = 0; i < n; i++)
@@ -290,6 +302,8 @@ static void configure(struct world *w)
                                        .max_nodes = UINT32_MAX,
                                        .min_nodes = 1,
                                        .priority_tier = 1 + i / 2,
+                                       .priority_job_factor = i,
+                                       .billing_weights = i == 1 ? "CPU=2,Mem=1G" : "",
                                        .default_time_min = { i == 1, 10 } };
     conf.nodes.v = nodes;
     conf.nodes.n = n;
@@ -341,6 +355,7 @@ static const char *job_text(struct world *w, char *buf, size_t size)
 static void submit(struct world *w)
 {
     static const char *const names[] = { "x", "y", "z" };
+    static const char *const accounts[] = { "acc", "lab", "", "root" };
     static const char *const parts[] = { "", "a", "b", "c", "a,b", "c,a" };
     static const char *const arrays[] = { "0-3", "0-9:2%2", "1,3,5", "0-20%1" };
     static const char *const before[] = { "afterok:", "afterany:",         "afternotok:",
@@ -351,8 +366,8 @@ static void submit(struct world *w)
     struct job_spec s = { .batch = true,
                           .name = names[pick(w, 3)],
                           .partition = parts[pick(w, 6)],
-                          .user_name = "u",
-                          .account = "acc",
+                          .user_name = names[pick(w, 3)],
+                          .account = accounts[pick(w, 4)],
                           .kill_on_invalid_dep = { chance(w, 30), true } };
 
     if (chance(w, 50))

@@ -137,7 +137,7 @@ static void job_records(void **state)
         job,
         "\n   StdErr=/w/slurm-2_7.out\n   StdIn=/dev/null\n   StdOut=/w/slurm-2_7.out\n   Power=");
     job->spec->std_out = "/o/%x-%3j.%a";
-    job->spec->mem_per_cpu_mb = (struct opt_u64){ true, 1024 };
+    job->min_mem_per_cpu_mb = (struct opt_u64){ true, 1024 };
     job->comment = "hi there";
     expect_in_record(job, "StdOut=/o/short1-002.7\n");
     expect_in_record(job, "MinMemoryCPU=1G ");

@@ -91,7 +91,7 @@ static void on_closed(void *ctx, struct conn *c, const char *why)
     snprintf(s->why, sizeof s->why, "%s", why ? why : "");
 }
 
-static const struct conn_ops ops = { on_hello, on_frame, on_ready, on_closed };
+static const struct conn_ops ops = { on_hello, on_frame, on_ready, on_closed, NULL };
 
 #define RUN_UNTIL(loop, condition)                                           \
     do {                                                                     \
@@ -241,6 +241,54 @@ static void one_peer_cannot_starve_another(void **state)
     loop_free(loud.loop);
 }
 
+/* The owner takes ten frames a batch from all together: who was not served is first in the next. */
+static unsigned ration;
+
+static bool takes_by_ration(void *ctx, const struct conn *c)
+{
+    return ration > 0;
+}
+
+static void frame_by_ration(void *ctx, struct conn *c, const struct frame *f)
+{
+    ration--;
+    ((struct side *)ctx)->frames++;
+}
+
+static void what_the_owner_does_not_take_waits_its_turn(void **state)
+{
+    static const struct conn_ops rationed = { .frame = frame_by_ration,
+                                              .closed = on_closed,
+                                              .takes = takes_by_ration };
+    struct side side[3] = { { .loop = loop_made() } };
+    struct loop *l = side[0].loop;
+    uint8_t many[100 * FRAME_HEADER];
+    struct conn *c;
+    int fd[3][2];
+
+    for (unsigned i = 0; i < 100; i++)
+        memcpy(many + i * FRAME_HEADER, PING, FRAME_HEADER);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd[i]), 0);
+        conn_adopt(l, fd[i][0], &rationed, &side[i], &c);
+        assert_int_equal(send(fd[i][1], many, sizeof many, 0), sizeof many);
+    }
+    ration = 0;
+    for (unsigned i = 0; i < 3; i++)
+        loop_once(l, 0);
+    assert_int_equal(side[0].frames + side[1].frames + side[2].frames, 0);
+    for (unsigned turn = 0; turn < 30; turn++) {
+        ration = 10;
+        loop_once(l, 1000);
+        assert_in_range(side[turn % 3].frames, side[(turn + 1) % 3].frames, 100);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(side[i].frames, 100);
+        close(fd[i][1]);
+    }
+    loop_free(l);
+}
+
 /* A peer that asks and never reads the answers is no longer listened to; one that is sent too
  * much is dropped. */
 static void a_peer_that_does_not_read_is_bounded(void **state)
@@ -298,7 +346,7 @@ static void unix_sockets_tell_who_is_there(void **state)
 /* One user's connections are bounded, and the bound is his alone. */
 static void a_user_cannot_take_all_connections(void **state)
 {
-    struct side s = { .loop = loop_made() }, refused = { 0 }, root = { 0 };
+    struct side s = { 0 }, refused = { 0 }, root = { 0 };
     struct rlimit files = { CONN_UID_MAX * 2 + 100, CONN_UID_MAX * 2 + 100 };
     struct listener *ls;
     struct conn *c;
@@ -306,6 +354,7 @@ static void a_user_cannot_take_all_connections(void **state)
 
     if (getuid() != 0 || setrlimit(RLIMIT_NOFILE, &files) < 0)
         skip();
+    s.loop = loop_made();
     assert_int_equal(listener_unix(s.loop, "@conn_test/uid", &ops, &s, &ls, NULL), 0);
     assert_int_equal(seteuid(65534), 0);
     int r = 0;
@@ -503,6 +552,7 @@ int main(void)
         cmocka_unit_test(bad_bytes_end_the_connection),
         cmocka_unit_test(nothing_is_delivered_after_close),
         cmocka_unit_test(one_peer_cannot_starve_another),
+        cmocka_unit_test(what_the_owner_does_not_take_waits_its_turn),
         cmocka_unit_test(a_peer_that_does_not_read_is_bounded),
         cmocka_unit_test(unix_sockets_tell_who_is_there),
         cmocka_unit_test(a_user_cannot_take_all_connections),

@@ -1,5 +1,6 @@
 /* The core by its face: inputs in, facts and effects out. */
 #include "core/core.h"
+#include "schema/errors.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -95,8 +96,11 @@ static int set_up(void **state)
                               .slurmd_timeout_s = 300,
                               .job_requeue = true,
                               .return_to_service = 1,
-                              .acct_enabled = true };
+                              .acct_enabled = true,
+                              .gres_types = "gpu,fpga",
+                              .licenses = "ansys,matlab:2" };
 
+    nodes[0].gres = "gpu:a100:2";
     conf.nodes.v = nodes;
     conf.nodes.n = 2;
     conf.parts.v = &part;
@@ -251,7 +255,7 @@ static void what_can_never_run_is_refused_with_a_way_out(void **state)
     assert_int_equal(refusal(b, (struct job_spec){ .ntasks = { true, 9 } }), 2014);
     assert_int_equal(refusal(b, (struct job_spec){ .cpus_per_task = { true, 5 } }), 2014);
     assert_int_equal(refusal(b, (struct job_spec){ .min_nodes = { true, 3 } }), 2014);
-    assert_int_equal(refusal(b, (struct job_spec){ .mem_per_node_mb = { true, 5000 } }), 2044);
+    assert_int_equal(refusal(b, (struct job_spec){ .mem_per_node_mb = { true, 5000 } }), 2014);
     assert_int_equal(refusal(b, (struct job_spec){ .req_nodes = "n9" }), 2018);
     assert_int_equal(refusal(b, (struct job_spec){ .features = "gold" }), 2029);
     assert_int_equal(refusal(b, (struct job_spec){ .array = "0-5000" }), 2081);
@@ -261,6 +265,22 @@ static void what_can_never_run_is_refused_with_a_way_out(void **state)
     assert_int_equal(refusal(b, (struct job_spec){ .user_id = { true, 5 } }), 2010);
     assert_string_equal(((const struct error_info *)effect(b, EFFECT_REPLY)->body)->text,
                         "Invalid user id");
+}
+
+/* GRES, licenses and reservations that nobody has, or of which there is less. */
+static void names_that_nobody_knows_are_refused(void **state)
+{
+    struct bed *b = *state;
+
+    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_node = "tpu:1" }), 2072);
+    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_job = "fpga" }), 2072);
+    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_task = "gpu:1,gpu:h100:1" }), 2072);
+    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_socket = "gres:tpu:1" }), 2072);
+    assert_int_equal(refusal(b, (struct job_spec){ .licenses = "nosuch:1" }), 2048);
+    assert_int_equal(refusal(b, (struct job_spec){ .licenses = "ansys:1,matlab:3" }), 2048);
+    assert_int_equal(refusal(b, (struct job_spec){ .reservation = "r1" }), 2053);
+    submit(b,
+           (struct job_spec){ .tres_per_node = "gpu:1,gpu:a100:1", .licenses = "ansys;matlab=2" });
 }
 
 static void a_retried_submit_makes_one_job(void **state)
@@ -565,6 +585,49 @@ static void requeued_jobs_get_a_new_life(void **state)
     assert_int_equal(info(b, id)->state, 4);
 }
 
+/* Requeued and held, unless the site says otherwise; the node is not tried with the next job. */
+static void a_failed_prolog_drains_and_holds(void **state)
+{
+    struct bed *b = *state;
+    uint32_t id = submit(b, (struct job_spec){ 0 });
+    struct step_done done = { .job_id = id,
+                              .step_id = STEP_BATCH,
+                              .node = "n1",
+                              .is_clean = true,
+                              .error = "Prolog error: job 1, wait status 256",
+                              .error_code = ESLURMD_PROLOG_FAILED };
+
+    step(b, OP_step_ended, &done);
+    assert_string_equal(info(b, id)->reason, "launch failed requeued held");
+    assert_int_equal(info(b, id)->priority, 0);
+    assert_int_equal(info(b, id)->restarts, 1);
+    struct node_infos nodes;
+    core_list_nodes(b->core, &(struct node_query){ .nodes = "n1" }, &b->arena, &nodes);
+    assert_string_equal(nodes.nodes.v[0].reason, "Prolog error");
+    name_op(b, OP_job_release, "1");
+    assert_int_equal(info(b, id)->state, 1);
+    assert_string_equal(core_node_name(b->core, effect(b, EFFECT_LAUNCH)->node), "n2");
+}
+
+/* An ended task counts as open again, or those that wait for the whole array would be misled. */
+static void what_ended_can_begin_anew(void **state)
+{
+    struct bed *b = *state;
+    uint32_t last = submit(b, (struct job_spec){ .name = "a", .array = "0-1" });
+    uint32_t after = submit(b, (struct job_spec){ .name = "b", .dependency = "afterok:1" });
+
+    end_batch(b, last + 1, 0x100);
+    assert_int_equal(info(b, last + 1)->state, 5);
+    name_op(b, OP_job_requeue, "1_0");
+    assert_int_equal(info(b, last + 1)->state, 1);
+    assert_int_equal(info(b, last + 1)->restarts, 1);
+    end_batch(b, last + 1, 0);
+    end_batch(b, last, 0);
+    assert_int_equal(info(b, after)->state, 1);
+    name_op(b, OP_job_requeuehold, "1_1");
+    assert_string_equal(info(b, last)->reason, "JobHeldUser");
+}
+
 static void jobs_behind_a_blocked_one_wait_for_their_turn(void **state)
 {
     struct bed *b = *state;
@@ -629,6 +692,7 @@ int main(void)
         CASE(a_job_runs_and_ends_in_four_facts),
         CASE(a_snapshot_rebuilds_the_state),
         CASE(what_can_never_run_is_refused_with_a_way_out),
+        CASE(names_that_nobody_knows_are_refused),
         CASE(a_retried_submit_makes_one_job),
         CASE(after_a_restart_ids_begin_with_a_fresh_block),
         CASE(a_time_limit_ends_a_job_on_all_its_nodes),
@@ -645,6 +709,8 @@ int main(void)
         CASE(drain_needs_a_reason_and_keeps_jobs_away),
         CASE(owners_lower_and_operators_raise),
         CASE(requeued_jobs_get_a_new_life),
+        CASE(a_failed_prolog_drains_and_holds),
+        CASE(what_ended_can_begin_anew),
         CASE(jobs_behind_a_blocked_one_wait_for_their_turn),
         CASE(what_does_nothing_yet_is_named),
         CASE(a_test_submits_nothing_and_says_where),

@@ -50,6 +50,7 @@ static struct launch a_launch(void)
         .cpus = 4,
         .cpu_ids = "",
         .ntasks = 2,
+        .ntasks_given = true,
         .job_name = "my job",
         .partition = "main",
         .account = "",

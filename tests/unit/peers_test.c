@@ -1,11 +1,14 @@
 /* Who is who over TCP, end to end with our munged: a command's call, a daemon's kept connection,
  * and every credential that must not do.  MUNGED is the path of the built daemon. */
+#include "auth/cred.h"
 #include "auth/roles.h"
 #include "auth/server.h"
 #include "auth/uplink.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "client/client.h"
 #include "net/conn.h"
+#include "net/tls.h"
 #include "schema/errors.h"
 #include "schema/rpc.h"
 #include "wire/wire.h"
@@ -31,6 +34,7 @@
 
 static char dir[] = "/tmp/peers_test.XXXXXX";
 static char munge_socket[64];
+static uint8_t key_file[128];
 static pid_t munged;
 
 static void path_of(const char *name, char ret[64])
@@ -41,16 +45,15 @@ static void path_of(const char *name, char ret[64])
 static int munged_started(void **state)
 {
     char key[64], pid_file[64], seed[64];
-    uint8_t bytes[128];
 
-    if (!mkdtemp(dir) || chmod(dir, 0755) < 0 || getrandom(bytes, sizeof bytes, 0) < 0)
+    if (!mkdtemp(dir) || chmod(dir, 0755) < 0 || getrandom(key_file, sizeof key_file, 0) < 0)
         return -1;
     path_of("key", key);
     path_of("socket", munge_socket);
     path_of("pid", pid_file);
     path_of("seed", seed);
     int fd = open(key, O_WRONLY | O_CREAT | O_EXCL, 0400);
-    if (fd < 0 || write(fd, bytes, sizeof bytes) != sizeof bytes || close(fd) < 0)
+    if (fd < 0 || write(fd, key_file, sizeof key_file) != sizeof key_file || close(fd) < 0)
         return -1;
 
     munged = fork();
@@ -89,9 +92,9 @@ struct side {
     struct auth_server *auth;
     struct listener *listener;
     struct conn *conn;
-    unsigned readies, frames, closes;
+    unsigned readies, frames, closes, refusals;
     uid_t uid;
-    char why[200];
+    char why[200], node[64];
 };
 
 static void on_hello(void *ctx, struct conn *c, const struct frame *f)
@@ -287,6 +290,77 @@ static void failures_slow_an_address_down_but_lock_nobody_out(void **state)
     serve_stop(&s);
 }
 
+static void on_refused(void *ctx, const char *node, const char *why)
+{
+    struct side *s = ctx;
+
+    s->refusals++;
+    snprintf(s->node, sizeof s->node, "%s", node);
+    snprintf(s->why, sizeof s->why, "%s", why);
+}
+
+/* A genuine credential of somebody whose clock is `ahead` seconds off. */
+static void hello_of_clock(int ahead, struct buf *ret)
+{
+    static const uint8_t psk[TLS_PSK_LEN];
+    const struct target me = { .role = "node", .node = "n7" };
+    struct cred c = { .cipher = CIPHER_AES128,
+                      .mac = MAC_SHA256,
+                      .zip = ZIP_NONE,
+                      .ttl_s = 300,
+                      .time0 = (uint32_t)(clock_wall_s() + ahead),
+                      .auth_uid = getuid(),
+                      .auth_gid = MUNGE_ANY,
+                      .data = psk,
+                      .data_len = sizeof psk };
+    struct codec codec;
+    struct cred_key key;
+    struct buf text = { 0 };
+
+    codec_init(&codec);
+    assert_int_equal(cred_key_init(&key, key_file, sizeof key_file, NULL), 0);
+    assert_int_equal(cred_encode(&codec, &key, &c, &text, NULL), 0);
+    target_hello(&me, buf_str(&text), ret);
+    buf_fini(&text);
+    cred_key_fini(&key);
+    codec_fini(&codec);
+}
+
+static void a_wrong_clock_is_named_to_both_sides(void **state)
+{
+    static const struct {
+        int ahead;
+        const char *way;
+    } clocks[] = { { 412, "ahead" }, { -999, "behind" } };
+    static const uint8_t psk[TLS_PSK_LEN];
+
+    for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
+        struct side s = { 0 }, dialled = { 0 };
+        struct buf hello = { 0 };
+        char way[8] = "";
+        int said = 0;
+        struct conn *c;
+
+        serve_start(&s, getuid());
+        auth_server_on_refused(s.auth, on_refused, &s);
+        hello_of_clock(clocks[i].ahead, &hello);
+        const struct tcp_dial d = { .to = { "127.0.0.1", listener_port(s.listener) },
+                                    .hello = hello.data,
+                                    .hello_len = (uint32_t)hello.len,
+                                    .psk = psk };
+        assert_int_equal(conn_dial_tcp(s.loop, &d, &ops, &dialled, &c, NULL), 0);
+        RUN_UNTIL(s.loop, dialled.closes == 1);
+        assert_int_equal(s.refusals, 1);
+        assert_string_equal(s.node, "n7");
+        assert_int_equal(sscanf(s.why, "authentication: clock %d s %7s", &said, way), 2);
+        assert_string_equal(way, clocks[i].way);
+        assert_in_range(said, abs(clocks[i].ahead) - 60, abs(clocks[i].ahead) + 60);
+        assert_string_equal(dialled.why, s.why);
+        buf_fini(&hello);
+        serve_stop(&s);
+    }
+}
+
 static void roles_are_the_column_of_the_table(void **state)
 {
     assert_int_equal(role_of(0, 64030, ROLE_ANY), ROLE_SLURM);
@@ -306,6 +380,7 @@ int main(void)
         cmocka_unit_test(a_credential_that_all_may_open_is_refused),
         cmocka_unit_test(a_kept_connection_comes_back),
         cmocka_unit_test(failures_slow_an_address_down_but_lock_nobody_out),
+        cmocka_unit_test(a_wrong_clock_is_named_to_both_sides),
         cmocka_unit_test(roles_are_the_column_of_the_table),
     };
 

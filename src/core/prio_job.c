@@ -1,0 +1,301 @@
+/* Multifactor priority of the core's jobs; explained in prio_job.h. */
+#include "core/prio_job.h"
+
+#include "core/fairshare.h"
+#include "core/place.h"
+#include "core/state.h"
+
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+
+/* Jobs that one slice of a period looks at. */
+#define SLICE 2048u
+
+/* More accounts and users than this share the usage of those they belong to: without slurmdbd
+ * anybody may think up names. */
+#define SHARES_MAX 131072u
+
+static bool has_text(const char *s)
+{
+    return s && *s;
+}
+
+static bool is_multifactor(const struct core_conf *conf)
+{
+    return conf && conf->priority_type && strcasecmp(conf->priority_type, "multifactor") == 0;
+}
+
+bool prio_is_multifactor(const struct core *c)
+{
+    return is_multifactor(c->conf);
+}
+
+/* ---- configuration */
+
+int prio_conf_read(const struct core_conf *conf, struct arena *a, struct prio_conf *ret,
+                   struct err *e)
+{
+    struct prio_conf p = { .age = conf->prio_weight_age,
+                           .assoc = conf->prio_weight_assoc,
+                           .fairshare = conf->prio_weight_fairshare,
+                           .size = conf->prio_weight_job_size,
+                           .part = conf->prio_weight_partition,
+                           .qos = conf->prio_weight_qos,
+                           .max_age_s = conf->prio_max_age_s,
+                           .favors_small = conf->prio_favors_small };
+    const char *flags = conf->prio_flags ? conf->prio_flags : "";
+    const char *tres = conf->prio_weight_tres ? conf->prio_weight_tres : "";
+
+    if (!is_multifactor(conf)) {
+        *ret = (struct prio_conf){ 0 };
+        return 0;
+    }
+    int r = prio_parse_flags(flags, &p.flags, e);
+    if (r < 0)
+        return r;
+    r = prio_parse_weights(tres, a, &p.tres, e);
+    if (r < 0)
+        return err_at(e, r, "PriorityWeightTRES");
+    *ret = p;
+    return 0;
+}
+
+static void add_nodes_of(struct core *c, struct part *p)
+{
+    double cpus = 0, mem = 0;
+
+    for (uint32_t i = 0; i < p->order_n; i++) {
+        cpus += c->nodes[p->order[i]]->conf->cpus;
+        mem += (double)c->nodes[p->order[i]]->conf->real_memory_mb;
+    }
+    p->tres = (struct tres_list){ .v = { { "cpu", cpus }, { "mem", mem }, { "node", p->order_n } },
+                                  .n = 3 };
+}
+
+/* The daemon has refused what cannot be read; a journal of another version may still hold it. */
+void prio_configured(struct core *c)
+{
+    arena_reset(&c->prio_texts);
+    if (prio_conf_read(c->conf, &c->prio_texts, &c->prio, NULL) < 0)
+        c->prio = (struct prio_conf){ 0 };
+    c->prio_whole = (struct prio_whole){ 0 };
+    for (uint32_t i = 0; i < c->node_count; i++)
+        if (!c->nodes[i]->is_gone) {
+            c->prio_whole.nodes++;
+            c->prio_whole.cpus += c->nodes[i]->conf->cpus;
+        }
+    for (uint32_t i = 0; i < c->part_count; i++) {
+        struct part *p = c->parts[i];
+        add_nodes_of(c, p);
+        if (!p->is_gone && p->info->priority_job_factor > c->prio_whole.part_most)
+            c->prio_whole.part_most = p->info->priority_job_factor;
+    }
+    if (!prio_is_multifactor(c))
+        c->prio_cursor = 0;
+    else if (c->prio_at == 0)
+        c->prio_at = c->now;
+}
+
+/* ---- shares */
+
+/* The account's place; FAIRSHARE_NONE when it is not known. */
+static uint32_t account_of(const struct core *c, const char *account)
+{
+    return has_text(account) ? fairshare_account(c->shares, account) : FAIRSHARE_ROOT;
+}
+
+/* The user's place, made when it is new.  When there is no room for more it is the account's, or
+ * the root. */
+static uint32_t take_share(struct core *c, const char *account, const char *user, bool has_room)
+{
+    uint32_t up = account_of(c, account);
+
+    if (up == FAIRSHARE_NONE && !has_room)
+        return FAIRSHARE_ROOT;
+    if (up == FAIRSHARE_NONE)
+        up = fairshare_add(c->shares, (struct share_row){ account, FAIRSHARE_ROOT, 1, false });
+    if (!has_text(user))
+        return up;
+    uint32_t at = fairshare_user(c->shares, up, user);
+    if (at == FAIRSHARE_NONE)
+        at = has_room ? fairshare_add(c->shares, (struct share_row){ user, up, 1, true }) : up;
+    return at;
+}
+
+static uint32_t share_of(struct core *c, const struct job *job)
+{
+    bool has_room = fairshare_count(c->shares) + 2 <= SHARES_MAX;
+
+    return take_share(c, job->account, job->user, has_room);
+}
+
+void prio_know(struct core *c, const struct job *job)
+{
+    if (prio_is_multifactor(c))
+        share_of(c, job);
+}
+
+/* By the partition's TRESBillingWeights, or the CPUs. */
+static double billing_of(const struct core *c, const struct job *job)
+{
+    const struct part *p = part_find(c, job->alloc->partition);
+    struct arena a = { 0 };
+    struct tres_list weights = { 0 };
+    double cpus = 0, mem = 0;
+
+    for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
+        cpus += alloc_cpus(&job->alloc->nodes.v[i]);
+        mem += (double)job->alloc->nodes.v[i].mem_mb;
+    }
+    struct tres_list used = {
+        .v = { { "cpu", cpus }, { "mem", mem }, { "node", job->alloc->nodes.n } }, .n = 3
+    };
+    if (p && has_text(p->info->billing_weights))
+        (void)prio_parse_weights(p->info->billing_weights, &a, &weights, NULL);
+    double billing = prio_billing(&weights, &used, c->prio.flags);
+    arena_fini(&a);
+    return billing > 0 ? billing : 0;
+}
+
+void prio_charge(struct core *c, const struct job *job)
+{
+    if (!prio_is_multifactor(c) || !job->alloc || job->end <= job->start)
+        return;
+    fairshare_charge(c->shares, share_of(c, job),
+                     billing_of(c, job) * (double)(job->end - job->start));
+}
+
+void prio_load_share(struct core *c, const struct fact_share *f)
+{
+    uint32_t at = f->is_root ? FAIRSHARE_ROOT : take_share(c, f->account, f->user, true);
+
+    fairshare_restore(c->shares, at, f->usage);
+}
+
+/* A user who was never seen has used nothing. */
+static double share_factor(const struct core *c, const char *account, const char *user)
+{
+    uint32_t up = account_of(c, account);
+
+    if (c->prio.fairshare == 0)
+        return 0;
+    if (c->prio.flags & PRIO_NO_FAIR_TREE)
+        fairshare_classic(c->shares, c->conf->prio_dampening ? c->conf->prio_dampening : 1);
+    else
+        fairshare_rank(c->shares);
+    uint32_t at = up == FAIRSHARE_NONE || !has_text(user) ? FAIRSHARE_NONE
+                                                          : fairshare_user(c->shares, up, user);
+    return at == FAIRSHARE_NONE ? 1 : fairshare_at(c->shares, at)->factor;
+}
+
+/* ---- numbers */
+
+static void ask(const struct core *c, const struct part *p, const struct job_wish *w,
+                struct prio_job *ret)
+{
+    struct mem_need need = place_memory(c, p, w);
+    double mem = (double)need.mb * (need.is_per_cpu ? ret->cpus : ret->nodes);
+
+    if (need.mb == 0 && p->order_n > 0) /* whole nodes, of the usual size */
+        mem = tres_amount(&p->tres, "mem") / p->order_n * ret->nodes;
+    ret->asked =
+        (struct tres_list){ .v = { { "cpu", ret->cpus }, { "mem", mem }, { "node", ret->nodes } },
+                            .n = 3 };
+    ret->in_part = p->tres;
+    ret->part = p->info->priority_job_factor;
+}
+
+uint32_t prio_of_record(const struct core *c, const struct job_record *rec, int64_t now)
+{
+    const struct job_wish *w = rec->wish;
+    const char *list = w->partitions;
+    uint32_t cpus = w->ntasks * (w->cpus_per_task.set ? w->cpus_per_task.v : 1), best = 1;
+    struct prio_job job = { .accrues_from = prio_accrues_from(&c->prio, rec->submit, rec->eligible),
+                            .fairshare = share_factor(c, rec->account, rec->user),
+                            .nodes = w->min_nodes,
+                            .cpus = cpus > w->min_cpus ? cpus : w->min_cpus,
+                            .limit_min = rec->limit_min };
+
+    for (struct part *p; (p = part_next(c, &list));) {
+        ask(c, p, w, &job);
+        struct prio_factors f = prio_factors(&c->prio, &c->prio_whole, &job, now);
+        struct prio_parts parts = prio_weigh(&c->prio, &f, &job);
+        uint32_t number = prio_number(&c->prio, &parts, rec->base);
+        best = number > best ? number : best;
+    }
+    return best;
+}
+
+static uint32_t prio_of_job(const struct core *c, const struct job *job, int64_t now)
+{
+    struct job_record rec = { .wish = job->wish->ask,
+                              .account = job->account,
+                              .user = job->user,
+                              .submit = job->submit,
+                              .eligible = job->eligible,
+                              .limit_min = job->limit_min,
+                              .base = job->base };
+
+    return prio_of_record(c, &rec, now);
+}
+
+/* ---- periods */
+
+int64_t prio_due(const struct core *c)
+{
+    if (!prio_is_multifactor(c))
+        return INT64_MAX;
+    return c->prio_cursor ? c->now
+                          : c->prio_at + (c->conf->prio_period_s ? c->conf->prio_period_s : 300);
+}
+
+/* The first slice of a period ages all usage; each looks at the next jobs by id. */
+void prio_decide(struct turn *t)
+{
+    const struct core *c = t->c;
+    struct fact_priorities f = { .now = t->in->now, .is_first = c->prio_cursor == 0 };
+    const struct queue_entry *it = queue_from(&c->jobs, (struct queue_key){ 0, c->prio_cursor });
+
+    if (f.is_first)
+        f.scale = fairshare_aged(c->shares, c->conf->prio_half_life_s,
+                                 f.now > c->prio_at ? (uint64_t)(f.now - c->prio_at) : 0);
+    f.jobs.v = arena_calloc(t->a, SLICE, sizeof *f.jobs.v);
+    for (uint32_t n = 0; it && n < SLICE; n++) {
+        const struct job *job = it->job;
+        bool is_ours = job->phase == PHASE_PENDING && !(job->flags & JOB_PRIO_DIRECT);
+        uint32_t base = is_ours ? prio_of_job(c, job, f.now) : job->base;
+        if (base != job->base)
+            f.jobs.v[f.jobs.n++] = (struct job_base){ .job_id = job->id, .base = base };
+        it = queue_from(&c->jobs, (struct queue_key){ 0, it->key.id + 1 });
+    }
+    f.next = it ? it->key.id : 0;
+    turn_fact(t, FACT_priorities, &f);
+}
+
+int prio_check(const struct core *c, const struct fact_priorities *f, struct err *e)
+{
+    for (uint32_t i = 0; i < f->jobs.n; i++) {
+        const struct job *job = job_find(c, f->jobs.v[i].job_id);
+        if (!job || job->phase != PHASE_PENDING || f->jobs.v[i].base == 0)
+            return err_set(e, ESTATE, "job %u cannot get the priority %u", f->jobs.v[i].job_id,
+                           f->jobs.v[i].base);
+    }
+    return 0;
+}
+
+void prio_apply(struct core *c, const struct fact_priorities *f)
+{
+    c->now = f->now;
+    if (f->is_first) {
+        c->prio_at = f->now;
+        fairshare_set_scale(c->shares, f->scale);
+    }
+    c->prio_cursor = f->next;
+    for (uint32_t i = 0; i < f->jobs.n; i++) {
+        struct job *job = job_find(c, f->jobs.v[i].job_id);
+        job_unqueue(c, job);
+        job->base = f->jobs.v[i].base;
+        job_settle(c, job);
+    }
+}
