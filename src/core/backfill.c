@@ -316,7 +316,7 @@ static bool try_job(struct pass *s, const struct job *job, const struct part *p)
     c->considered++;
     if (limit != NO_LIMIT && c->conf->over_time_limit_min)
         place.end += 60 * (int64_t)c->conf->over_time_limit_min;
-    if (sched_part_reason(job, p) != REASON_None || failed_before(c, p, shape, limit))
+    if (failed_before(c, p, shape, limit) || sched_part_reason(job, p) != REASON_None)
         return false;
     if (!place_job(&place, &at, NULL)) {
         shape->tried_gen = c->shape_gen;
@@ -384,6 +384,7 @@ bool backfill_slice(struct pass *s, unsigned max_jobs)
 {
     struct core *c = s->c;
     struct backfill *b = c->backfill;
+    const struct part *roomy = NULL; /* has a free CPU, and nothing started since that was seen */
 
     for (unsigned n = 0; b && b->is_wanted && n < max_jobs; n++) {
         struct part *p = NULL;
@@ -394,7 +395,7 @@ bool backfill_slice(struct pass *s, unsigned max_jobs)
             break;
         }
         struct queue_entry job = *it;
-        bool is_hopeless = is_full(c, p);
+        bool is_hopeless = p != roomy && is_full(c, p);
         if (is_hopeless)
             p->is_filling = false;
         if (is_hopeless && is_all_full(c))
@@ -402,8 +403,10 @@ bool backfill_slice(struct pass *s, unsigned max_jobs)
         if (!is_hopeless && !b->is_built)
             build(c, s->now);
         b->tested++;
-        /* The rest of an array stays in its place: its next task is tried again. */
-        if (is_hopeless || job.key.id == p->blocked.id || !try_job(s, job.job, p))
+        bool is_tried = !is_hopeless && job.key.id != p->blocked.id;
+        bool is_started = is_tried && try_job(s, job.job, p);
+        roomy = is_started || is_hopeless ? NULL : p;
+        if (!is_started) /* else: the rest of an array stays, its next task is tried again */
             pass_over(b, p, job.key);
         arena_reset(&c->scratch);
     }
