@@ -4,6 +4,7 @@
 
 #include "base/xalloc.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
@@ -79,6 +80,16 @@ static bool send_all(int fd, const struct buf *b)
     return true;
 }
 
+/* Whoever started the daemon waits for the end of its output: it must not be ours to hold open. */
+static void let_go_of_terminal(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int fd = 0; fd < OWN_FD; fd++)
+        if (null < 0 || dup2(null, fd) < 0)
+            close(fd);
+}
+
 /* Stops are for the daemon; when it is gone, so are we. */
 void names_helper(int fd)
 {
@@ -94,6 +105,7 @@ void names_helper(int fd)
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (dup2(fd, OWN_FD) < 0)
         _exit(1);
+    let_go_of_terminal();
     close_range(OWN_FD + 1, ~0u, 0);
     while (recv(OWN_FD, &uid, sizeof uid, MSG_WAITALL) == sizeof uid) {
         buf_reset(&out);
