@@ -498,18 +498,41 @@ static void the_monotonic_clock_does_not_go_back(void **state)
     assert_true(clock_wall_ns() / 1000000000 - clock_wall_s() <= 0);
 }
 
+/* Bytes are bitmaps, least bit first; the size of the bitmap need not be one of whole words. */
+static void bits_come_and_go_as_bytes(void **state)
+{
+    const uint8_t some[] = { 0x05, 0, 0, 0, 0, 0, 0, 0, 0x20 }; /* 0, 2, 69 */
+    const uint8_t past[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0x40 };    /* 70 */
+    struct bits b;
+
+    bits_init(&b, 70);
+    assert_int_equal(bits_count_bytes(some, sizeof some), 3);
+    assert_true(bits_free_bytes(&b, some, sizeof some));
+    assert_false(bits_free_bytes(&b, past, sizeof past));
+    bits_or_bytes(&b, some, sizeof some);
+    bits_or_bytes(&b, past, sizeof past);
+    assert_int_equal(bits_count(&b), 3);
+    assert_true(bits_test(&b, 69));
+    assert_false(bits_free_bytes(&b, some, 1));
+    bits_set(&b, 1);
+    bits_and_not_bytes(&b, some, sizeof some);
+    assert_int_equal(bits_next(&b, 0), 1);
+    assert_int_equal(bits_next(&b, 2), -1);
+    bits_fini(&b);
+}
+
 int main(void)
 {
-    return RUN(T(an_error_is_worded_once_and_located_as_it_passes),
-               T(long_errors_are_cut_and_stay_terminated), T(duplicates_of_nothing_are_empty),
-               T(an_arena_hands_out_zeroed_aligned_memory_even_after_a_reset),
-               T(an_arena_copies_and_formats), T(bytes_grow_and_drop),
-               T(printing_more_than_the_room_left_is_not_cut),
-               T(a_stale_handle_resolves_to_nothing), T(objects_never_move),
-               T(bitmaps_agree_with_flags), T(the_next_bit_is_found_from_anywhere),
-               T(a_map_agrees_with_an_array), T(a_map_that_moves_loses_nothing),
-               T(a_map_of_names_agrees_too), T(different_bytes_hash_differently),
-               T(a_heap_gives_smallest_first_and_ties_in_order), T(entries_leave_a_heap_by_handle),
-               T(a_list_may_lose_the_current_entry_in_a_loop), T(equal_names_are_one_pointer),
-               T(the_monotonic_clock_does_not_go_back));
+    return RUN(
+        T(an_error_is_worded_once_and_located_as_it_passes),
+        T(long_errors_are_cut_and_stay_terminated), T(duplicates_of_nothing_are_empty),
+        T(an_arena_hands_out_zeroed_aligned_memory_even_after_a_reset),
+        T(an_arena_copies_and_formats), T(bytes_grow_and_drop),
+        T(printing_more_than_the_room_left_is_not_cut), T(a_stale_handle_resolves_to_nothing),
+        T(objects_never_move), T(bitmaps_agree_with_flags), T(bits_come_and_go_as_bytes),
+        T(the_next_bit_is_found_from_anywhere), T(a_map_agrees_with_an_array),
+        T(a_map_that_moves_loses_nothing), T(a_map_of_names_agrees_too),
+        T(different_bytes_hash_differently), T(a_heap_gives_smallest_first_and_ties_in_order),
+        T(entries_leave_a_heap_by_handle), T(a_list_may_lose_the_current_entry_in_a_loop),
+        T(equal_names_are_one_pointer), T(the_monotonic_clock_does_not_go_back));
 }
