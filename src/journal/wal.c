@@ -86,9 +86,9 @@ static bool is_full(int code)
     return code == -ENOSPC || code == -EDQUOT;
 }
 
-/* A block that was only reserved costs its first sync a write of metadata (ext4: 149 against 94 us), so
- * zeros for many commits go out behind the batch that reaches new ground.  Returns how much to
- * write; replay passes over zeros anyway. */
+/* A block that was only reserved costs its first sync a write of metadata (ext4: 149 against 94
+ * us), so zeros for many commits go out behind the batch that reaches new ground.  Returns how much
+ * to write; replay passes over zeros anyway. */
 static size_t zero_ahead(struct wal *w)
 {
     size_t len = w->batch.len;

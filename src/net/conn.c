@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define CHUNK (64u << 10) /* one read */
+#define UNWELCOME_MS 1 /* before those that the owner did not take are offered again */
 #define BATCH_FRAMES 128u /* frames and bytes of one connection in one batch */
 #define BATCH_BYTES (1u << 20)
 #define OUT_PAUSE (4u << 20) /* a peer that has so much unread may not ask for more */
@@ -454,10 +455,12 @@ static void on_resume(void *ctx)
         list_remove(it);
         list_add_tail(&turn, it);
     }
+    bool was_served = false;
     LIST_FOREACH(it, &turn) {
         struct conn *c = list_entry(it, struct conn, hungry);
         if (!is_welcome(c))
             continue;
+        was_served = true;
         list_remove(&c->hungry);
         step_open(c);
     }
@@ -467,7 +470,7 @@ static void on_resume(void *ctx)
         struct list *it = turn.next;
         list_remove(it);
         list_add_tail(served, it);
-        loop_set_timer(all->resume, 0);
+        loop_set_timer(all->resume, was_served ? 0 : UNWELCOME_MS);
     }
 }
 

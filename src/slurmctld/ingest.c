@@ -45,7 +45,7 @@ static bool on_takes(void *ctx, const struct conn *conn)
     struct ctld *c = ctx;
     uid_t uid = conn_peer(conn)->uid;
 
-    return is_exempt(c, uid) || fair_takes(c->fair, uid);
+    return is_exempt(c, uid) || (names_ready(c->names, uid) && fair_takes(c->fair, uid));
 }
 
 static void on_frame(void *ctx, struct conn *conn, const struct frame *f)

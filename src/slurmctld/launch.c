@@ -2,6 +2,7 @@
  * environment, groups. */
 #include "slurmctld/ctld.h"
 
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "schema/errors.h"
 #include "wire/wire.h"
@@ -127,6 +128,22 @@ static bool appends(const struct ctld *c, const struct job_spec *spec)
     return conf_u32(c->conf, "JobFileAppend") == 1;
 }
 
+/* Without the user database: the name as it was at submission, and no group but the job's. */
+static void name_owner(struct ctld *c, const struct job_spec *spec, struct arena *a,
+                       struct launch *ret)
+{
+    const struct user *user = names_wait(c->names, ret->uid);
+    bool has_name = spec->user_name && *spec->user_name;
+
+    if (user->is_late)
+        log_error("JobId=%u starts without the groups of uid %u: the user database is silent",
+                  ret->job_id, ret->uid);
+    ret->user_name = arena_strdup(a, user->is_late && has_name ? spec->user_name : user->name);
+    ret->groups.n = user->is_late ? 1 : user->group_count;
+    ret->groups.v = arena_memdup(a, user->is_late ? &ret->gid : user->groups,
+                                 ret->groups.n * sizeof *user->groups);
+}
+
 /* 0, 1 when the job is no longer to be started, or negative: it cannot be. */
 int launch_make(struct ctld *c, const struct effect *ef, struct arena *a, struct launch *ret,
                 struct err *e)
@@ -138,12 +155,9 @@ int launch_make(struct ctld *c, const struct effect *ef, struct arena *a, struct
         !cold_spec(c, ef->job_id, a, &spec, &script, &environment))
         return 1;
     copy_missing(&c->launch_twins, ret, &spec);
-    const struct user *user = names_user(c->names, ret->uid);
     ret->epoch = wal_epoch(c->wal);
     ret->step_id = STEP_BATCH;
-    ret->user_name = arena_strdup(a, user->name);
-    ret->groups.v = arena_memdup(a, user->groups, user->group_count * sizeof *user->groups);
-    ret->groups.n = user->group_count;
+    name_owner(c, &spec, a, ret);
     ret->append = appends(c, &spec);
     if (!ret->submit_dir || !*ret->submit_dir)
         ret->submit_dir = ret->work_dir;

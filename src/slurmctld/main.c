@@ -72,7 +72,7 @@ static int ctld_open(void *ctx, struct loop *loop, struct err *e)
     c->loop = loop;
     c->acct_twins = twins_find(&desc_acct_job, &desc_job_spec);
     c->launch_twins = twins_find(&desc_launch, &desc_job_spec);
-    c->names = names_new();
+    c->names = names_new(loop);
     c->fair = fair_new();
     fair_configure(c->fair, c->conf);
     c->boot_s = ctld_now(c);

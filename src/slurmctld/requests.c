@@ -25,7 +25,9 @@ static int settle_owner(struct ctld *c, struct pending *p, struct job_spec *spec
 
     if (!is_self && who->role < ROLE_SLURM)
         return err_set(e, ESLURM_USER_ID_MISSING, "%s", errors_text(ESLURM_USER_ID_MISSING));
-    const struct user *user = names_user(c->names, uid);
+    const struct user *user = names_wait(c->names, uid);
+    if (user->is_late)
+        return err_set(e, EAGAIN, "the user database does not answer: who is uid %u?", uid);
     if (!is_self && !user->is_known)
         return err_set(e, ESLURM_USER_ID_MISSING, "%s\nnobody has uid %u here",
                        errors_text(ESLURM_USER_ID_MISSING), uid);

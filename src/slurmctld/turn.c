@@ -121,7 +121,11 @@ static int step(struct ctld *c, struct pending *p, struct err *e)
 
     if (route && route->instead)
         return route->instead(c, p, e);
-    p->in.who.user_name = names_user(c->names, p->in.who.uid)->name;
+    const struct user *user = names_user(c->names, p->in.who.uid);
+    if (user->is_late && p->in.who.role < ROLE_SLURM)
+        return err_set(e, EAGAIN, "the user database does not answer: who is uid %u?",
+                       p->in.who.uid);
+    p->in.who.user_name = user->name;
     int r = route && route->prepare ? route->prepare(c, p, e) : 0;
     if (r == 0 && !turn_step(c, &p->in, &p->call) && p->in.kind == OP_node_hello)
         nodes_unbind(c, p->in.node);
@@ -199,11 +203,24 @@ void turn_note_fact(struct ctld *c, const struct fact *f)
     if (f->kind == FACT_job_created || f->kind == FACT_snap_job) {
         blobs_use(c->blobs, rec->script);
         blobs_use(c->blobs, rec->environment);
+        names_ready(c->names, rec->uid); /* after a restart: known by when the job starts */
     } else if (f->kind == FACT_job_split && split->new_id != split->job_id &&
                core_job_cold(c->core, split->new_id, &cold, &script, &environment)) {
         blobs_use(c->blobs, script);
         blobs_use(c->blobs, environment);
     }
+}
+
+/* Known since the owner was looked up; waits only where replay makes an event again. */
+static const char *group_of(struct ctld *c, const struct acct_job *job)
+{
+    const char *name = names_group(c->names, job->gid);
+
+    if (!name) {
+        names_wait(c->names, job->uid);
+        name = names_group(c->names, job->gid);
+    }
+    return name ? arena_strdup(&c->arena, name) : arena_printf(&c->arena, "%u", job->gid);
 }
 
 static void account(struct ctld *c, const struct effect *ef)
@@ -218,7 +235,7 @@ static void account(struct ctld *c, const struct effect *ef)
         if (cold_spec(c, event.job->job_id, &c->arena, &cold, NULL, NULL))
             copy_missing(&c->acct_twins, event.job, &cold);
         if (!*event.job->group)
-            event.job->group = arena_strdup(&c->arena, names_group(c->names, event.job->gid));
+            event.job->group = group_of(c, event.job);
     }
     outbox_append(c->outbox, &event);
 }

@@ -488,13 +488,20 @@ static int unpack_body(struct reader *r, const struct desc *d, struct cursor c, 
     return 0;
 }
 
+/* An empty body may come as NULL, to which C lets nobody add. */
+static struct cursor cursor_over(const void *data, size_t len)
+{
+    const uint8_t *at = len ? data : (const uint8_t *)"";
+
+    return (struct cursor){ at, at + len, false };
+}
+
 int wire_unpack(const struct desc *d, const void *data, size_t len, struct arena *a, void *ret,
                 struct err *e)
 {
     struct reader r = { a, (size_t)WIRE_ALLOC_FACTOR * len + WIRE_ALLOC_SLACK, 0, e };
-    struct cursor c = { data, (const uint8_t *)data + len, false };
 
-    return unpack_body(&r, d, c, ret);
+    return unpack_body(&r, d, cursor_over(data, len), ret);
 }
 
 int wire_unpack_new(const struct desc *d, const void *data, size_t len, struct arena *a, void **ret,
@@ -516,9 +523,8 @@ void *wire_dup(const struct desc *d, const void *msg, struct arena *a)
 
     wire_pack(d, msg, &b);
     struct reader r = { a, SIZE_MAX, 0, NULL };
-    struct cursor c = { b.data, b.data + b.len, false };
     copy = arena_alloc(a, d->size ? d->size : 1);
-    rc = unpack_body(&r, d, c, copy);
+    rc = unpack_body(&r, d, cursor_over(b.data, b.len), copy);
     assert(rc == 0);
     return copy;
 }

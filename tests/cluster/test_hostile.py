@@ -89,7 +89,7 @@ def test_other_users_jobs_are_safe(shared):
                     ["scontrol", "update", "partitionname=main", "state=down"], ["scontrol", "reconfigure"],
                     ["scontrol", "shutdown"]):
         done = shared.run(*AS_NOBODY, shared.build / command[0], *command[1:], check=False)
-        assert done.returncode == 1 and "denied" in done.stderr.lower(), (command, done)
+        assert done.returncode != 0 and "denied" in done.stderr.lower(), (command, done)
     assert shared.state(job) == "PENDING" and alive(shared)
     assert shared.out("sinfo", "-h", "-n", "n1", "-o", "%t").strip() in ("idle", "mix", "alloc")
     shared.run("scancel", job)
