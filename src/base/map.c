@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define CAP_MIN 16u
+#define AT_ONCE 4096u /* tables up to this many slots are moved in one go */
+#define MOVE_MIN 16u
 #define DEAD ((void *)&dead_slot)
 
 struct map_slot {
@@ -46,13 +48,13 @@ static uint32_t cap_for(uint32_t count)
     return cap;
 }
 
-/* The slot that holds the key, or the one where it would go; the map has room. */
-static struct map_slot *probe(const struct map *m, uint64_t key)
+/* The slot that holds the key, or the one where it would go; the table has room. */
+static struct map_slot *probe(struct map_slot *slots, uint32_t cap, uint64_t key)
 {
     struct map_slot *grave = NULL;
 
     for (uint32_t i = (uint32_t)hash_u64(key);; i++) {
-        struct map_slot *slot = &m->slots[i & (m->cap - 1)];
+        struct map_slot *slot = &slots[i & (cap - 1)];
         if (!slot->value)
             return grave ? grave : slot;
         if (slot->value == DEAD)
@@ -62,62 +64,121 @@ static struct map_slot *probe(const struct map *m, uint64_t key)
     }
 }
 
+/* The live slot of the key, in either table; NULL: there is none. */
+static struct map_slot *find(const struct map *m, uint64_t key)
+{
+    struct map_slot *slot = m->cap ? probe(m->slots, m->cap, key) : NULL;
+
+    if (slot && is_live(slot->value))
+        return slot;
+    slot = m->old_count ? probe(m->old, m->old_cap, key) : NULL;
+    return slot && is_live(slot->value) ? slot : NULL;
+}
+
+static bool is_old(const struct map *m, const struct map_slot *slot)
+{
+    return m->old && slot >= m->old && slot < m->old + m->old_cap;
+}
+
+static void drop_old(struct map *m)
+{
+    free(m->old);
+    m->old = NULL;
+    m->old_cap = m->old_count = m->moved = 0;
+}
+
+/* So many slots of the old table go over to the new one. */
+static void move_slots(struct map *m, uint32_t n)
+{
+    for (; n > 0 && m->moved < m->old_cap; n--) {
+        struct map_slot *from = &m->old[m->moved++];
+        if (!is_live(from->value))
+            continue;
+        struct map_slot *to = probe(m->slots, m->cap, from->key);
+        m->dead -= to->value == DEAD;
+        *to = *from;
+        from->value = DEAD;
+        m->old_count--;
+    }
+    if (m->moved == m->old_cap)
+        drop_old(m);
+}
+
+/* Enough with each put that the old table is empty before the new one is full. */
+static uint32_t move_step(const struct map *m)
+{
+    return MOVE_MIN + 8 * (m->old_cap / m->cap);
+}
+
 static void rehash(struct map *m)
 {
-    struct map old = *m;
-
-    m->cap = cap_for(old.count);
+    if (m->old)
+        move_slots(m, m->old_cap);
+    m->old = m->slots;
+    m->old_cap = m->cap;
+    m->old_count = m->count;
+    m->moved = 0;
+    m->cap = cap_for(m->count);
     m->slots = xcalloc(m->cap, sizeof *m->slots);
     m->dead = 0;
-    for (uint32_t i = 0; i < old.cap; i++)
-        if (is_live(old.slots[i].value))
-            *probe(m, old.slots[i].key) = old.slots[i];
-    free(old.slots);
+    if (m->old_cap <= AT_ONCE)
+        move_slots(m, m->old_cap);
 }
 
 void map_fini(struct map *m)
 {
     free(m->slots);
+    free(m->old);
     *m = (struct map){ 0 };
 }
 
 void map_put(struct map *m, uint64_t key, void *value)
 {
     assert(is_live(value));
-    if (is_full(m->cap, m->count + m->dead))
+    if (m->old)
+        move_slots(m, move_step(m));
+    if (is_full(m->cap, m->count - m->old_count + m->dead))
         rehash(m);
-    struct map_slot *slot = probe(m, key);
+    struct map_slot *slot = find(m, key);
+    if (slot) {
+        slot->value = value;
+        return;
+    }
+    slot = probe(m->slots, m->cap, key);
     m->dead -= slot->value == DEAD;
-    m->count += !is_live(slot->value);
+    m->count++;
     *slot = (struct map_slot){ .key = key, .value = value };
 }
 
 void *map_get(const struct map *m, uint64_t key)
 {
-    if (m->count == 0)
-        return NULL;
-    struct map_slot *slot = probe(m, key);
-    return is_live(slot->value) ? slot->value : NULL;
+    struct map_slot *slot = m->count ? find(m, key) : NULL;
+
+    return slot ? slot->value : NULL;
 }
 
 void *map_del(struct map *m, uint64_t key)
 {
-    if (m->count == 0)
-        return NULL;
-    struct map_slot *slot = probe(m, key);
-    if (!is_live(slot->value))
+    struct map_slot *slot = m->count ? find(m, key) : NULL;
+
+    if (!slot)
         return NULL;
     void *value = slot->value;
     slot->value = DEAD;
     m->count--;
-    m->dead++;
+    if (is_old(m, slot))
+        m->old_count--;
+    else
+        m->dead++;
     return value;
 }
 
+/* The new table, then what is left of the old one. */
 bool map_next(const struct map *m, uint32_t *at, uint64_t *ret_key, void **ret_value)
 {
-    while (*at < m->cap) {
-        const struct map_slot *slot = &m->slots[(*at)++];
+    while (*at < m->cap + m->old_cap) {
+        const struct map_slot *slot = *at < m->cap ? &m->slots[*at] : &m->old[*at - m->cap];
+        ++*at;
         if (!is_live(slot->value))
             continue;
         *ret_key = slot->key;

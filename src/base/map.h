@@ -13,6 +13,10 @@ struct map_slot;
 struct map {
     struct map_slot *slots; /* open addressing, power of two */
     uint32_t cap, count, dead;
+
+    /* A big map that grew moves over a few slots with each put, so that no put takes long. */
+    struct map_slot *old;
+    uint32_t old_cap, old_count, moved; /* slots of old before `moved` are dead */
 };
 
 /* A zeroed struct map is a valid, empty map. */

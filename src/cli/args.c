@@ -74,7 +74,7 @@ static void help_print(const struct args *spec)
            "      --usage                      print the options in short and exit\n");
 }
 
-static void usage_print(const struct args *spec, FILE *to)
+void args_usage(const struct args *spec, FILE *to)
 {
     fprintf(to, "Usage: %s", spec->command);
     for (unsigned i = 0; i < spec->n; i++)
@@ -154,7 +154,7 @@ int args_parse(const struct args *spec, int argc, char **argv, struct arena *a, 
         else if (found == FIRST_LONG + (int)spec->n)
             help_print(spec);
         else if (found == FIRST_LONG + (int)spec->n + 1)
-            usage_print(spec, stdout);
+            args_usage(spec, stdout);
 
         const struct arg *arg =
             found == 'V' || found >= FIRST_LONG + (int)spec->n ? NULL : row_of(spec, found);

@@ -6,6 +6,8 @@
 #include "base/arena.h"
 #include "schema/messages.h"
 
+#include <stdio.h>
+
 enum arg_kind {
     ARG_FLAG,     /* bool: true */
     ARG_COUNT,    /* int: one more each time */
@@ -38,6 +40,8 @@ struct args {
 /* Environment first, then the command line; strings live in the arena.  Returns the index of the
  * first operand (operands come last, getopt moves them), ARGS_DONE or ARGS_BAD. */
 int args_parse(const struct args *spec, int argc, char **argv, struct arena *a, void *into);
+
+void args_usage(const struct args *spec, FILE *to); /* what --usage prints */
 
 bool args_list_has(const struct strs *list, const char *word);
 

@@ -1,6 +1,7 @@
 /* What squeue, sinfo and scontrol have in common on their way out. */
 #include "cli/output.h"
 
+#include "cli/say.h"
 #include "net/daemon.h"
 #include "wire/json.h"
 
@@ -20,7 +21,9 @@ void output_flush(struct buf *out)
 
 void output_load_error(const char *what, const struct err *e)
 {
-    fprintf(stderr, "%s error: %s\n", what, e->text);
+    size_t shown = say_hints() ? strlen(e->text) : strcspn(e->text, "\n");
+
+    fprintf(stderr, "%s error: %.*s\n", what, (int)shown, e->text);
 }
 
 void output_bad_format(const char *command, const struct text_table *t, const struct text_format *f)

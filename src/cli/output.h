@@ -8,7 +8,8 @@
 
 void output_flush(struct buf *out); /* to stdout, then empty */
 
-/* "slurm_load_jobs error: TEXT"; lines after the first are hints and stand alone. */
+/* "slurm_load_jobs error: TEXT"; lines after the first are hints and stand alone; SLURM_HINTS=0
+ * leaves them out. */
 void output_load_error(const char *what, const struct err *e);
 
 /* "squeue: error: Invalid job format specification: x" for each. */

@@ -17,6 +17,7 @@
 
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -123,6 +124,7 @@ static const char help[] =
     "     -a, --allusers        jobs of all users\n"
     "     -A, --accounts        only these accounts (comma list)\n"
     "     -b, --brief           jobid, state and exitcode only\n"
+    "     -B, --batch-script    the script of each job, where the site stores it; --env-vars\n"
     "     -D, --duplicates      earlier runs of requeued jobs too\n"
     "     -e, --helpformat      the fields that --format knows\n"
     "     -E, --endtime         jobs that were there before this time\n"
@@ -211,64 +213,56 @@ static int take_unit(struct sacct *s, const char *text)
         s->env.unit = *text;
         return 0;
     }
-    return complain("Invalid unit type '%s'. Possible options are 'KMGTP'", text);
+    complain("Invalid unit type '%s'. Possible options are 'KMGTP'", text);
+    return complain("fatal: Invalid unit type");
 }
 
-/* Options that only set something. */
-static bool take_flag(struct sacct *s, int letter)
+/* Options that say yes to one thing. */
+static const struct {
+    int letter;
+    size_t member;
+} flags[] = {
+    { 'a', offsetof(struct sacct, all_users) },
+    { 'D', offsetof(struct sacct, query.duplicates) },
+    { 'e', offsetof(struct sacct, list_fields) },
+    { 'L', offsetof(struct sacct, all_clusters) },
+    { 'n', offsetof(struct sacct, no_header) },
+    { 'T', offsetof(struct sacct, truncate) },
+    { OPT_JSON, offsetof(struct sacct, json) },
+    { OPT_NOCONVERT, offsetof(struct sacct, env.noconvert) },
+};
+
+/* Options that set one thing to one value. */
+static bool take_choice(struct sacct *s, int letter)
 {
     switch (letter) {
-    case 'a':
-        s->all_users = true;
-        return true;
     case 'b':
-        s->format = BRIEF_FORMAT;
-        return true;
-    case 'l':
-        s->format = LONG_FORMAT;
-        return true;
-    case 'D':
-        s->query.duplicates = true;
-        return true;
-    case 'e':
-        s->list_fields = true;
-        return true;
-    case 'L':
-        s->all_clusters = true;
-        return true;
-    case 'n':
-        s->no_header = true;
-        return true;
-    case 'p':
-        s->parsable = 1;
-        return true;
-    case 'P':
-        s->parsable = 2;
-        return true;
-    case 'T':
-        s->truncate = true;
-        return true;
-    case 'v':
-        s->verbose++;
-        return true;
-    case 'X':
-        s->query.steps = false;
-        return true;
+        return s->format = BRIEF_FORMAT, true;
     case 'B':
-        s->stored = "Batch Script for";
-        return true;
+        return s->stored = "Batch Script for", true;
     case OPT_ENV:
-        s->stored = "Environment used for";
-        return true;
-    case OPT_JSON:
-        s->json = true;
-        return true;
-    case OPT_NOCONVERT:
-        s->env.noconvert = true;
-        return true;
+        return s->stored = "Environment used for", true;
+    case 'l':
+        return s->format = LONG_FORMAT, true;
+    case 'p':
+        return s->parsable = 1, true;
+    case 'P':
+        return s->parsable = 2, true;
+    case 'v':
+        return s->verbose++, true;
+    case 'X':
+        return s->query.steps = false, true;
     default:
         return letter == OPT_IGNORED || letter == OPT_WHOLE;
     }
+}
+
+static bool take_flag(struct sacct *s, int letter)
+{
+    for (unsigned i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].letter == letter)
+            return *(bool *)((char *)s + flags[i].member) = true;
+    return take_choice(s, letter);
 }
 
 /* Comma lists: the letter, and where its words go. */
@@ -584,11 +578,29 @@ static int run(struct sacct *s, struct client *c)
     return f.bad.n ? bad_field(f.bad.v[0]) : print_all(s, c, &f);
 }
 
+/* Everything after the environment; returns the exit status. */
+static int work(struct sacct *s, int argc, char **argv)
+{
+    CLEANUP(connection_close) struct connection conn = { 0 };
+    struct err e = { 0 };
+    int status = read_options(s, argc, argv);
+
+    if (status >= 0)
+        return status;
+    if (s->list_fields)
+        return print_fields(), 0;
+    if (set_window(s) < 0)
+        return 1;
+    if (acct_check(&s->query, &s->arena, &e) < 0 || connection_open_dbd(&conn, &e) < 0)
+        return complain("%s", e.text), 1;
+    s->env.cluster = conf_str(conn.conf, "ClusterName");
+    set_scope(s, s->env.cluster);
+    return run(s, conn.client);
+}
+
 int main(int argc, char **argv)
 {
     struct sacct s = { .delimiter = "|", .query = { .steps = true, .nodes = "" } };
-    CLEANUP(connection_close) struct connection conn = { 0 };
-    struct err e = { 0 };
     const char *format = getenv("SACCT_FORMAT");
     int status;
 
@@ -596,18 +608,7 @@ int main(int argc, char **argv)
     s.env.now = clock_wall_s();
     s.env.time_format = getenv("SLURM_TIME_FORMAT");
     s.format = format ? format : DEFAULT_FORMAT;
-    status = read_options(&s, argc, argv);
-    if (status >= 0)
-        return status;
-    if (s.list_fields)
-        return print_fields(), 0;
-    if (set_window(&s) < 0)
-        return 1;
-    if (acct_check(&s.query, &s.arena, &e) < 0 || connection_open_dbd(&conn, &e) < 0)
-        return complain("%s", e.text), 1;
-    s.env.cluster = conf_str(conn.conf, "ClusterName");
-    set_scope(&s, s.env.cluster);
-    status = run(&s, conn.client);
+    status = work(&s, argc, argv);
     arena_fini(&s.arena);
     return status;
 }

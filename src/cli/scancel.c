@@ -368,29 +368,36 @@ static int report(const struct scancel *s, const struct job_results *got)
     return status;
 }
 
-int main(int argc, char **argv)
+/* Returns the exit status. */
+static int work(struct scancel *s, int argc, char **argv)
 {
-    struct scancel s = { 0 };
     CLEANUP(connection_close) struct connection conn = { 0 };
     struct job_results *got;
     struct err e = { 0 };
-    int status;
+    int status = read_options(s, argc, argv);
 
-    log_init("scancel", LOG_INFO);
-    status = read_options(&s, argc, argv);
     if (status >= 0)
         return status;
-    if (check_jobs(&s) < 0)
+    if (check_jobs(s) < 0)
         return 1;
     if (connection_open(&conn, &e) < 0)
         return complain("%s", e.text), 1;
-    if (output_clusters_check("scancel", &s.clusters, conf_str(conn.conf, "ClusterName")) < 0)
+    if (output_clusters_check("scancel", &s->clusters, conf_str(conn.conf, "ClusterName")) < 0)
         return 1;
-    if (s.interactive && (status = narrow(&s, conn.client)) <= 0)
+    if (s->interactive && (status = narrow(s, conn.client)) <= 0)
         return status < 0;
-    if (client_call(conn.client, OP_job_cancel, &s.kill, &s.arena, (void **)&got, &e) < 0)
+    if (client_call(conn.client, OP_job_cancel, &s->kill, &s->arena, (void **)&got, &e) < 0)
         return complain("%s", e.text), 1;
-    status = report(&s, got);
+    return report(s, got);
+}
+
+int main(int argc, char **argv)
+{
+    struct scancel s = { 0 };
+    int status;
+
+    log_init("scancel", LOG_INFO);
+    status = work(&s, argc, argv);
     arena_fini(&s.arena);
     return status;
 }

@@ -1,7 +1,9 @@
 /* scontrol: one verb from the command line, or many from a prompt.  Verbs are rows. */
 #include "cli/scontrol.h"
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "base/xalloc.h"
 #include "cli/args.h"
 #include "net/daemon.h"
 #include "schema/errors.h"
@@ -178,6 +180,14 @@ static int verb_quiet(struct scontrol *s, int count, char **words)
     return 0;
 }
 
+static int verb_verbose(struct scontrol *s, int count, char **words)
+{
+    s->verbose++;
+    return 0;
+}
+
+static int verb_help(struct scontrol *s, int count, char **words);
+
 /* Any beginning of a verb will do; the first row wins. */
 static const struct verb verbs[] = {
     { "all", 0, 0, verb_all, 0 },
@@ -187,6 +197,7 @@ static const struct verb verbs[] = {
     { "details", 0, 0, verb_details, 0 },
     { "errnumstr", 0, -1, verb_errnumstr, 0 },
     { "exit", 0, 0, verb_quit, 0 },
+    { "help", 0, -1, verb_help, 0 },
     { "hide", 0, 0, verb_hide, 0 },
     { "hold", 1, -1, NULL, OP_job_hold },
     { "holdu", 1, -1, NULL, OP_job_uhold },
@@ -207,10 +218,20 @@ static const struct verb verbs[] = {
     { "top", 1, -1, NULL, OP_job_top },
     { "uhold", 1, -1, NULL, OP_job_uhold },
     { "update", 1, -1, scontrol_update, 0 },
+    { "verbose", 0, 0, verb_verbose, 0 },
     { "version", 0, 0, verb_version, 0 },
     { "wait_job", 1, 1, scontrol_wait_job, 0 },
     { "write", 2, 3, scontrol_write, 0 },
 };
+
+static int verb_help(struct scontrol *s, int count, char **words)
+{
+    puts("Verbs; scontrol --help shows the options, scontrol(1) explains both:");
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        printf("     %s%s\n", verbs[i].name, verbs[i].least ? " ..." : "");
+    puts("     !!  repeats the last command");
+    return 0;
+}
 
 static const struct verb *verb_find(const char *word)
 {
@@ -268,30 +289,42 @@ static int split(char *line, char **words)
     return n;
 }
 
+/* One line of the prompt; "!!" stands for the line before it. */
+static int prompt_line(struct scontrol *s, const char *typed, char **last)
+{
+    char *words[WORDS_MAX];
+
+    if (strcmp(typed, "!!\n") != 0) {
+        free(*last);
+        *last = xstrdup(typed);
+    } else if (!*last) {
+        return 0;
+    }
+
+    CLEANUP(freep) char *line = xstrdup(*last);
+    int n = split(line, words), rc = n > 0 ? verb_run(s, n, words) : 0;
+
+    output_flush(&s->out);
+    arena_reset(&s->arena);
+    return rc;
+}
+
 static int prompt(struct scontrol *s)
 {
-    char *line = NULL;
+    CLEANUP(freep) char *line = NULL;
+    CLEANUP(freep) char *last = NULL;
     size_t size = 0;
     int rc = 0;
 
     while (!s->wants_exit) {
-        char *words[WORDS_MAX];
-
         fputs("scontrol: ", stdout);
         fflush(stdout);
         if (getline(&line, &size, stdin) < 0)
             break;
-
-        int n = split(line, words);
-
-        if (n > 0)
-            rc = verb_run(s, n, words);
-        output_flush(&s->out);
-        arena_reset(&s->arena);
+        rc = prompt_line(s, line, &last);
     }
     if (!s->wants_exit)
         putchar('\n');
-    free(line);
     return rc;
 }
 

@@ -2,6 +2,7 @@
 #include "cli/scontrol.h"
 
 #include "base/clock.h"
+#include "cli/say.h"
 #include "cli/words.h"
 #include "schema/errors.h"
 #include "schema/rpc.h"
@@ -26,7 +27,8 @@ static void refusal_print(const struct scontrol *s, const char *text, const char
     int sentence = (int)strcspn(text, "\n");
 
     if (!s->quiet)
-        fprintf(stderr, "%.*s for job %s%s\n", sentence, text, job, text + sentence);
+        fprintf(stderr, "%.*s for job %s%s\n", sentence, text, job,
+                say_hints() ? text + sentence : "");
 }
 
 /* One line for each job that refused; 1 when any did. */

@@ -42,13 +42,15 @@ static void print_node_gres_used(const struct text_cell *cell, struct buf *out)
                    node->gres_used);
 }
 
-/* A node that never registered has no version; Slurm leaves the blank before it. */
+/* A node that never registered has no version; Slurm leaves the blank before it.  Of
+ * "slurm 25.11.0" only the number: readers split records at blanks. */
 static void print_node_port(const struct text_cell *cell, struct buf *out)
 {
     const struct node_info *node = node_of(cell);
+    const char *blank = strrchr(node->version, ' ');
 
     buf_printf(out, "%" PRIu32 " %s%s", node->port, *node->version ? "Version=" : "",
-               node->version);
+               blank ? blank + 1 : node->version);
 }
 
 static void print_na_low(const struct text_cell *cell, struct buf *out)

@@ -481,6 +481,7 @@ static int run(struct squeue *q, int argc, char **argv)
         return first == ARGS_DONE ? 0 : 1;
     if (first < argc) {
         fprintf(stderr, "squeue: error: Unrecognized option: %s\n", argv[first]);
+        args_usage(&args, stderr);
         return 1;
     }
     if (prepare(q) < 0)

@@ -16,6 +16,13 @@
 #define NO_LIMIT_S (366 * 86400) /* what a job without a limit is planned with */
 #define FILL_MARK 0x80000000u    /* in wish.tried_part: the verdict is ours */
 
+/* Jobs are named by their place in the queue: they may leave it between two slices. */
+struct turn_of {
+    struct part *part;
+    struct queue_key key;
+    uint32_t limit_min;
+};
+
 struct backfill {
     struct arena a; /* of the reservations */
     struct arena scratch;
@@ -23,6 +30,11 @@ struct backfill {
     bool is_built;
     bool is_wanted;        /* some partition is */
     uint32_t tested, most; /* jobs in this pass; 0: no limit (bf_max_job_test) */
+
+    /* With bf_shortest_first: the jobs of the pass in the order in which they are tried. */
+    struct arena turns_arena;
+    struct turn_of *turns;
+    uint32_t turns_n, turns_at;
 };
 
 bool backfill_is_on(const struct core *c)
@@ -37,6 +49,7 @@ void backfill_free(struct backfill *b)
         return;
     arena_fini(&b->a);
     arena_fini(&b->scratch);
+    arena_fini(&b->turns_arena);
     free(b);
 }
 
@@ -160,25 +173,75 @@ void backfill_touch_nodes(struct core *c, const struct job *job)
     }
 }
 
-static uint32_t job_test_limit(const struct core *c)
+static bool is_full(const struct core *c, const struct part *p)
 {
-    static const char key[] = "bf_max_job_test=";
-    const char *at = c->conf->sched_params ? strcasestr(c->conf->sched_params, key) : NULL;
+    for (uint32_t i = 0; i < p->order_n; i++)
+        if (node_is_usable(c->nodes[p->order[i]]))
+            return false;
+    return true;
+}
 
-    return at ? (uint32_t)strtoul(at + sizeof key - 1, NULL, 10) : 0;
+/* What follows the word in SchedulerParameters; NULL: it is not there. */
+static const char *parameter(const struct core *c, const char *word)
+{
+    const char *at = c->conf->sched_params ? strcasestr(c->conf->sched_params, word) : NULL;
+
+    return at ? at + strlen(word) : NULL;
+}
+
+static int by_limit(const void *a, const void *b)
+{
+    const struct turn_of *x = a, *y = b;
+
+    if (x->limit_min != y->limit_min)
+        return x->limit_min < y->limit_min ? -1 : 1;
+    int order = queue_compare(x->key, y->key);
+    return order ? order : x->part->index < y->part->index ? -1 : x->part->index > y->part->index;
+}
+
+static void add_turns(struct backfill *b, struct part *p)
+{
+    struct queue_key from = { p->blocked.rank, p->blocked.id + 1 };
+
+    for (const struct queue_entry *it; (it = queue_from(&p->queue, from));) {
+        b->turns[b->turns_n++] = (struct turn_of){ p, it->key, sched_limit(it->job, p) };
+        from = (struct queue_key){ it->key.rank, it->key.id + 1 };
+    }
+}
+
+/* The shortest limit first; a job that comes later is tried after them. */
+static void line_up(struct core *c)
+{
+    struct backfill *b = c->backfill;
+    size_t most = 1;
+
+    for (uint32_t i = 0; i < c->part_count; i++)
+        most += c->parts[i]->queue.count;
+    arena_reset(&b->turns_arena);
+    b->turns = arena_calloc(&b->turns_arena, most, sizeof *b->turns);
+    for (uint32_t i = 0; i < c->part_count; i++) {
+        struct part *p = c->parts[i];
+        if (p->is_filling && !is_full(c, p))
+            add_turns(b, p);
+        p->is_filling = false;
+    }
+    qsort(b->turns, b->turns_n, sizeof *b->turns, by_limit);
 }
 
 void backfill_begin(struct core *c)
 {
     struct backfill *b = memory_of(c);
+    const char *most = parameter(c, "bf_max_job_test=");
 
     b->is_built = false;
-    b->tested = 0;
-    b->most = job_test_limit(c);
+    b->tested = b->turns_n = b->turns_at = 0;
+    b->most = most ? (uint32_t)strtoul(most, NULL, 10) : 0;
     for (uint32_t i = 0; i < c->part_count; i++) {
         c->parts[i]->is_filling = false;
         backfill_touch(c, c->parts[i], c->parts[i]->blocked);
     }
+    if (b->is_wanted && parameter(c, "bf_shortest_first"))
+        line_up(c);
 }
 
 /* Where reservations of several partitions meet, what is left is what each of them leaves. */
@@ -218,14 +281,6 @@ static void build(struct core *c, int64_t now)
     c->shape_gen++;
 }
 
-static bool is_full(const struct core *c, const struct part *p)
-{
-    for (uint32_t i = 0; i < p->order_n; i++)
-        if (node_is_usable(c->nodes[p->order[i]]))
-            return false;
-    return true;
-}
-
 /* What outlives a reservation takes from what it leaves. */
 static void consume(struct backfill *b, const struct placement *at, int64_t end)
 {
@@ -261,7 +316,7 @@ static bool try_job(struct pass *s, const struct job *job, const struct part *p)
     c->considered++;
     if (limit != NO_LIMIT && c->conf->over_time_limit_min)
         place.end += 60 * (int64_t)c->conf->over_time_limit_min;
-    if (sched_part_reason(job, p) != REASON_None || failed_before(c, p, shape, limit))
+    if (failed_before(c, p, shape, limit) || sched_part_reason(job, p) != REASON_None)
         return false;
     if (!place_job(&place, &at, NULL)) {
         shape->tried_gen = c->shape_gen;
@@ -294,29 +349,65 @@ static const struct queue_entry *next_job(struct core *c, struct part **ret)
     return best;
 }
 
+/* The next of the line; entries whose job has left the queue are passed over. */
+static const struct queue_entry *next_turn(struct backfill *b, struct part **ret)
+{
+    for (; b->turns_at < b->turns_n; b->turns_at++) {
+        const struct turn_of *t = &b->turns[b->turns_at];
+        const struct queue_entry *it = queue_from(&t->part->queue, t->key);
+        if (it && queue_compare(it->key, t->key) == 0 && is_fillable(t->part)) {
+            *ret = t->part;
+            return it;
+        }
+    }
+    return NULL;
+}
+
+static bool is_all_full(const struct core *c)
+{
+    for (uint32_t i = 0; i < c->part_count; i++)
+        if (is_fillable(c->parts[i]) && !is_full(c, c->parts[i]))
+            return false;
+    return true;
+}
+
+/* It was tried and does not start: on to the next. */
+static void pass_over(struct backfill *b, struct part *p, struct queue_key key)
+{
+    if (b->turns_at < b->turns_n)
+        b->turns_at++;
+    else
+        p->fill = (struct queue_key){ key.rank, key.id + 1 };
+}
+
 bool backfill_slice(struct pass *s, unsigned max_jobs)
 {
     struct core *c = s->c;
     struct backfill *b = c->backfill;
+    const struct part *roomy = NULL; /* has a free CPU, and nothing started since that was seen */
 
     for (unsigned n = 0; b && b->is_wanted && n < max_jobs; n++) {
         struct part *p = NULL;
-        const struct queue_entry *it = next_job(c, &p);
+        const struct queue_entry *it = next_turn(b, &p);
+        it = it ? it : next_job(c, &p);
         if (!it || (b->most && b->tested >= b->most)) {
             b->is_wanted = false;
             break;
         }
         struct queue_entry job = *it;
-        if (is_full(c, p)) {
+        bool is_hopeless = p != roomy && is_full(c, p);
+        if (is_hopeless)
             p->is_filling = false;
-            continue;
-        }
-        if (!b->is_built)
+        if (is_hopeless && is_all_full(c))
+            b->turns_at = b->turns_n;
+        if (!is_hopeless && !b->is_built)
             build(c, s->now);
         b->tested++;
-        /* The rest of an array stays in its place: its next task is tried again. */
-        if (job.key.id == p->blocked.id || !try_job(s, job.job, p))
-            p->fill = (struct queue_key){ job.key.rank, job.key.id + 1 };
+        bool is_tried = !is_hopeless && job.key.id != p->blocked.id;
+        bool is_started = is_tried && try_job(s, job.job, p);
+        roomy = is_started || is_hopeless ? NULL : p;
+        if (!is_started) /* else: the rest of an array stays, its next task is tried again */
+            pass_over(b, p, job.key);
         arena_reset(&c->scratch);
     }
     return b && b->is_wanted;

@@ -101,6 +101,16 @@ static int check_node(const struct node *n, const struct sums *s, struct err *e)
     return 0;
 }
 
+/* A node is looked at by the scheduler exactly when it could give something. */
+static int check_open(const struct core *c, const struct part *p, struct err *e)
+{
+    for (uint32_t i = 0; i < p->order_n && !p->is_gone; i++)
+        if (bits_test(&p->open, i) != node_is_usable(c->nodes[p->order[i]]))
+            return err_set(e, ESTATE, "partition %s: node %s is open, or not, by mistake",
+                           p->info->name, c->nodes[p->order[i]]->conf->name);
+    return 0;
+}
+
 static int check_array(const struct core *c, const struct array *a, struct err *e)
 {
     uint32_t running = 0;
@@ -133,6 +143,9 @@ static int check_all(const struct core *c, struct sums *s, struct err *e)
         return err_set(e, ESTATE, "the jobs by phase are counted wrong");
     for (uint32_t i = 0; i < c->node_count; i++)
         if ((r = check_node(c->nodes[i], s, e)) < 0)
+            return r;
+    for (uint32_t i = 0; i < c->part_count; i++)
+        if ((r = check_open(c, c->parts[i], e)) < 0)
             return r;
     while (map_next(&c->arrays, &at, &key, &value))
         if ((r = check_array(c, value, e)) < 0)

@@ -122,15 +122,39 @@ int64_t job_limit_end(const struct job *job)
                : job->start + 60 * (int64_t)job->limit_min - job->limit_cut_s;
 }
 
+/* A waiting job must still be able to run for all of its time, or for the least it asked for. */
+int64_t job_deadline_due(const struct job *job)
+{
+    uint32_t need_min = job->min_limit_min             ? job->min_limit_min
+                        : job->flags & JOB_LIMIT_ASKED ? job->limit_min
+                                                       : NO_LIMIT;
+
+    if (job->deadline == 0)
+        return INT64_MAX;
+    if (job->phase != PHASE_PENDING || need_min == NO_LIMIT)
+        return job->deadline;
+    return job->deadline - 60 * (int64_t)need_min + 1;
+}
+
+static int64_t running_due(const struct core *c, const struct job *job)
+{
+    if (job->limit_min == NO_LIMIT || c->conf->over_time_limit_min >= UINT16_MAX)
+        return INT64_MAX;
+    return job_limit_end(job) + 60 * (int64_t)c->conf->over_time_limit_min;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 int64_t job_timer_due(const struct core *c, const struct job *job)
 {
     switch (job->phase) {
     case PHASE_PENDING:
-        return job->flags & JOB_BEGUN ? deps_due(job) : job->begin;
+        return earlier(job->flags & JOB_BEGUN ? deps_due(job) : job->begin, job_deadline_due(job));
     case PHASE_RUNNING:
-        if (job->limit_min == NO_LIMIT || c->conf->over_time_limit_min >= UINT16_MAX)
-            return INT64_MAX;
-        return job_limit_end(job) + 60 * (int64_t)c->conf->over_time_limit_min;
+        return earlier(running_due(c, job), job_deadline_due(job));
     case PHASE_DONE:
         return job->ended_at + c->conf->min_job_age_s;
     default:
@@ -206,6 +230,7 @@ static void occupy_node(struct core *c, struct job *job, const struct alloc_node
     n->mem_used += part->mem_mb;
     n->ending += job->phase == PHASE_ENDING;
     ids_add(&n->jobs, job->id);
+    part_open(c, n);
 }
 
 void job_occupy(struct core *c, struct job *job)
@@ -228,6 +253,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     n->rec->last_busy = c->now;
     ids_remove(&n->jobs, job->id);
     part->is_clean = true;
+    part_open(c, n);
     part_mark_dirty(c, n);
 }
 

@@ -298,9 +298,11 @@ static void describe_nodes(const struct core *c, const struct job *job, struct a
 
 static int64_t end_of(const struct job *job)
 {
-    if (job->phase == PHASE_RUNNING && job->limit_min != NO_LIMIT)
-        return job_limit_end(job);
-    return job->end;
+    int64_t limit = job->phase == PHASE_RUNNING ? job_limit_end(job) : job->end;
+
+    if (job->phase == PHASE_RUNNING && job->deadline && (limit == 0 || job->deadline < limit))
+        return job->deadline;
+    return limit;
 }
 
 /* What was looked at before a restart is not remembered; a job that was never a candidate was

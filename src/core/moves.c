@@ -279,6 +279,7 @@ static void change_alloc(struct core *c, struct job *job, const void *body)
     job->reason = REASON_None;
     job->alloc = msg_clone(&desc_fact_job_alloc, alloc);
     job_occupy(c, job);
+    prio_know(c, job); /* its account may have changed since it was submitted */
 }
 
 static void change_step(struct core *c, struct job *job, const void *body)

@@ -95,6 +95,8 @@ void node_configure(struct core *c, struct node *n, const struct conf_node *conf
     n->unit = unit_of(conf);
     n->is_gone = false;
     resize_used(n, conf->cpus);
+    c->fleet_gen++;
+    part_open(c, n);
     if (!is_new || (n->rec->boot_id && *n->rec->boot_id))
         return;
     struct node_record rec = { .node = n->index,
@@ -121,6 +123,8 @@ void node_set_lost(struct core *c, struct node *n, int64_t at)
     n->lost_at = at;
     n->rec->lost_at = at;
     arm_timer(c, n);
+    c->fleet_gen++;
+    part_open(c, n);
 }
 
 /* The old record's strings may be what the new one points to, so it goes last. */
@@ -128,6 +132,7 @@ void node_set_record(struct core *c, struct node *n, const struct node_record *r
 {
     struct node_record *old = n->rec;
     uint32_t weight = node_weight(n);
+    bool was_up = node_is_up(n);
 
     n->rec = msg_clone(&desc_node_record, rec);
     n->lost_at = rec->lost_at;
@@ -137,8 +142,10 @@ void node_set_record(struct core *c, struct node *n, const struct node_record *r
         n->unit = unit_of(n->conf);
         resize_used(n, n->conf->cpus);
     }
+    c->fleet_gen += was_up != node_is_up(n) || rec->has_features.set;
     free(old);
     arm_timer(c, n);
+    part_open(c, n);
     if (node_weight(n) != weight)
         part_reorder(c, n);
 }

@@ -47,7 +47,9 @@ void part_free(struct part *p)
 {
     queue_fini(&p->queue);
     bits_fini(&p->nodes);
+    bits_fini(&p->open);
     free(p->order);
+    free(p->place);
     free(p->info);
     free(p);
 }
@@ -70,6 +72,27 @@ static void order_nodes(struct core *c, struct part *p)
     BITS_FOREACH(i, &p->nodes)
         p->order[p->order_n++] = (uint32_t)i;
     qsort_r(p->order, p->order_n, sizeof *p->order, by_weight, c);
+    p->place = xrealloc(p->place, c->node_count ? c->node_count : 1, sizeof *p->place);
+    bits_fini(&p->open);
+    bits_init(&p->open, p->order_n);
+    for (uint32_t i = 0; i < p->order_n; i++) {
+        p->place[p->order[i]] = i;
+        if (node_is_usable(c->nodes[p->order[i]]))
+            bits_set(&p->open, i);
+    }
+}
+
+void part_open(struct core *c, const struct node *n)
+{
+    bool is_open = node_is_usable(n);
+
+    for (uint32_t i = 0; i < n->parts.n; i++) {
+        struct part *p = c->parts[n->parts.v[i]];
+        if (is_open)
+            bits_set(&p->open, p->place[n->index]);
+        else
+            bits_clear(&p->open, p->place[n->index]);
+    }
 }
 
 void part_reorder(struct core *c, const struct node *n)
@@ -104,6 +127,7 @@ void part_set(struct core *c, struct part *p, const struct part_info *info)
     arena_fini(&a);
     order_nodes(c, p);
     c->shape_gen++;
+    c->fleet_gen++;
     part_touch(c, p, (struct queue_key){ 0, 0 });
 }
 

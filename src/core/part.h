@@ -18,6 +18,8 @@ struct part {
     struct bits nodes;      /* of the size core.node_count */
     uint32_t *order;        /* indices of its nodes, by weight, then index */
     uint32_t order_n;
+    uint32_t *place;  /* of each node index in that order; only those of its nodes mean something */
+    struct bits open; /* places whose node could give something now */
     struct queue queue;    /* ready jobs, best first */
     bool is_gone;          /* no longer configured */
     struct tres_list tres; /* what its nodes have in all */
@@ -37,6 +39,7 @@ void part_set(struct core *c, struct part *p, const struct part_info *info);
 void part_free(struct part *p);
 /* The partitions of a wish, in its order: calls of part_next walk the comma list. */
 struct part *part_next(const struct core *c, const char **list);
+void part_open(struct core *c, const struct node *n);    /* what it could give changed */
 void part_reorder(struct core *c, const struct node *n); /* its weight changed */
 /* Something from this key on may be able to start. */
 void part_touch(struct core *c, struct part *p, struct queue_key key);

@@ -28,7 +28,7 @@ struct search {
     uint32_t min_nodes, max_nodes;
     bool is_whole;
     struct spot *spots;
-    uint32_t n;
+    uint32_t n, cap;
 };
 
 static bool has_word(const char *text, const char *word)
@@ -228,23 +228,46 @@ static int by_index(const void *a, const void *b)
     return x->node->index < y->node->index ? -1 : 1;
 }
 
+static void add_spot(struct search *s, struct spot spot)
+{
+    if (s->n == s->cap) {
+        struct spot *old = s->spots;
+        s->cap = s->cap ? s->cap * 2 : 8;
+        s->spots = arena_calloc(s->p->a, s->cap, sizeof *s->spots);
+        if (s->n)
+            memcpy(s->spots, old, s->n * sizeof *old);
+    }
+    s->spots[s->n++] = spot;
+}
+
+/* The next place of the order that is worth a look; -1: none. */
+static int64_t next_place(const struct search *s, uint32_t from)
+{
+    const struct part *part = s->p->part;
+
+    if (from >= part->order_n)
+        return -1;
+    return s->p->when == PLACE_NOW ? bits_next(&part->open, from) : from;
+}
+
 /* One node is enough for most jobs: the first that holds all of it, in order of weight. */
 static bool gather(struct search *s)
 {
     const struct part *part = s->p->part;
     bool wants_one = s->min_nodes <= 1 && s->required_n <= 1;
 
-    s->spots = arena_calloc(s->p->a, part->order_n + 1, sizeof *s->spots);
-    for (uint32_t i = 0; i < part->order_n; i++) {
+    if (s->p->when == PLACE_NOW && bits_count(&part->open) < s->min_nodes)
+        return false;
+    for (int64_t i = next_place(s, 0); i >= 0; i = next_place(s, (uint32_t)i + 1)) {
         struct spot spot;
         if (!look_at(s, s->p->c->nodes[part->order[i]], &spot))
             continue;
         if (wants_one && spot.tasks >= s->w->ntasks && (s->required_n == 0 || spot.is_required)) {
-            s->spots[0] = spot;
-            s->n = 1;
+            s->n = 0;
+            add_spot(s, spot);
             return true;
         }
-        s->spots[s->n++] = spot;
+        add_spot(s, spot);
     }
     return false;
 }
@@ -254,6 +277,8 @@ static bool choose(struct search *s)
 {
     uint32_t taken = 0, tasks = 0, required = 0;
 
+    if (s->n < s->min_nodes)
+        return false;
     qsort(s->spots, s->n, sizeof *s->spots, better);
     while (taken < s->n &&
            (taken < s->min_nodes || tasks < s->w->ntasks || taken < s->required_n)) {

@@ -36,6 +36,9 @@ struct wish {
     uint32_t tried_part; /* index + 1 */
     uint32_t verdict;
     uint64_t tried_gen;
+    uint32_t fleet_part; /* index + 1: could it run there, were the nodes that are up empty? */
+    bool fits_fleet;
+    uint64_t fleet_gen;
 };
 
 struct wishes {

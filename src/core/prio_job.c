@@ -95,6 +95,8 @@ void prio_configured(struct core *c)
         c->prio_cursor = 0;
     else if (c->prio_at == 0)
         c->prio_at = c->now;
+    QUEUE_FOREACH(it, &c->jobs)
+    prio_know(c, it->job);
 }
 
 /* ---- shares */
@@ -158,12 +160,31 @@ static double billing_of(const struct core *c, const struct job *job)
     return billing > 0 ? billing : 0;
 }
 
+/* A run is charged in pieces: at the beginning of each period, and the rest at its end.  So every
+ * job has been charged up to the last period's beginning, and nothing needs to be kept for it. */
+static void charge_until(struct core *c, const struct job *job, int64_t until)
+{
+    int64_t from = job->start > c->prio_at ? job->start : c->prio_at;
+
+    if (until > from)
+        fairshare_charge(c->shares, share_of(c, job), billing_of(c, job) * (double)(until - from));
+}
+
 void prio_charge(struct core *c, const struct job *job)
 {
-    if (!prio_is_multifactor(c) || !job->alloc || job->end <= job->start)
-        return;
-    fairshare_charge(c->shares, share_of(c, job),
-                     billing_of(c, job) * (double)(job->end - job->start));
+    if (prio_is_multifactor(c) && job->alloc)
+        charge_until(c, job, job->end);
+}
+
+/* Each running job once: by the first of its nodes. */
+static void charge_running(struct core *c, int64_t now)
+{
+    for (uint32_t i = 0; i < c->node_count; i++)
+        for (uint32_t k = 0; k < c->nodes[i]->jobs.n; k++) {
+            const struct job *job = job_find(c, c->nodes[i]->jobs.v[k]);
+            if (job->phase == PHASE_RUNNING && job->alloc->nodes.v[0].node == i)
+                charge_until(c, job, now);
+        }
 }
 
 void prio_load_share(struct core *c, const struct fact_share *f)
@@ -250,16 +271,28 @@ int64_t prio_due(const struct core *c)
                           : c->prio_at + (c->conf->prio_period_s ? c->conf->prio_period_s : 300);
 }
 
-/* The first slice of a period ages all usage; each looks at the next jobs by id. */
+/* A period begins: usage ages, and what runs is charged; then come the jobs. */
+static void begin_period(struct turn *t)
+{
+    const struct core *c = t->c;
+    int64_t since = t->in->now > c->prio_at ? t->in->now - c->prio_at : 0;
+    struct fact_priorities f = { .now = t->in->now, .is_first = true, .next = c->jobs.count > 0 };
+
+    f.scale = fairshare_aged(c->shares, c->conf->prio_half_life_s, (uint64_t)since);
+    turn_fact(t, FACT_priorities, &f);
+}
+
+/* A slice looks at the next jobs by id. */
 void prio_decide(struct turn *t)
 {
     const struct core *c = t->c;
-    struct fact_priorities f = { .now = t->in->now, .is_first = c->prio_cursor == 0 };
-    const struct queue_entry *it = queue_from(&c->jobs, (struct queue_key){ 0, c->prio_cursor });
+    struct fact_priorities f = { .now = t->in->now };
 
-    if (f.is_first)
-        f.scale = fairshare_aged(c->shares, c->conf->prio_half_life_s,
-                                 f.now > c->prio_at ? (uint64_t)(f.now - c->prio_at) : 0);
+    if (c->prio_cursor == 0) {
+        begin_period(t);
+        return;
+    }
+    const struct queue_entry *it = queue_from(&c->jobs, (struct queue_key){ 0, c->prio_cursor });
     f.jobs.v = arena_calloc(t->a, SLICE, sizeof *f.jobs.v);
     for (uint32_t n = 0; it && n < SLICE; n++) {
         const struct job *job = it->job;
@@ -288,8 +321,9 @@ void prio_apply(struct core *c, const struct fact_priorities *f)
 {
     c->now = f->now;
     if (f->is_first) {
-        c->prio_at = f->now;
         fairshare_set_scale(c->shares, f->scale);
+        charge_running(c, f->now);
+        c->prio_at = f->now;
     }
     c->prio_cursor = f->next;
     for (uint32_t i = 0; i < f->jobs.n; i++) {

@@ -2,9 +2,9 @@
  * ran jobs, and the recomputation each PriorityCalcPeriod.
  *
  * job.base is the number as of the last period, before nice; squeue shows it less nice, and the
- * queues are sorted by that.  A period is cut into slices: each is one fact with the numbers that
- * changed, so replay sets them and computes nothing.  Usage is added up when a job's fact says that
- * it ended.
+ * queues are sorted by that.  A period begins with a fact that ages usage; then slices follow, each
+ * a fact with the numbers that changed, so replay sets them and computes none.  Usage is added up
+ * as facts tell it: when a period begins, and when a job's run ends.
  *
  * Without associations from slurmdbd everybody has one share: accounts among each other, and users
  * in their account; users who name no account stand beside the accounts. */
@@ -38,7 +38,7 @@ void prio_apply(struct core *c, const struct fact_priorities *f);
 
 void prio_configured(struct core *c);                    /* nodes or partitions changed too */
 void prio_know(struct core *c, const struct job *job);   /* its user is one of those who share */
-void prio_charge(struct core *c, const struct job *job); /* it ran from start to end */
+void prio_charge(struct core *c, const struct job *job); /* its run ended: the rest of it */
 void prio_load_share(struct core *c, const struct fact_share *f);
 
 #endif

@@ -90,6 +90,21 @@ static void start(struct pass *s, const struct job *job, const struct part *p,
     s->c->started++;
 }
 
+/* Whether the nodes that are up would do, were they empty.  That changes only with the nodes. */
+static bool fits_fleet(const struct place *now, struct wish *shape)
+{
+    struct place place = *now;
+    struct placement at;
+
+    if (shape->fleet_gen == now->c->fleet_gen && shape->fleet_part == now->part->index + 1)
+        return shape->fits_fleet;
+    place.when = PLACE_UP;
+    shape->fits_fleet = place_job(&place, &at, NULL);
+    shape->fleet_gen = now->c->fleet_gen;
+    shape->fleet_part = now->part->index + 1;
+    return shape->fits_fleet;
+}
+
 bool sched_start(struct pass *s, const struct job *job, const struct part *p,
                  const struct placement *at)
 {
@@ -117,10 +132,9 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
     if (shape->tried_gen == s->c->shape_gen && shape->tried_part == p->index + 1)
         return (enum verdict)shape->verdict;
     if (!place_job(&place, &at, NULL)) {
-        place.when = PLACE_UP;
         shape->tried_gen = s->c->shape_gen;
         shape->tried_part = p->index + 1;
-        shape->verdict = place_job(&place, &at, NULL) ? VERDICT_BLOCKED : VERDICT_PASSED_OVER;
+        shape->verdict = fits_fleet(&place, shape) ? VERDICT_BLOCKED : VERDICT_PASSED_OVER;
         return (enum verdict)shape->verdict;
     }
     return sched_start(s, job, p, &at) ? VERDICT_STARTED : VERDICT_BLOCKED;

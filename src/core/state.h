@@ -71,6 +71,7 @@ struct core {
     bool is_dirty;  /* some partition is */
     struct queue_key cursor; /* where the pass goes on */
     uint64_t shape_gen;      /* raised when resources may have grown: verdicts on wishes are void */
+    uint64_t fleet_gen;      /* raised when nodes come, go or change their kind */
     struct arena scratch;    /* one scheduling step */
     struct backfill *backfill; /* reservations of the pass */
     uint64_t passes, considered, started;

@@ -57,7 +57,6 @@ static const struct later {
     LATER(contiguous, "--contiguous"),
     LATER(spread_job, "--spread-job"),
     LATER(switches, "--switches"),
-    LATER(deadline, "--deadline"),
     LATER(signal_num, "--signal"),
     LATER(mail_type, "--mail-type"),
     LATER(prefer, "--prefer"),
@@ -332,6 +331,20 @@ static int set_limit(struct draft *d)
     return 0;
 }
 
+/* A job that asks for more time than is left can never meet its deadline. */
+static int check_deadline(struct draft *d)
+{
+    int64_t left_min = (d->rec.deadline - d->t->in->now) / 60;
+    uint32_t need = d->rec.min_limit_min ? d->rec.min_limit_min : d->rec.limit_min;
+
+    if (d->rec.deadline == 0 || !(d->rec.flags & JOB_LIMIT_ASKED) || need == NO_LIMIT ||
+        need <= left_min)
+        return 0;
+    return err_set(d->e, ESLURM_INVALID_TIME_VALUE,
+                   "asked: -t %u minutes\nthe deadline is in %lld: use less, or --time-min", need,
+                   (long long)left_min);
+}
+
 static int set_times(struct draft *d)
 {
     int64_t now = d->t->in->now;
@@ -346,7 +359,7 @@ static int set_times(struct draft *d)
     d->rec.deadline = d->spec->deadline.set ? d->spec->deadline.v : 0;
     if (d->rec.deadline && d->rec.deadline <= now)
         return err_set(d->e, ESLURM_INVALID_TIME_VALUE, "the deadline has passed already");
-    return 0;
+    return check_deadline(d);
 }
 
 static int set_priority(struct draft *d)

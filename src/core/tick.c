@@ -12,10 +12,28 @@
 /* More than this many due timers wait for the next tick, so that no turn becomes long. */
 #define TICK_MAX 4096u
 
+static void deadline_due(struct turn *t, const struct job *job)
+{
+    struct fact_job_end end = { .result = RESULT_DEADLINE,
+                                .reason = REASON_DeadLine,
+                                .why = "CANCELLED AT %s DUE TO DEADLINE",
+                                .kill_wait_s = t->c->conf->kill_wait_s };
+
+    if (job->phase == PHASE_PENDING)
+        end_pending(t, job, end);
+    else
+        end_running(t, job, end);
+}
+
 static void job_due(struct turn *t, const struct job *job)
 {
     struct fact_job f = { .job_id = job->id, .now = t->in->now };
+    bool is_alive = job->phase == PHASE_PENDING || job->phase == PHASE_RUNNING;
 
+    if (is_alive && job_deadline_due(job) <= t->in->now) {
+        deadline_due(t, job);
+        return;
+    }
     switch (job->phase) {
     case PHASE_PENDING:
         turn_fact(t, FACT_job_eligible, &f);

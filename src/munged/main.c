@@ -223,14 +223,16 @@ static struct key_source key_source(const struct munged *m)
                                 m->set.key_overlap_s };
 }
 
-/* The address is information only: nothing decides by it, so --force goes on without one. */
+/* The address is information only: nothing decides by it.  So a machine whose own name is not to be
+ * found goes on without one, as Debian's does; an --origin that is wrong is a mistake, unless
+ * --force. */
 static void origin_check(struct munged *m)
 {
     struct err e;
 
     if (origin_find(m->set.origin, m->guard.origin, &e) == 0)
         return;
-    if (!m->set.force)
+    if (m->set.origin && !m->set.force)
         fail(NAME, EXIT_FAILURE, "%s", e.text);
     warn_about(NAME, "%s", e.text);
     warn_about(NAME, "Continuing with origin set to null address");

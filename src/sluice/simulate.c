@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "cli/args.h"
 #include "conf/conf.h"
-#include "sim/report.h"
+#include "sim/draw.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +32,7 @@ static const struct arg rows[] = {
     { "seed", 0, ARG_NUMBER, O(seed), NULL, "n", "of the shaking" },
     { "seeds", 0, ARG_NUMBER, O(seeds), NULL, "n",
       "so many runs from that seed on, and their mean" },
+    { "svg", 0, ARG_TEXT, O(svg), NULL, "file", "a picture of the run" },
     { "json", 0, ARG_FLAG, O(json), NULL, NULL, "figures as JSON" },
 };
 
@@ -139,6 +140,8 @@ static int simulate(struct run *r, const char *path, struct err *e)
         return play_seeds(r, e);
     rc = play_once(r, o->conf, e);
     if (rc < 0)
+        return rc;
+    if (o->svg && (rc = draw_svg(&r->trace, &r->sum, o->svg, e)) < 0)
         return rc;
     if (o->json)
         summary_json(&r->sum, &r->played, stdout);

@@ -171,3 +171,12 @@ def test_the_number_of_tasks_is_told_only_when_it_was_asked(two, argv, want):
     env = printed(two, *argv)
     assert env.get("SLURM_NTASKS") == want and env.get("SLURM_NPROCS") == want
     assert env["SLURM_TASKS_PER_NODE"]
+
+
+def test_deadlines_end_what_would_be_late(two):
+    runs = two.sbatch("-N2", "-n8", "--deadline=now+6", script=SLEEP)
+    waits = two.sbatch("-N2", "-n8", "-t1", "--deadline=now+62", script=SLEEP)
+    assert two.wait_state(runs, "RUNNING") and two.state(waits) == "PENDING"
+    assert wait_for(lambda: two.state(waits) == "DEADLINE", 15) and field(two, waits, "Reason") == "DeadLine"
+    assert wait_for(lambda: two.state(runs) == "DEADLINE", 15)
+    assert wait_for(lambda: "DUE TO DEADLINE" in (two.dir / "out" / f"slurm-{runs}.out").read_text(), 5)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """The same jobs and the same questions to Debian's Slurm and to ours; prints what differs.
 
-    against_debian.py OUR_BIN OUR_SLURM_CONF DEBIAN_SLURM_CONF
-
-Both clusters run already (contracts/testbed.md (e)), freshly started, with the same nodes and partitions:
-debug (default, n[1-4]), long (n[3-4],m[1-2]), hid (hidden, m[1-2]).  Job ids must begin at 1 in both.
+    against_debian.py [BUILD]                                       starts both clusters itself, and ends them
+    against_debian.py OUR_BIN OUR_SLURM_CONF DEBIAN_SLURM_CONF      both run already (contracts/testbed.md (e)),
+        freshly started, with the nodes and partitions below.  Job ids must begin at 1 in both.
 """
 import difflib
 import os
+import pathlib
 import re
 import shlex
 import subprocess
@@ -15,6 +15,13 @@ import sys
 import tempfile
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests" / "perf")]
+
+NODES = ["n1", "n2", "n3", "n4", "m1", "m2"]
+PARTITIONS = ("PartitionName=debug Nodes=n[1-4] Default=YES MaxTime=INFINITE State=UP\n"
+              "PartitionName=long Nodes=n[3-4],m[1-2] MaxTime=INFINITE State=UP\n"
+              "PartitionName=hid Nodes=m[1-2] Hidden=YES MaxTime=INFINITE State=UP\n")
 JOBS = [
     "-J short -n2 -t 10",
     "-J array -a 0-9%2 -p debug --mem 100",
@@ -98,6 +105,36 @@ scontrol update nodename=n1 state=drain
 scontrol update nodename=n99 state=idle
 scontrol errnumstr 2017
 scontrol write batch_script 1 -
+sacct -j 999
+sacct -o foo
+sacct -u nosuch
+sacct -g nosuch
+sacct -s foo
+sacct -j abc
+sacct foo
+sacct -S xx
+sacct -i x
+sacct -k x
+sacct --units=Z
+sacct -c
+sacct -B -j 1
+sacct -o allocgres
+sacct -X -P -j 1 -o jobid,jobidraw,jobname,partition,ncpus,nnodes,alloctres,reqtres,reqmem,timelimit,state,exitcode
+sacct -j 1 -X -o jobid%-5,state%20,jobname%3,timelimitraw
+sacct -b -j 1 -X
+scancel
+scancel abc
+scancel 5x
+scancel 0
+scancel -t foo
+scancel -s foo 1
+scancel -u nosuch
+scancel -u nobody
+scancel -n nosuch
+scancel 2_[7-8]
+scancel 9
+scancel 9
+scancel -Q 999
 """.strip().splitlines()
 SAME = [  # what may differ: times, session ids, loads, names of the machine
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "TIME"),
@@ -111,7 +148,7 @@ SAME = [  # what may differ: times, session ids, loads, names of the machine
 
 
 def ask(command, conf, path):
-    env = {"PATH": path, "SLURM_CONF": conf}
+    env = {"PATH": path, "SLURM_CONF": str(conf), "SLURM_HINTS": "0"}
     done = subprocess.run(shlex.split(command), env=env, capture_output=True, text=True, timeout=30)
     text = done.stdout + done.stderr + f"exit {done.returncode}\n"
     for pattern, by in SAME:
@@ -119,7 +156,7 @@ def ask(command, conf, path):
     return text
 
 
-def main(our_bin, our_conf, their_conf):
+def compare(our_bin, our_conf, their_conf):
     sides = [(their_conf, "/usr/bin:/bin"), (our_conf, os.path.abspath(our_bin) + ":/usr/bin:/bin")]
     differ = 0
     with tempfile.TemporaryDirectory() as work:
@@ -142,4 +179,22 @@ def main(our_bin, our_conf, their_conf):
     return differ > 0
 
 
-sys.exit(main(*sys.argv[1:]))
+def cluster_of(kind, **more):
+    made = kind(nodes=len(NODES), partitions=PARTITIONS, **more)
+    made.node_names = NODES
+    return made
+
+
+def main(build=os.environ.get("SLUICE_BUILD", ROOT / "build")):
+    """Both clusters, then the questions."""
+    import debian
+    from cluster import Cluster
+    if debian.missing():
+        sys.exit(f"not installed: {debian.missing()}")
+    debian.FAST = debian.FAST.replace("MinJobAge=10\n", "MinJobAge=300\n")
+    with cluster_of(Cluster, build=pathlib.Path(build).resolve(), conf="MinJobAge=300\n") as ours, \
+            cluster_of(debian.Debian) as theirs:
+        return compare(ours.build, ours.dir / "slurm.conf", theirs.dir / "slurm.conf")
+
+
+sys.exit(compare(*sys.argv[1:]) if len(sys.argv) == 4 else main(*sys.argv[1:]))

@@ -256,6 +256,7 @@ static void configure(struct world *w)
                               .select_params = params[w->seed % 4],
                               .max_job_count = 200,
                               .scheduler_type = w->seed % 4 ? "backfill" : "builtin",
+                              .sched_params = w->seed % 3 ? "" : "bf_shortest_first",
                               .select_type = w->seed % 7 == 0 ? "linear" : "cons_tres",
                               .max_array_size = 100,
                               .min_job_age_s = 50,

@@ -299,6 +299,42 @@ static void a_map_agrees_with_an_array(void **state)
     map_fini(&m);
 }
 
+/* While a big map moves over to its larger table, an entry is in one of the two. */
+static void a_map_that_moves_loses_nothing(void **state)
+{
+    struct map m = { 0 };
+    static char items[20000];
+    uint32_t at = 0, seen = 0;
+    uint64_t key;
+    void *value;
+
+    for (uint64_t i = 0; i < 20000; i++) {
+        map_put(&m, i, &items[i]);
+        if (i % 3 == 0)
+            assert_ptr_equal(map_del(&m, i / 2), &items[i / 2]);
+        if (i % 3 == 0)
+            map_put(&m, i / 2, &items[i / 2]);
+        if (i % 97 == 0 && m.old)
+            map_put(&m, i - 1, &items[i - 1]);
+        assert_ptr_equal(map_get(&m, i), &items[i]);
+        assert_int_equal(m.count, i + 1);
+    }
+    for (uint64_t i = 0; i < 20000; i++)
+        assert_ptr_equal(map_get(&m, i), &items[i]);
+    for (uint64_t i = 20000; !m.old; i++) /* until it moves again */
+        map_put(&m, i, &items[0]);
+    while (map_next(&m, &at, &key, &value)) {
+        seen++;
+        assert_ptr_equal(map_del(&m, key), value);
+    }
+    assert_true(seen > 20000);
+    assert_int_equal(m.count, 0);
+    assert_null(map_get(&m, 7));
+    map_put(&m, 7, &items[7]);
+    assert_ptr_equal(map_get(&m, 7), &items[7]);
+    map_fini(&m);
+}
+
 static void a_map_of_names_agrees_too(void **state)
 {
     static char names[2000][16];
@@ -464,15 +500,16 @@ static void the_monotonic_clock_does_not_go_back(void **state)
 
 int main(void)
 {
-    return RUN(
-        T(an_error_is_worded_once_and_located_as_it_passes),
-        T(long_errors_are_cut_and_stay_terminated), T(duplicates_of_nothing_are_empty),
-        T(an_arena_hands_out_zeroed_aligned_memory_even_after_a_reset),
-        T(an_arena_copies_and_formats), T(bytes_grow_and_drop),
-        T(printing_more_than_the_room_left_is_not_cut), T(a_stale_handle_resolves_to_nothing),
-        T(objects_never_move), T(bitmaps_agree_with_flags), T(the_next_bit_is_found_from_anywhere),
-        T(a_map_agrees_with_an_array), T(a_map_of_names_agrees_too),
-        T(different_bytes_hash_differently), T(a_heap_gives_smallest_first_and_ties_in_order),
-        T(entries_leave_a_heap_by_handle), T(a_list_may_lose_the_current_entry_in_a_loop),
-        T(equal_names_are_one_pointer), T(the_monotonic_clock_does_not_go_back));
+    return RUN(T(an_error_is_worded_once_and_located_as_it_passes),
+               T(long_errors_are_cut_and_stay_terminated), T(duplicates_of_nothing_are_empty),
+               T(an_arena_hands_out_zeroed_aligned_memory_even_after_a_reset),
+               T(an_arena_copies_and_formats), T(bytes_grow_and_drop),
+               T(printing_more_than_the_room_left_is_not_cut),
+               T(a_stale_handle_resolves_to_nothing), T(objects_never_move),
+               T(bitmaps_agree_with_flags), T(the_next_bit_is_found_from_anywhere),
+               T(a_map_agrees_with_an_array), T(a_map_that_moves_loses_nothing),
+               T(a_map_of_names_agrees_too), T(different_bytes_hash_differently),
+               T(a_heap_gives_smallest_first_and_ties_in_order), T(entries_leave_a_heap_by_handle),
+               T(a_list_may_lose_the_current_entry_in_a_loop), T(equal_names_are_one_pointer),
+               T(the_monotonic_clock_does_not_go_back));
 }

@@ -609,6 +609,34 @@ static void a_failed_prolog_drains_and_holds(void **state)
     assert_string_equal(core_node_name(b->core, effect(b, EFFECT_LAUNCH)->node), "n2");
 }
 
+/* A waiting job ends when it could no longer end in time, a running one at the moment itself. */
+static void deadlines_end_what_would_be_late(void **state)
+{
+    struct bed *b = *state;
+    struct job_spec whole = { .min_nodes = { true, 2 }, .ntasks = { true, 8 } };
+    uint32_t runs = submit(b, (struct job_spec){ .min_nodes = { true, 2 },
+                                                 .ntasks = { true, 8 },
+                                                 .deadline = { true, b->now + 900 } });
+    whole.deadline = (struct opt_i64){ true, b->now + 600 };
+    whole.time_limit_min = (struct opt_u32){ true, 5 };
+    uint32_t waits = submit(b, whole);
+
+    assert_int_equal(info(b, runs)->end_time, b->now + 900);
+    assert_int_equal(core_next_timer(b->core), b->now + 301);
+    b->now += 301;
+    step(b, INPUT_TICK, NULL);
+    assert_int_equal(info(b, waits)->state, 10);
+    assert_string_equal(info(b, waits)->reason, "DeadLine");
+    assert_int_equal(info(b, runs)->state, 1);
+    b->now += 599;
+    step(b, INPUT_TICK, NULL);
+    assert_int_equal(info(b, runs)->state, 10);
+    assert_non_null(effect(b, EFFECT_TERMINATE));
+    whole.time_limit_min.v = 12;
+    whole.deadline.v = b->now + 600;
+    assert_int_equal(refusal(b, whole), ESLURM_INVALID_TIME_VALUE);
+}
+
 /* An ended task counts as open again, or those that wait for the whole array would be misled. */
 static void what_ended_can_begin_anew(void **state)
 {
@@ -710,6 +738,7 @@ int main(void)
         CASE(owners_lower_and_operators_raise),
         CASE(requeued_jobs_get_a_new_life),
         CASE(a_failed_prolog_drains_and_holds),
+        CASE(deadlines_end_what_would_be_late),
         CASE(what_ended_can_begin_anew),
         CASE(jobs_behind_a_blocked_one_wait_for_their_turn),
         CASE(what_does_nothing_yet_is_named),
