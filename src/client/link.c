@@ -94,10 +94,11 @@ int link_secure(struct link *l, struct tls_ctx *ctx, const struct tcp_dial *d, i
 
     bool first = true; /* of the server's bytes: a refusal comes in plain, before any TLS */
     while ((r = tls_handshake(tls)) != 0 && r != BROKEN) {
-        r = wait_for(l, r == AGAIN_WRITE ? POLLOUT : POLLIN, deadline, e);
-        if (r == 0 && first)
+        bool is_writing = r == AGAIN_WRITE;
+        r = wait_for(l, is_writing ? POLLOUT : POLLIN, deadline, e);
+        if (r == 0 && first && !is_writing)
             r = refusal(l, deadline, e);
-        first = false;
+        first = first && is_writing;
         if (r < 0)
             break;
     }

@@ -8,6 +8,7 @@
 #include "net/tls.h"
 
 #include "base/xalloc.h"
+#include "net/frame.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -94,6 +95,7 @@ struct tls *tls_new(struct tls_ctx *c, int fd, int is_server, const uint8_t psk[
         SSL_set_accept_state(ssl);
     } else {
         SSL_set_connect_state(ssl);
+        BIO_set_app_data(io, t);
         SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL); /* no certificate is good enough */
     }
     return t;
@@ -228,9 +230,26 @@ static int io_write(BIO *b, const char *p, int len)
     return io_result(b, send(io_fd(b), p, (size_t)len, MSG_NOSIGNAL), BIO_FLAGS_WRITE);
 }
 
+/* A server that refuses says so in plain where its first record was due, at any moment: those bytes
+ * are not TLS's, and stay in the kernel for conn.c.  Only before the first read of a client. */
+static bool is_refusal(BIO *b)
+{
+    uint8_t first;
+
+    return BIO_get_app_data(b) && recv(io_fd(b), &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 &&
+           first == (uint8_t)(FRAME_MAGIC >> 24);
+}
+
 static int io_read(BIO *b, char *p, int len)
 {
-    return io_result(b, recv(io_fd(b), p, (size_t)len, 0), BIO_FLAGS_READ);
+    if (is_refusal(b)) {
+        errno = EAGAIN;
+        return io_result(b, -1, BIO_FLAGS_READ);
+    }
+    ssize_t n = recv(io_fd(b), p, (size_t)len, 0);
+    if (n > 0)
+        BIO_set_app_data(b, NULL);
+    return io_result(b, n, BIO_FLAGS_READ);
 }
 
 static long io_control(BIO *b, int what, long number, void *p)
