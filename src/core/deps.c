@@ -353,7 +353,9 @@ static bool read_target(const char **s, struct job_dep *d)
     return true;
 }
 
-/* The targets of one word.  "afterok:1:2" are two conditions. */
+/* The targets of one word.  Without burst buffers afterburstbuffer is afterany: nothing is staged
+ * out after the end. expand is refused, as Slurm does unless a site permits job expansion.
+ * "afterok:1:2" are two conditions. */
 static int read_word(const struct core *c, const char **s, struct deps *deps, struct arena *a,
                      struct err *e)
 {
@@ -361,10 +363,10 @@ static int read_word(const struct core *c, const char **s, struct deps *deps, st
 
     while (k < TYPES && !(strlen(types[k].word) == len && strncasecmp(types[k].word, *s, len) == 0))
         k++;
-    if (k == TYPES || types[k].type == DEP_BURST || types[k].type == DEP_EXPAND)
+    if (k == TYPES || types[k].type == DEP_EXPAND)
         return err_set(e, ESLURM_DEPENDENCY,
                        "\"%.*s\" is no kind of dependency here; there are after, afterany, "
-                       "afterok, afternotok, aftercorr, singleton",
+                       "afterok, afternotok, aftercorr, afterburstbuffer, singleton",
                        (int)len, *s);
     *s += len;
     if (types[k].type == DEP_SINGLETON) {

@@ -67,10 +67,11 @@ def test_array_with_throttle(shared):
 def test_dependency_chain(shared):
     first = shared.sbatch(script="#!/bin/sh\nsleep 0.5; exit 1\n")
     good = shared.sbatch("-d", f"afternotok:{first}", script=HELLO)
+    staged = shared.sbatch("-d", f"afterburstbuffer:{first}", script=HELLO)
     never = shared.sbatch("-d", f"afterok:{first}", "--kill-on-invalid-dep=yes", script=HELLO)
     stuck = shared.sbatch("-d", f"afterok:{first}", script=HELLO)
     assert "(Dependency)" in shared.out("squeue", "-h", "-j", good, "-o", "%R") or shared.wait_state(good)
-    assert shared.wait_state(good) == "COMPLETED"
+    assert shared.wait_state(good) == shared.wait_state(staged) == "COMPLETED"
     assert shared.wait_state(never) == "CANCELLED"
     assert wait_for(lambda: "DependencyNeverSatisfied" in shared.out("squeue", "-h", "-j", stuck, "-o", "%r"), 10)
     shared.run("scancel", stuck)
