@@ -6,9 +6,9 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 
 import pytest
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build-test"))
