@@ -1,4 +1,5 @@
 """A node that may not join says why, where an administrator looks first: sinfo -R and slurmd's log."""
+import pwd
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ def other_guard(cluster):
     guard.start()
     assert wait_for((d / "munge.socket").exists)
     conf = cluster.dir / "other.conf"
-    conf.write_text(cluster.conf_text("root").replace(str(cluster.munge_socket), f"{d}/munge.socket"))
+    conf.write_text(cluster.conf_text(pwd.getpwuid(os.geteuid()).pw_name).replace(str(cluster.munge_socket), f"{d}/munge.socket"))
     return guard, key, conf
 
 
