@@ -330,3 +330,16 @@ static int natural_compare(const void *a, const void *b)
         return *x ? 1 : -1;
     return strcmp(whole_x, whole_y);
 }
+
+bool hostlist_overlaps(struct arena *a, const struct hostlist *h, const char *text)
+{
+    struct hostlist other;
+
+    if (hostlist_expand(a, text, &other, NULL) < 0)
+        return false;
+    for (uint32_t i = 0; i < other.n; i++)
+        for (uint32_t k = 0; k < h->n; k++)
+            if (strcmp(other.v[i], h->v[k]) == 0)
+                return true;
+    return false;
+}

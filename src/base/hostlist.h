@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct hostlist {
@@ -19,5 +20,7 @@ int hostlist_expand(struct arena *a, const char *text, struct hostlist *ret, str
 char *hostlist_compress(struct arena *a, const char *const *names, uint32_t n);
 /* Sorts naturally (n2 before n10) and drops duplicates, in place. */
 void hostlist_sort_unique(struct hostlist *h);
+/* Does the text name a host of the list?  A text that cannot be read names none. */
+bool hostlist_overlaps(struct arena *a, const struct hostlist *h, const char *text);
 
 #endif

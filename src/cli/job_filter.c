@@ -74,17 +74,7 @@ static bool license_in(const struct strs *wanted, const struct job_info *job, st
 
 static bool node_in(const struct hostlist *wanted, const struct job_info *job, struct arena *a)
 {
-    struct hostlist have;
-
-    if (!wanted->n)
-        return true;
-    if (hostlist_expand(a, job->nodes, &have, NULL) < 0)
-        return false;
-    for (uint32_t i = 0; i < have.n; i++)
-        for (uint32_t k = 0; k < wanted->n; k++)
-            if (strcmp(have.v[i], wanted->v[k]) == 0)
-                return true;
-    return false;
+    return !wanted->n || hostlist_overlaps(a, wanted, job->nodes);
 }
 
 static bool id_in(const struct strs *ids, const struct job_info *job)

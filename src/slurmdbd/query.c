@@ -253,20 +253,6 @@ static void bind_all(const struct where *w, sqlite3_stmt *stmt)
             sqlite3_bind_int64(stmt, (int)i + 1, w->v[i].number);
 }
 
-/* Do the two host lists share a name?  A list that cannot be read shares nothing. */
-static bool nodes_overlap(struct arena *a, const struct hostlist *wanted, const char *used)
-{
-    struct hostlist have;
-
-    if (hostlist_expand(a, used, &have, NULL) < 0)
-        return false;
-    for (uint32_t i = 0; i < have.n; i++)
-        for (uint32_t k = 0; k < wanted->n; k++)
-            if (strcmp(have.v[i], wanted->v[k]) == 0)
-                return true;
-    return false;
-}
-
 static int read_steps(struct store *s, sqlite3_stmt *stmt, struct arena *a, struct acct_record *rec,
                       int64_t instance)
 {
@@ -334,8 +320,8 @@ struct answer {
     struct acct_records *ret;
 };
 
-static int read_records(struct store *s, sqlite3_stmt *jobs, sqlite3_stmt *steps,
-                        struct answer *an, struct err *e)
+static int read_records(struct store *s, sqlite3_stmt *jobs, sqlite3_stmt *steps, struct answer *an,
+                        struct err *e)
 {
     const struct acct_query *q = an->q;
     struct acct_records *ret = an->ret;
@@ -356,7 +342,7 @@ static int read_records(struct store *s, sqlite3_stmt *jobs, sqlite3_stmt *steps
         rec->job = arena_alloc(a, sizeof *rec->job);
         rec->cursor = cursor;
         columns_read(&s->columns[TABLE_JOB], jobs, 2, a, rec->job);
-        if (*q->nodes && !nodes_overlap(a, &an->nodes, rec->job->nodes))
+        if (*q->nodes && !hostlist_overlaps(a, &an->nodes, rec->job->nodes))
             continue;
         if (q->steps)
             read_steps(s, steps, a, rec, sqlite3_column_int64(jobs, 1));
