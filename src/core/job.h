@@ -6,6 +6,7 @@
 #include "base/slab.h"
 #include "core/pool.h"
 #include "core/queue.h"
+#include "core/tres.h"
 #include "schema/fact.h"
 #include "schema/messages.h"
 #include <stdbool.h>
@@ -56,7 +57,22 @@ enum job_bit {
 
 struct core;
 struct array;
+struct assoc;
 struct part;
+struct qos;
+struct tally;
+
+/* The rules that a job is under; NULL: none of that kind. */
+struct standing {
+    struct assoc *assoc;
+    struct qos *qos, *part_qos;
+};
+
+/* What a running job holds, as its owners count it (limits.h). */
+struct running {
+    struct amounts all;
+    int64_t end; /* of its time limit */
+};
 
 struct job {
     uint32_t id;
@@ -90,6 +106,11 @@ struct job {
     bool is_queued;                    /* in the queues of its partitions */
     bool is_waiting;                   /* in the index of those that depend on others */
     int64_t tried;                     /* when the scheduler last looked at it; not state */
+    struct standing standing; /* meaningful while staked */
+    uint32_t staked;          /* tasks that its owners count as submitted */
+    struct running *running;  /* what they count as running; NULL: it does not run */
+    struct tally *parked;     /* the counter it waits at, out of its queues; not state */
+    uint8_t parked_why;       /* enum reason */
     struct slab_ref self;
 };
 

@@ -1,0 +1,81 @@
+/* Amounts of a wish and of an allocation; billing by the partition's TRESBillingWeights. */
+#include "core/claim.h"
+
+#include "core/place.h"
+#include "core/state.h"
+
+uint32_t claim_cpus(const struct job_wish *w)
+{
+    uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
+    uint32_t cpus = w->overcommit ? w->min_nodes : w->ntasks * each;
+
+    if (w->min_cpus_node.set && cpus < w->min_cpus_node.v * w->min_nodes)
+        cpus = w->min_cpus_node.v * w->min_nodes;
+    return cpus;
+}
+
+static void bill(const struct core *c, const struct part *p, struct amounts *a)
+{
+    struct tres_list used = { 0 };
+
+    if (!p || p->billing.n == 0) {
+        a->v[TRES_BILLING] = a->v[TRES_CPU];
+        return;
+    }
+    for (uint32_t i = 0; i < c->tres.n && used.n < PRIO_TRES_MAX; i++)
+        if (a->v[i])
+            used.v[used.n++] = (struct tres){ c->tres.names[i], (double)a->v[i] };
+    double sum = prio_billing(&p->billing, &used, c->prio.flags);
+    a->v[TRES_BILLING] = sum > 0 ? (uint64_t)sum : 0;
+}
+
+static uint64_t memory_asked(const struct core *c, const struct part *p, const struct job_wish *w,
+                             uint32_t cpus)
+{
+    struct mem_need need = place_memory(c, p, w);
+
+    if (need.is_whole && p->order_n > 0)
+        need.mb = node_memory(c->nodes[p->order[0]]);
+    return need.is_per_cpu ? need.mb * cpus : need.mb * w->min_nodes;
+}
+
+void claim_asked(const struct core *c, const struct part *p, const struct job_wish *w,
+                 struct claim *ret)
+{
+    struct amounts *all = &ret->all;
+    uint32_t nodes = w->min_nodes ? w->min_nodes : 1;
+
+    *ret = (struct claim){ .tasks = 1 };
+    all->v[TRES_CPU] = claim_cpus(w);
+    all->v[TRES_NODE] = w->min_nodes;
+    if (p)
+        all->v[TRES_MEM] = memory_asked(c, p, w, (uint32_t)all->v[TRES_CPU]);
+    tres_add_gres(&c->tres, w->tres_per_node, 1, &ret->node);
+    tres_add_gres(&c->tres, w->tres_per_node, nodes, all);
+    tres_add_gres(&c->tres, w->tres_per_job, 1, all);
+    tres_add_gres(&c->tres, w->tres_per_task, w->ntasks, all);
+    tres_add_licenses(&c->tres, w->licenses, all);
+    ret->node.v[TRES_CPU] = (all->v[TRES_CPU] + nodes - 1) / nodes;
+    ret->node.v[TRES_MEM] = (all->v[TRES_MEM] + nodes - 1) / nodes;
+    bill(c, p, all);
+}
+
+void claim_placed(const struct core *c, const struct part *p, const struct job_wish *w,
+                  const struct alloc_node *v, uint32_t n, struct claim *ret)
+{
+    *ret = (struct claim){ .tasks = 1 };
+    ret->all.v[TRES_NODE] = n;
+    for (uint32_t i = 0; i < n; i++) {
+        struct amounts here = { 0 };
+        here.v[TRES_CPU] = alloc_cpus(&v[i]);
+        here.v[TRES_MEM] = v[i].mem_mb;
+        for (uint32_t k = 0; k < v[i].gres.n; k++)
+            tres_add_part(&c->tres, &v[i].gres.v[k], &here);
+        for (uint32_t t = 0; t < c->tres.n; t++) {
+            ret->all.v[t] += here.v[t];
+            ret->node.v[t] = here.v[t] > ret->node.v[t] ? here.v[t] : ret->node.v[t];
+        }
+    }
+    tres_add_licenses(&c->tres, w->licenses, &ret->all);
+    bill(c, p, &ret->all);
+}
