@@ -14,19 +14,17 @@ uint32_t claim_cpus(const struct job_wish *w)
     return cpus;
 }
 
-static void bill(const struct core *c, const struct part *p, struct amounts *a)
+static void bill(const struct core *c, const struct part *p, struct claim *claim)
 {
     struct tres_list used = { 0 };
 
-    if (!p || p->billing.n == 0) {
-        a->v[TRES_BILLING] = a->v[TRES_CPU];
-        return;
-    }
     for (uint32_t i = 0; i < c->tres.n && used.n < PRIO_TRES_MAX; i++)
-        if (a->v[i])
-            used.v[used.n++] = (struct tres){ c->tres.names[i], (double)a->v[i] };
-    double sum = prio_billing(&p->billing, &used, c->prio.flags);
-    a->v[TRES_BILLING] = sum > 0 ? (uint64_t)sum : 0;
+        if (claim->all.v[i])
+            used.v[used.n++] = (struct tres){ c->tres.names[i], (double)claim->all.v[i] };
+    claim->billing = p ? prio_billing(&p->billing, &used, c->prio.flags)
+                       : (double)claim->all.v[TRES_CPU];
+    claim->billing = claim->billing > 0 ? claim->billing : 0;
+    claim->all.v[TRES_BILLING] = (uint64_t)claim->billing;
 }
 
 static uint64_t memory_asked(const struct core *c, const struct part *p, const struct job_wish *w,
@@ -57,7 +55,7 @@ void claim_asked(const struct core *c, const struct part *p, const struct job_wi
     tres_add_licenses(&c->tres, w->licenses, all);
     ret->node.v[TRES_CPU] = (all->v[TRES_CPU] + nodes - 1) / nodes;
     ret->node.v[TRES_MEM] = (all->v[TRES_MEM] + nodes - 1) / nodes;
-    bill(c, p, all);
+    bill(c, p, ret);
 }
 
 void claim_placed(const struct core *c, const struct part *p, const struct job_wish *w,
@@ -77,5 +75,14 @@ void claim_placed(const struct core *c, const struct part *p, const struct job_w
         }
     }
     tres_add_licenses(&c->tres, w->licenses, &ret->all);
-    bill(c, p, &ret->all);
+    bill(c, p, ret);
+}
+
+char *claim_alloc_text(const struct core *c, const struct job *job, struct arena *a)
+{
+    struct claim claim;
+
+    claim_placed(c, part_find(c, job->alloc->partition), job->wish->ask, job->alloc->nodes.v,
+                 job->alloc->nodes.n, &claim);
+    return tres_text(&c->tres, &claim.all, 0, a);
 }

@@ -11,6 +11,7 @@ struct part;
 struct claim {
     struct amounts all;
     struct amounts node; /* the most on any one node */
+    double billing;      /* before it is cut to a whole number */
     uint32_t tasks;      /* of an array, together; 1 otherwise */
     uint32_t limit_min;
 };
@@ -20,6 +21,7 @@ void claim_asked(const struct core *c, const struct part *p, const struct job_wi
                  struct claim *ret);
 void claim_placed(const struct core *c, const struct part *p, const struct job_wish *w,
                   const struct alloc_node *v, uint32_t n, struct claim *ret);
+char *claim_alloc_text(const struct core *c, const struct job *job, struct arena *a);
 uint32_t claim_cpus(const struct job_wish *w); /* asked in all */
 
 #endif

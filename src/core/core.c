@@ -22,6 +22,8 @@ struct core *core_new(void)
     c->prio_next = PRIO_FIRST;
     c->next_id = 1;
     c->shares = fairshare_new();
+    c->rules = rules_new();
+    tres_table_set(&c->tres, "");
     return c;
 }
 
@@ -68,6 +70,10 @@ void core_free(struct core *c)
     arena_fini(&c->scratch);
     arena_fini(&c->prio_texts);
     fairshare_free(c->shares);
+    tally_fini(&c->stuck);
+    rules_free(c->rules);
+    tres_table_fini(&c->tres);
+    free(c->freed);
     backfill_free(c->backfill);
     free(c);
 }
@@ -136,6 +142,9 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
         break;
     case OP_node_modify:
         decide_node_update(&t, in->body);
+        break;
+    case OP_rules_push:
+        decide_rules(&t, in->body);
         break;
     case OP_part_modify:
         decide_part_update(&t, in->body);

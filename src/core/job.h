@@ -118,8 +118,8 @@ struct job {
 struct last_run {
     uint64_t mem_mb;
     uint32_t cpus, nodes;
-    const char *partition; /* of core.texts */
-    char text[];           /* host list */
+    const char *partition, *tres; /* of core.texts */
+    char text[];                  /* host list */
 };
 
 enum job_effect {

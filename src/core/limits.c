@@ -1,7 +1,7 @@
 /* Limits: the table of rows, and the walk over a job's owners.  See limits.h. */
 #include "core/limits.h"
 
-#include "core/fairshare.h"
+#include "core/sched.h"
 #include "core/state.h"
 
 #include "base/xalloc.h"

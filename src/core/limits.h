@@ -18,6 +18,7 @@
 
 struct core;
 struct part;
+struct placement;
 
 enum enforce_bit {
     ENFORCE_ASSOCS = 1,
@@ -80,6 +81,10 @@ void limits_freed(struct core *c, struct job *job);  /* it ended: look at those 
 
 /* Out of its queues until something changes; tally NULL: until the rules do. */
 void limits_park(struct core *c, struct job *job, const struct limit_why *why);
+/* Parks the job when the rules keep it from all its partitions.  placement NULL: by what it asks.
+ * False: it may start in this one. */
+bool limits_hold(struct core *c, const struct job *job, const struct part *p,
+                 const struct placement *at);
 void limits_unpark(struct core *c, struct job *job);
 void limits_wake(struct core *c, int64_t now); /* those for whom there is room now */
 void limits_wake_all(struct core *c);

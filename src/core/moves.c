@@ -198,6 +198,8 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
     unsigned old = job->phase;
     c->now = head->now;
     job_unqueue(c, job);
+    if (f->kind == FACT_job_update) /* its account or size may be others afterwards */
+        limits_drop(c, job);
     if (rules[f->kind].change)
         rules[f->kind].change(c, job, f->body);
     if (move->next == PHASE_GONE) {
@@ -205,8 +207,12 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
         job_free(c, job);
         return 0;
     }
-    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
+    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING) {
         prio_charge(c, job);
+        limits_freed(c, job);
+    }
+    if (old != move->next)
+        limits_drop(c, job);
     set_phase(c, job, move->next);
     release(c, job, move, f, effects);
     if (f->kind == FACT_job_finish || f->kind == FACT_job_update)

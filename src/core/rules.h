@@ -25,19 +25,19 @@ struct limit {
 
 /* What counts at this moment.  Ends are sums of amount times end of the time limit, in seconds:
  * what is still to run is that less the time times the sums. */
-struct sums {
+struct load {
     struct amounts tres;
     __int128 ends[TRES_MAX];
 };
 
 struct tally {
     uint32_t running, submitted;
-    struct sums *sums;    /* NULL: nothing runs */
+    struct load *sums;    /* NULL: nothing runs */
     struct queue waiting; /* jobs parked here, best first; the scheduler's memory */
     bool is_freed;        /* something ended; listed in core.freed */
 };
 
-struct usage {
+struct spent {
     double tres_s[TRES_MAX]; /* by place; decayed */
     double wall_s;
 };
@@ -46,7 +46,7 @@ struct owner {
     struct limit *limits;
     uint32_t limit_n;
     struct tally now;
-    struct usage *used; /* NULL: nothing */
+    struct spent *used; /* NULL: nothing */
 };
 
 struct assoc {

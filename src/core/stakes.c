@@ -5,6 +5,8 @@
  * them all once and parks them again. */
 #include "core/limits.h"
 
+#include "core/place.h"
+#include "core/sched.h"
 #include "core/state.h"
 
 #include "base/xalloc.h"
@@ -188,6 +190,36 @@ void limits_park(struct core *c, struct job *job, const struct limit_why *why)
     job->parked_why = (uint8_t)why->reason;
 }
 
+static bool may_start_elsewhere(const struct core *c, const struct job *job, const struct part *here)
+{
+    const char *list = job->wish->ask->partitions;
+    struct limit_why why;
+
+    for (const struct part *p; (p = part_next(c, &list));)
+        if (p != here && limits_may_start(c, job, p, NULL, &why))
+            return true;
+    return false;
+}
+
+bool limits_hold(struct core *c, const struct job *job, const struct part *p,
+                 const struct placement *at)
+{
+    struct limit_why why;
+    struct claim claim;
+
+    if (!c->enforce)
+        return false;
+    if (at) {
+        claim_placed(c, p, job->wish->ask, at->v, at->n, &claim);
+        claim.limit_min = sched_limit(job, p);
+    }
+    if (limits_may_start(c, job, p, at ? &claim : NULL, &why))
+        return false;
+    if (!may_start_elsewhere(c, job, p))
+        limits_park(c, (struct job *)(uintptr_t)job, &why);
+    return true;
+}
+
 void limits_unpark(struct core *c, struct job *job)
 {
     if (!job->parked)
@@ -338,10 +370,10 @@ static void recount_job(struct recount *r, const struct job *job)
 
 static bool same_tally(const struct recount *r, const struct tally *t)
 {
-    static const struct sums none;
+    static const struct load none;
     const struct tally *sum = map_get(&r->sums, (uintptr_t)t);
-    const struct sums *is = t->sums ? t->sums : &none;
-    const struct sums *want = sum && sum->sums ? sum->sums : &none;
+    const struct load *is = t->sums ? t->sums : &none;
+    const struct load *want = sum && sum->sums ? sum->sums : &none;
 
     return t->running == (sum ? sum->running : 0) && t->submitted == (sum ? sum->submitted : 0) &&
            memcmp(is, want, sizeof *is) == 0;

@@ -203,6 +203,7 @@ static void add_gres_word(const struct tres_table *t, char *word, uint64_t times
 {
     char *name = strncasecmp(word, "gres", 4) == 0 && strchr(":/", word[4]) && word[4] ? word + 5
                                                                                        : word;
+    char gpu[] = "gpu";
     char *last = strrchr(name, '=') ? strrchr(name, '=') : strrchr(name, ':');
     char *number = last ? last + 1 : name, *stop;
     unsigned long long count = strtoull(number, &stop, 10);
@@ -211,7 +212,7 @@ static void add_gres_word(const struct tres_table *t, char *word, uint64_t times
     if (last && has_count)
         *last = '\0';
     if (!last && has_count)
-        name = (char[]){ "gpu" };
+        name = gpu;
     char *type = strchr(name, ':');
     if (type)
         *type++ = '\0';

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static struct usage *used_of(struct owner *o)
+static struct spent *used_of(struct owner *o)
 {
     if (!o->used)
         o->used = xcalloc(1, sizeof *o->used);
@@ -24,7 +24,7 @@ double usage_factor(const struct job *job)
 
 static void charge(struct owner *o, const struct core *c, const struct amounts *a, double seconds)
 {
-    struct usage *u = used_of(o);
+    struct spent *u = used_of(o);
 
     for (uint32_t i = 0; i < c->tres.n; i++)
         u->tres_s[i] += (double)a->v[i] * seconds;
@@ -46,7 +46,7 @@ void usage_charge(struct core *c, const struct job *job, int64_t seconds)
         charge(&at->part_qos->owner, c, &job->running->all, s);
 }
 
-static void fade(struct usage *u, const struct core *c, double part)
+static void fade(struct spent *u, const struct core *c, double part)
 {
     for (uint32_t i = 0; i < c->tres.n; i++)
         u->tres_s[i] *= part;
@@ -70,13 +70,13 @@ void usage_move(struct assoc *as, struct assoc *from, struct assoc *to)
     if (!as->owner.used)
         return;
     for (struct assoc *up = from; up; up = up->up) {
-        struct usage *u = used_of(&up->owner);
+        struct spent *u = used_of(&up->owner);
         for (uint32_t i = 0; i < TRES_MAX; i++)
             u->tres_s[i] -= as->owner.used->tres_s[i];
         u->wall_s -= as->owner.used->wall_s;
     }
     for (struct assoc *up = to; up; up = up->up) {
-        struct usage *u = used_of(&up->owner);
+        struct spent *u = used_of(&up->owner);
         for (uint32_t i = 0; i < TRES_MAX; i++)
             u->tres_s[i] += as->owner.used->tres_s[i];
         u->wall_s += as->owner.used->wall_s;
@@ -85,7 +85,7 @@ void usage_move(struct assoc *as, struct assoc *from, struct assoc *to)
 
 /* ---- snapshots */
 
-static void dump_one(const struct core *c, const struct usage *u, struct fact_usage *f,
+static void dump_one(const struct core *c, const struct spent *u, struct fact_usage *f,
                      void (*emit)(void *ctx, const struct fact_usage *f), void *ctx)
 {
     struct tres_used rows[TRES_MAX];
@@ -119,7 +119,7 @@ void usage_load(struct core *c, const struct fact_usage *f)
 {
     struct assoc *as = f->assoc ? map_get(&c->rules->assocs, f->assoc) : NULL;
     struct qos *q = f->qos ? map_get(&c->rules->qos, f->qos) : NULL;
-    struct usage *u = as ? used_of(&as->owner) : q ? used_of(&q->owner) : NULL;
+    struct spent *u = as ? used_of(&as->owner) : q ? used_of(&q->owner) : NULL;
 
     if (!u)
         return;
