@@ -49,6 +49,11 @@ void decide_rules(struct turn *t, const struct rules *change)
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 
+uint64_t core_rules_version(const struct core *c)
+{
+    return c->rules->version;
+}
+
 /* ---- apply */
 
 void book_let_go(struct core *c)
@@ -82,8 +87,8 @@ static struct parent *note_parents(const struct rulebook *r)
     struct parent *all = xcalloc(r->assoc_n + 1, sizeof *all);
 
     for (uint32_t i = 0; i < r->assoc_n; i++)
-        all[i] = (struct parent){ r->order[i]->row->id,
-                                  r->order[i]->up ? r->order[i]->up->row->id : 0 };
+        all[i] =
+            (struct parent){ r->order[i]->row->id, r->order[i]->up ? r->order[i]->up->row->id : 0 };
     return all;
 }
 
@@ -171,10 +176,9 @@ static void carry_over(struct fairshare *to, const struct fairshare *from)
     for (uint32_t i = 0; i < fairshare_count(from); i++) {
         const struct share *s = fairshare_at(from, i);
         const struct share *up = fairshare_at(from, s->parent);
-        uint32_t at = s->is_user && s->parent == FAIRSHARE_ROOT ? FAIRSHARE_ROOT
-                                                                : fairshare_account(
-                                                                      to, s->is_user ? up->name
-                                                                                     : s->name);
+        uint32_t at = s->is_user && s->parent == FAIRSHARE_ROOT
+                          ? FAIRSHARE_ROOT
+                          : fairshare_account(to, s->is_user ? up->name : s->name);
         if (s->own == 0)
             continue;
         if (at == FAIRSHARE_NONE)

@@ -21,8 +21,8 @@ static void bill(const struct core *c, const struct part *p, struct claim *claim
     for (uint32_t i = 0; i < c->tres.n && used.n < PRIO_TRES_MAX; i++)
         if (claim->all.v[i])
             used.v[used.n++] = (struct tres){ c->tres.names[i], (double)claim->all.v[i] };
-    claim->billing = p ? prio_billing(&p->billing, &used, c->prio.flags)
-                       : (double)claim->all.v[TRES_CPU];
+    claim->billing =
+        p ? prio_billing(&p->billing, &used, c->prio.flags) : (double)claim->all.v[TRES_CPU];
     claim->billing = claim->billing > 0 ? claim->billing : 0;
     claim->all.v[TRES_BILLING] = (uint64_t)claim->billing;
 }
@@ -37,6 +37,13 @@ static uint64_t memory_asked(const struct core *c, const struct part *p, const s
     return need.is_per_cpu ? need.mb * cpus : need.mb * w->min_nodes;
 }
 
+static void add_asked_gres(const struct core *c, const struct job_wish *w, struct amounts *all)
+{
+    tres_add_gres(&c->tres, w->tres_per_node, w->min_nodes, all);
+    tres_add_gres(&c->tres, w->tres_per_job, 1, all);
+    tres_add_gres(&c->tres, w->tres_per_task, w->ntasks, all);
+}
+
 void claim_asked(const struct core *c, const struct part *p, const struct job_wish *w,
                  struct claim *ret)
 {
@@ -49,9 +56,7 @@ void claim_asked(const struct core *c, const struct part *p, const struct job_wi
     if (p)
         all->v[TRES_MEM] = memory_asked(c, p, w, (uint32_t)all->v[TRES_CPU]);
     tres_add_gres(&c->tres, w->tres_per_node, 1, &ret->node);
-    tres_add_gres(&c->tres, w->tres_per_node, nodes, all);
-    tres_add_gres(&c->tres, w->tres_per_job, 1, all);
-    tres_add_gres(&c->tres, w->tres_per_task, w->ntasks, all);
+    add_asked_gres(c, w, all);
     tres_add_licenses(&c->tres, w->licenses, all);
     ret->node.v[TRES_CPU] = (all->v[TRES_CPU] + nodes - 1) / nodes;
     ret->node.v[TRES_MEM] = (all->v[TRES_MEM] + nodes - 1) / nodes;
@@ -61,12 +66,15 @@ void claim_asked(const struct core *c, const struct part *p, const struct job_wi
 void claim_placed(const struct core *c, const struct part *p, const struct job_wish *w,
                   const struct alloc_node *v, uint32_t n, struct claim *ret)
 {
+    uint32_t kinds = 0;
+
     *ret = (struct claim){ .tasks = 1 };
     ret->all.v[TRES_NODE] = n;
     for (uint32_t i = 0; i < n; i++) {
         struct amounts here = { 0 };
         here.v[TRES_CPU] = alloc_cpus(&v[i]);
         here.v[TRES_MEM] = v[i].mem_mb;
+        kinds += v[i].gres.n;
         for (uint32_t k = 0; k < v[i].gres.n; k++)
             tres_add_part(&c->tres, &v[i].gres.v[k], &here);
         for (uint32_t t = 0; t < c->tres.n; t++) {
@@ -74,6 +82,8 @@ void claim_placed(const struct core *c, const struct part *p, const struct job_w
             ret->node.v[t] = here.v[t] > ret->node.v[t] ? here.v[t] : ret->node.v[t];
         }
     }
+    if (kinds == 0) /* whoever placed it gave it no units: what it asked for counts */
+        add_asked_gres(c, w, &ret->all);
     tres_add_licenses(&c->tres, w->licenses, &ret->all);
     bill(c, p, ret);
 }

@@ -71,6 +71,7 @@ void core_free(struct core *c)
     arena_fini(&c->prio_texts);
     fairshare_free(c->shares);
     tally_fini(&c->stuck);
+    tally_fini(&c->timed);
     rules_free(c->rules);
     tres_table_fini(&c->tres);
     free(c->freed);
@@ -190,6 +191,7 @@ int64_t core_next_timer(const struct core *c)
     const struct heap_entry *node = heap_top(&c->node_timers);
     int64_t due = prio_due(c);
 
+    due = limits_due(c) < due ? limits_due(c) : due;
     due = job && job->key >> 26 < due ? job->key >> 26 : due;
     return node && node->key >> 26 < due ? node->key >> 26 : due;
 }

@@ -71,7 +71,7 @@ struct standing {
 /* What a running job holds, as its owners count it (limits.h). */
 struct running {
     struct amounts all;
-    int64_t end; /* of its time limit */
+    int64_t start, end; /* its time limit's end */
 };
 
 struct job {
@@ -110,7 +110,7 @@ struct job {
     uint32_t staked;          /* tasks that its owners count as submitted */
     struct running *running;  /* what they count as running; NULL: it does not run */
     struct tally *parked;     /* the counter it waits at, out of its queues; not state */
-    uint8_t parked_why;       /* enum reason */
+    uint8_t parked_why;       /* enum reason; also of one whose placement was too large */
     struct slab_ref self;
 };
 

@@ -13,17 +13,17 @@
 
 /* What is compared with the limit. */
 enum counter {
-    RUN_JOBS,   /* jobs that run */
-    SUBMITTED,  /* jobs that are there */
-    RUN_TRES,   /* what running jobs hold */
-    RUN_MINS,   /* what they may still use */
-    USED_MINS,  /* what was used, decayed */
-    USED_WALL,  /* the same of wall clock time */
-    JOB_WALL,   /* the job's time limit */
-    JOB_TRES,   /* what the job asks for */
-    JOB_NODE,   /* the same, of one node */
-    JOB_MINS,   /* the same times its limit */
-    JOB_LEAST,  /* the job must ask for so much */
+    RUN_JOBS,  /* jobs that run */
+    SUBMITTED, /* jobs that are there */
+    RUN_TRES,  /* what running jobs hold */
+    RUN_MINS,  /* what they may still use */
+    USED_MINS, /* what was used, decayed */
+    USED_WALL, /* the same of wall clock time */
+    JOB_WALL,  /* the job's time limit */
+    JOB_TRES,  /* what the job asks for */
+    JOB_NODE,  /* the same, of one node */
+    JOB_MINS,  /* the same times its limit */
+    JOB_LEAST, /* the job must ask for so much */
 };
 
 /* Over whom it is counted.  An association's own user is its leaf. */
@@ -37,48 +37,61 @@ static const struct row {
     const char *name, *qos_name;
     size_t offset; /* in struct rule_limits */
     uint8_t flags, counter, scope;
-    uint16_t qos_reason, assoc_reason; /* 0: they have no such limit; of resources the first of nine */
+    uint16_t qos_reason,
+        assoc_reason; /* 0: they have no such limit; of resources the first of nine */
 } rows[] = {
 #define ROW(member, name, qos_name, flags, counter, scope, qos_reason, assoc_reason) \
-    { name,    qos_name, offsetof(struct rule_limits, member),                       \
-      flags,   counter,  scope,                                                      \
-      REASON_##qos_reason, REASON_##assoc_reason },
+    { name,                                                                          \
+      qos_name,                                                                      \
+      offsetof(struct rule_limits, member),                                          \
+      flags,                                                                         \
+      counter,                                                                       \
+      scope,                                                                         \
+      REASON_##qos_reason,                                                           \
+      REASON_##assoc_reason },
     ROW(grp_submit, "GrpSubmitJobs", "GrpSubmitJobs", IS_GROUP, SUBMITTED, OF_OWNER,
         QOSGrpSubmitJobsLimit, AssocGrpSubmitJobsLimit)
-    ROW(max_submit, "MaxSubmitJobs", "MaxSubmitJobsPerUser", 0, SUBMITTED, OF_USER,
-        QOSMaxSubmitJobPerUserLimit, AssocMaxSubmitJobLimit)
-    ROW(max_submit_account, "", "MaxSubmitJobsPerAccount", 0, SUBMITTED, OF_ACCOUNT,
-        MaxSubmitJobsPerAccount, None)
-    ROW(max_wall_min, "MaxWall", "MaxWall", 0, JOB_WALL, OF_OWNER, QOSMaxWallDurationPerJobLimit,
-        AssocMaxWallDurationPerJobLimit)
-    ROW(min_tres, "", "MinTRES", IS_TRES, JOB_LEAST, OF_OWNER, QOSMinCpuNotSatisfied, None)
-    ROW(max_tres, "MaxTRES", "MaxTRES", IS_TRES | IS_SCALED, JOB_TRES, OF_OWNER,
-        QOSMaxCpuPerJobLimit, AssocMaxCpuPerJobLimit)
-    ROW(max_tres_node, "MaxTRESPerNode", "MaxTRESPerNode", IS_TRES | IS_SCALED, JOB_NODE, OF_OWNER,
-        QOSMaxCpuPerNode, AssocMaxCpuPerNode)
-    ROW(max_tres_mins, "MaxTRESMins", "MaxTRESMins", IS_TRES, JOB_MINS, OF_OWNER,
-        QOSMaxCpuMinutesPerJobLimit, AssocMaxCpuMinutesPerJobLimit)
-    ROW(grp_jobs, "GrpJobs", "GrpJobs", IS_GROUP, RUN_JOBS, OF_OWNER, QOSGrpJobsLimit,
-        AssocGrpJobsLimit)
-    ROW(max_jobs, "MaxJobs", "MaxJobsPerUser", 0, RUN_JOBS, OF_USER, QOSMaxJobsPerUserLimit,
-        AssocMaxJobsLimit)
-    ROW(max_jobs_account, "", "MaxJobsPerAccount", 0, RUN_JOBS, OF_ACCOUNT, MaxJobsPerAccount, None)
-    ROW(grp_tres, "GrpTRES", "GrpTRES", IS_TRES | IS_GROUP | IS_SCALED, RUN_TRES, OF_OWNER,
-        QOSGrpCpuLimit, AssocGrpCpuLimit)
-    ROW(max_tres_user, "", "MaxTRESPerUser", IS_TRES, RUN_TRES, OF_USER, QOSMaxCpuPerUserLimit,
-        None)
-    ROW(max_tres_account, "", "MaxTRESPerAccount", IS_TRES, RUN_TRES, OF_ACCOUNT, MaxCpuPerAccount,
-        None)
-    ROW(grp_wall_min, "GrpWall", "GrpWall", IS_GROUP, USED_WALL, OF_OWNER, QOSGrpWallLimit,
-        AssocGrpWallLimit)
-    ROW(grp_tres_mins, "GrpTRESMins", "GrpTRESMins", IS_TRES | IS_GROUP, USED_MINS, OF_OWNER,
-        QOSGrpCPUMinutesLimit, AssocGrpCPUMinutesLimit)
-    ROW(grp_tres_run_mins, "GrpTRESRunMins", "GrpTRESRunMins", IS_TRES | IS_GROUP, RUN_MINS,
-        OF_OWNER, QOSGrpCPURunMinutesLimit, AssocGrpCPURunMinutesLimit)
-    ROW(max_tres_run_mins, "MaxTRESRunMins", "MaxTRESRunMinsPerUser", IS_TRES, RUN_MINS, OF_USER,
-        QOSMaxCpuRunMinsPerUser, AssocMaxCpuRunMinutes)
-    ROW(max_tres_run_mins_account, "", "MaxTRESRunMinsPerAccount", IS_TRES, RUN_MINS, OF_ACCOUNT,
-        MaxCpuRunMinsPerAccount, None)
+        ROW(max_submit, "MaxSubmitJobs", "MaxSubmitJobsPerUser", 0, SUBMITTED, OF_USER,
+            QOSMaxSubmitJobPerUserLimit,
+            AssocMaxSubmitJobLimit) ROW(max_submit_account, "", "MaxSubmitJobsPerAccount", 0,
+                                        SUBMITTED, OF_ACCOUNT, MaxSubmitJobsPerAccount,
+                                        None) ROW(max_wall_min, "MaxWall", "MaxWall", 0, JOB_WALL,
+                                                  OF_OWNER, QOSMaxWallDurationPerJobLimit,
+                                                  AssocMaxWallDurationPerJobLimit)
+            ROW(min_tres, "", "MinTRES", IS_TRES, JOB_LEAST, OF_OWNER, QOSMinCpuNotSatisfied,
+                None) ROW(max_tres, "MaxTRES", "MaxTRES", IS_TRES | IS_SCALED, JOB_TRES, OF_OWNER,
+                          QOSMaxCpuPerJobLimit, AssocMaxCpuPerJobLimit)
+                ROW(max_tres_node, "MaxTRESPerNode", "MaxTRESPerNode", IS_TRES | IS_SCALED,
+                    JOB_NODE, OF_OWNER, QOSMaxCpuPerNode,
+                    AssocMaxCpuPerNode) ROW(max_tres_mins, "MaxTRESMins", "MaxTRESMins", IS_TRES,
+                                            JOB_MINS, OF_OWNER, QOSMaxCpuMinutesPerJobLimit,
+                                            AssocMaxCpuMinutesPerJobLimit)
+                    ROW(grp_jobs, "GrpJobs", "GrpJobs", IS_GROUP, RUN_JOBS, OF_OWNER,
+                        QOSGrpJobsLimit,
+                        AssocGrpJobsLimit) ROW(max_jobs, "MaxJobs", "MaxJobsPerUser", 0, RUN_JOBS,
+                                               OF_USER, QOSMaxJobsPerUserLimit, AssocMaxJobsLimit)
+                        ROW(max_jobs_account, "", "MaxJobsPerAccount", 0, RUN_JOBS, OF_ACCOUNT,
+                            MaxJobsPerAccount, None) ROW(grp_tres, "GrpTRES", "GrpTRES",
+                                                         IS_TRES | IS_GROUP | IS_SCALED, RUN_TRES,
+                                                         OF_OWNER, QOSGrpCpuLimit, AssocGrpCpuLimit)
+                            ROW(max_tres_user, "", "MaxTRESPerUser", IS_TRES, RUN_TRES, OF_USER,
+                                QOSMaxCpuPerUserLimit,
+                                None) ROW(max_tres_account, "", "MaxTRESPerAccount", IS_TRES,
+                                          RUN_TRES, OF_ACCOUNT, MaxCpuPerAccount, None)
+                                ROW(grp_wall_min, "GrpWall", "GrpWall", IS_GROUP, USED_WALL,
+                                    OF_OWNER, QOSGrpWallLimit, AssocGrpWallLimit)
+                                    ROW(grp_tres_mins, "GrpTRESMins", "GrpTRESMins",
+                                        IS_TRES | IS_GROUP, USED_MINS, OF_OWNER,
+                                        QOSGrpCPUMinutesLimit, AssocGrpCPUMinutesLimit)
+                                        ROW(grp_tres_run_mins, "GrpTRESRunMins", "GrpTRESRunMins",
+                                            IS_TRES | IS_GROUP, RUN_MINS, OF_OWNER,
+                                            QOSGrpCPURunMinutesLimit, AssocGrpCPURunMinutesLimit)
+                                            ROW(max_tres_run_mins, "MaxTRESRunMins",
+                                                "MaxTRESRunMinsPerUser", IS_TRES, RUN_MINS, OF_USER,
+                                                QOSMaxCpuRunMinsPerUser, AssocMaxCpuRunMinutes)
+                                                ROW(max_tres_run_mins_account, "",
+                                                    "MaxTRESRunMinsPerAccount", IS_TRES, RUN_MINS,
+                                                    OF_ACCOUNT, MaxCpuRunMinsPerAccount, None)
 #undef ROW
 };
 
@@ -182,6 +195,13 @@ static uint64_t still_to_run(const struct tally *t, uint8_t tres, int64_t now)
     return s > 0 ? (uint64_t)(s / 60) : 0;
 }
 
+static uint64_t still_to_pay(const struct tally *t, uint8_t tres)
+{
+    __int128 s = t->sums ? t->sums->ends[tres] - t->sums->paid[tres] : 0;
+
+    return s > 0 ? (uint64_t)(s / 60) : 0;
+}
+
 static uint64_t times_limit(const struct claim *claim, uint8_t tres)
 {
     uint64_t min = claim->limit_min == NO_LIMIT ? 366u * 1440u : claim->limit_min;
@@ -199,7 +219,7 @@ static void weigh_budget(const struct walk *w, struct test *t)
         t->used = minutes(is_wall ? t->owner->used->wall_s : t->owner->used->tres_s[tres]);
     t->asked = is_wall || w->claim->all.v[tres] ? 1 : 0;
     if (w->c->enforce & ENFORCE_SAFE && !is_wall && t->asked) {
-        t->used += still_to_run(&t->owner->now, tres, w->who->now);
+        t->used += still_to_pay(&t->owner->now, tres);
         t->asked = times_limit(w->claim, tres);
     }
 }
@@ -286,7 +306,7 @@ static uint64_t scaled(const struct walk *w, const struct limit *l)
     double factor = w->who->at.qos ? w->who->at.qos->row->limit_factor : 0;
 
     return factor > 0 && rows[l->row].flags & IS_SCALED ? (uint64_t)((double)l->most * factor)
-                                                         : l->most;
+                                                        : l->most;
 }
 
 static void explain(const struct walk *w, const struct test *t, const struct qos *q,
@@ -308,6 +328,7 @@ static void explain(const struct walk *w, const struct test *t, const struct qos
         .most = t->most,
         .used = t->used,
         .tally = can_end ? t->tally : NULL,
+        .is_timed = t->row->counter == RUN_MINS,
     };
 }
 

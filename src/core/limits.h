@@ -5,9 +5,9 @@
  * QOS (the other way round with OverPartQOS), its association, the accounts above.  A QOS that sets
  * a limit hides the same limit of those behind it; of limits on single jobs the nearest counts.
  *
- * Counters move with the facts about jobs and are never polled.  A job that a limit holds leaves the
- * queues and waits with the counter that was full; when something under that counter ends, those
- * that fit now go back to their queues. */
+ * Counters move with the facts about jobs and are never polled.  A job that a limit holds leaves
+ * the queues and waits with the counter that was full; when something under that counter ends,
+ * those that fit now go back to their queues. */
 #ifndef CORE_LIMITS_H
 #define CORE_LIMITS_H
 
@@ -45,6 +45,7 @@ struct limit_why {
     bool is_qos;
     uint64_t asked, most, used;
     struct tally *tally; /* what has to become less; NULL: that helps nothing */
+    bool is_timed;       /* it becomes less as time goes by */
 };
 
 /* Who asks: the standing, and the user behind it. */
@@ -72,7 +73,7 @@ void tally_fini(struct tally *t);
 
 /* ---- who a job stands under, and its part of the counters */
 
-uint64_t limits_account_key(const char *account); /* of qos.accounts */
+uint64_t limits_account_key(const char *account);                 /* of qos.accounts */
 struct qos *part_qos(const struct core *c, const struct part *p); /* NULL: it has none */
 struct standing limits_standing(const struct core *c, const struct job *job);
 void limits_settle(struct core *c, struct job *job); /* the counters follow its present state */
@@ -81,13 +82,16 @@ void limits_freed(struct core *c, struct job *job);  /* it ended: look at those 
 
 /* Out of its queues until something changes; tally NULL: until the rules do. */
 void limits_park(struct core *c, struct job *job, const struct limit_why *why);
-/* Parks the job when the rules keep it from all its partitions.  placement NULL: by what it asks.
- * False: it may start in this one. */
+/* True: the rules keep it from starting there.  Without a placement, by what it asks, it is parked.
+ * One that only its placement makes too large stays in its queues, for another may be smaller; so
+ * does one of several partitions, since each may have rules of its own. */
 bool limits_hold(struct core *c, const struct job *job, const struct part *p,
                  const struct placement *at);
 void limits_unpark(struct core *c, struct job *job);
 void limits_wake(struct core *c, int64_t now); /* those for whom there is room now */
 void limits_wake_all(struct core *c);
+void limits_paid(struct core *c, int64_t now); /* usage of all that runs was charged up to now */
+int64_t limits_due(const struct core *c);      /* when time alone may make room; INT64_MAX: never */
 
 int limits_check(const struct core *c, struct err *e); /* counters are the sums over jobs */
 

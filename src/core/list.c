@@ -109,7 +109,7 @@ static enum reason rule_reason(const struct core *c, const struct job *job)
 
     for (const struct part *p; (p = part_next(c, &list));)
         if (limits_may_start(c, job, p, NULL, &why))
-            return job->parked ? (enum reason)job->parked_why : REASON_None;
+            return (enum reason)job->parked_why;
     return why.reason;
 }
 

@@ -198,8 +198,10 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
     unsigned old = job->phase;
     c->now = head->now;
     job_unqueue(c, job);
-    if (f->kind == FACT_job_update) /* its account or size may be others afterwards */
+    if (f->kind == FACT_job_update) { /* its account or size may be others afterwards */
+        limits_freed(c, job);
         limits_drop(c, job);
+    }
     if (rules[f->kind].change)
         rules[f->kind].change(c, job, f->body);
     if (move->next == PHASE_GONE) {

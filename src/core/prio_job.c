@@ -188,8 +188,8 @@ static void charge_running(struct core *c, int64_t now)
 static uint32_t known_share(const struct core *c, const struct fact_share *f)
 {
     uint32_t up = account_of(c, f->account);
-    uint32_t at = up != FAIRSHARE_NONE && has_text(f->user) ? fairshare_user(c->shares, up, f->user)
-                                                            : up;
+    uint32_t at =
+        up != FAIRSHARE_NONE && has_text(f->user) ? fairshare_user(c->shares, up, f->user) : up;
 
     return at != FAIRSHARE_NONE ? at : up != FAIRSHARE_NONE ? up : FAIRSHARE_ROOT;
 }
@@ -308,8 +308,8 @@ int64_t prio_due(const struct core *c)
 
 static int64_t next_reset(const struct core *c)
 {
-    static const char *const names[] = { "NONE", "NOW", "DAILY", "WEEKLY", "MONTHLY", "QUARTERLY",
-                                         "YEARLY" };
+    static const char *const names[] = { "NONE",    "NOW",       "DAILY", "WEEKLY",
+                                         "MONTHLY", "QUARTERLY", "YEARLY" };
     enum reset_period period = RESET_NONE;
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -379,6 +379,7 @@ void prio_apply(struct core *c, const struct fact_priorities *f)
             c->usage_reset_at = f->now;
         charge_running(c, f->now);
         c->prio_at = f->now;
+        limits_paid(c, f->now);
         limits_wake_all(c);
     }
     c->prio_cursor = f->next;

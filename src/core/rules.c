@@ -392,7 +392,8 @@ static void put_user(struct rulebook *r, const struct rule_user *row)
     smap_put(&r->users, own->name, own);
 }
 
-/* A licence of a server; what is allowed of it is for the licences to know (rules_dump gives it). */
+/* A licence of a server; what is allowed of it is for the licences to know (rules_dump gives it).
+ */
 static void put_resource(struct rulebook *r, const struct rule_res *row)
 {
     char key[NAME_MAX_BYTES];

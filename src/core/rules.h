@@ -4,8 +4,8 @@
  * restart decides by it although slurmdbd is away.  A whole book comes in parts that are kept aside
  * until the last one is there: nobody ever decides by half a book.
  *
- * An association or QOS is an *owner*: it has limits, counts what runs and waits under it, remembers
- * what was used, and keeps the jobs that wait for room under it (limits.h, usage.h). */
+ * An association or QOS is an *owner*: it has limits, counts what runs and waits under it,
+ * remembers what was used, and keeps the jobs that wait for room under it (limits.h, usage.h). */
 #ifndef CORE_RULES_H
 #define CORE_RULES_H
 
@@ -23,11 +23,12 @@ struct limit {
     uint64_t most;
 };
 
-/* What counts at this moment.  Ends are sums of amount times end of the time limit, in seconds:
- * what is still to run is that less the time times the sums. */
+/* What runs at this moment.  Ends are sums of amount times end of the time limit, in seconds: what
+ * is still to run is that less the time times the amounts.  Paid are the same sums of the moments
+ * up to which usage was charged: what will still be charged is ends less paid. */
 struct load {
     struct amounts tres;
-    __int128 ends[TRES_MAX];
+    __int128 ends[TRES_MAX], paid[TRES_MAX];
 };
 
 struct tally {
@@ -35,6 +36,7 @@ struct tally {
     struct load *sums;    /* NULL: nothing runs */
     struct queue waiting; /* jobs parked here, best first; the scheduler's memory */
     bool is_freed;        /* something ended; listed in core.freed */
+    bool has_held;        /* a placement was too large for it: another one may not be */
 };
 
 struct spent {
@@ -55,7 +57,7 @@ struct assoc {
     struct assoc *up;             /* NULL: the root */
     char *name;                   /* its key in the book */
     uint64_t seen;
-    uint32_t share;               /* its place in the fair-share tree */
+    uint32_t share; /* its place in the fair-share tree */
 };
 
 enum qos_flag {
@@ -76,20 +78,20 @@ struct qos {
     const struct rule_qos *row; /* one block */
     uint32_t flags;             /* enum qos_flag */
     uint64_t seen;
-    struct map users;           /* uid + 1 to struct tally */
-    struct map accounts;        /* hash of the name to struct tally */
+    struct map users;    /* uid + 1 to struct tally */
+    struct map accounts; /* hash of the name to struct tally */
 };
 
 struct rulebook {
-    uint64_t version;       /* 0: there is no book */
-    struct map assocs;      /* id to struct assoc */
-    struct smap by_name;    /* "account user partition" to struct assoc */
-    struct map qos;         /* id to struct qos */
+    uint64_t version;    /* 0: there is no book */
+    struct map assocs;   /* id to struct assoc */
+    struct smap by_name; /* "account user partition" to struct assoc */
+    struct map qos;      /* id to struct qos */
     struct smap qos_names;
-    struct smap users;      /* name to struct rule_user: one block */
-    struct smap resources;  /* "name@server" to struct rule_res: one block */
-    struct rules *wckeys;   /* of it the wckeys, "user=wckey"; one block; NULL: none */
-    struct assoc **order;   /* by id */
+    struct smap users;     /* name to struct rule_user: one block */
+    struct smap resources; /* "name@server" to struct rule_res: one block */
+    struct rules *wckeys;  /* of it the wckeys, "user=wckey"; one block; NULL: none */
+    struct assoc **order;  /* by id */
     uint32_t assoc_n;
     struct qos **qos_order; /* by id */
     uint32_t qos_n;

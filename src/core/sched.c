@@ -144,7 +144,7 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
     }
     if (sched_start(s, job, p, &at))
         return VERDICT_STARTED;
-    return job->parked ? VERDICT_PASSED_OVER : VERDICT_BLOCKED;
+    return job->parked_why ? VERDICT_PASSED_OVER : VERDICT_BLOCKED;
 }
 
 /* The best job at or after the cursor among the dirty partitions. */

@@ -18,6 +18,9 @@
 /* Jobs that one slice of scheduling brings back from where they wait. */
 #define WAKE_MAX 256u
 
+/* How often those are looked at that wait for time alone, when nothing else happens. */
+#define TIMED_S 15
+
 void tally_fini(struct tally *t)
 {
     queue_fini(&t->waiting);
@@ -51,9 +54,10 @@ struct standing limits_standing(const struct core *c, const struct job *job)
 
 struct asker limits_asker(const struct core *c, const struct job *job)
 {
-    return (struct asker){
-        .at = job->standing, .uid = job->uid, .account = job->account, .now = c->now
-    };
+    return (struct asker){ .at = job->standing,
+                           .uid = job->uid,
+                           .account = job->account,
+                           .now = c->sched_now > c->now ? c->sched_now : c->now };
 }
 
 /* ---- counters */
@@ -102,6 +106,11 @@ static void take_submitted(struct core *c, struct tally *t, const struct job *jo
     t->submitted -= job->staked;
 }
 
+static int64_t paid_until(const struct core *c, const struct job *job)
+{
+    return job->running->start > c->prio_at ? job->running->start : c->prio_at;
+}
+
 static void add_running(struct core *c, struct tally *t, const struct job *job)
 {
     t->running++;
@@ -110,6 +119,7 @@ static void add_running(struct core *c, struct tally *t, const struct job *job)
     for (uint32_t i = 0; i < c->tres.n; i++) {
         t->sums->tres.v[i] += job->running->all.v[i];
         t->sums->ends[i] += (__int128)job->running->all.v[i] * job->running->end;
+        t->sums->paid[i] += (__int128)job->running->all.v[i] * paid_until(c, job);
     }
 }
 
@@ -120,6 +130,7 @@ static void take_running(struct core *c, struct tally *t, const struct job *job)
     for (uint32_t i = 0; i < c->tres.n; i++) {
         t->sums->tres.v[i] -= job->running->all.v[i];
         t->sums->ends[i] -= (__int128)job->running->all.v[i] * job->running->end;
+        t->sums->paid[i] -= (__int128)job->running->all.v[i] * paid_until(c, job);
     }
 }
 
@@ -137,6 +148,7 @@ static struct running *running_of(const struct core *c, const struct job *job)
     claim_placed(c, part_find(c, job->alloc->partition), job->wish->ask, job->alloc->nodes.v,
                  job->alloc->nodes.n, &claim);
     r->all = claim.all;
+    r->start = job->start;
     r->end = end ? end : job->start + 366 * 86400;
     return r;
 }
@@ -158,8 +170,8 @@ void limits_settle(struct core *c, struct job *job)
 {
     uint32_t tasks = !is_present(job) ? 0 : job->rest ? runs_count(job->rest) : 1;
 
-    if (c->rules->version == 0 || (tasks == job->staked && (tasks == 0 || job->running ||
-                                                            job->phase != PHASE_RUNNING)))
+    if (c->rules->version == 0 ||
+        (tasks == job->staked && (tasks == 0 || job->running || job->phase != PHASE_RUNNING)))
         return;
     limits_drop(c, job);
     if (tasks == 0)
@@ -182,23 +194,12 @@ static struct queue_key key_of(const struct job *job)
 
 void limits_park(struct core *c, struct job *job, const struct limit_why *why)
 {
-    struct tally *at = why->tally ? why->tally : &c->stuck;
+    struct tally *at = why->is_timed ? &c->timed : why->tally ? why->tally : &c->stuck;
 
     job_unqueue(c, job);
     queue_add(&at->waiting, key_of(job), job);
     job->parked = at;
     job->parked_why = (uint8_t)why->reason;
-}
-
-static bool may_start_elsewhere(const struct core *c, const struct job *job, const struct part *here)
-{
-    const char *list = job->wish->ask->partitions;
-    struct limit_why why;
-
-    for (const struct part *p; (p = part_next(c, &list));)
-        if (p != here && limits_may_start(c, job, p, NULL, &why))
-            return true;
-    return false;
 }
 
 bool limits_hold(struct core *c, const struct job *job, const struct part *p,
@@ -213,10 +214,18 @@ bool limits_hold(struct core *c, const struct job *job, const struct part *p,
         claim_placed(c, p, job->wish->ask, at->v, at->n, &claim);
         claim.limit_min = sched_limit(job, p);
     }
+    struct job *own = (struct job *)(uintptr_t)job;
+    own->parked_why = REASON_None;
     if (limits_may_start(c, job, p, at ? &claim : NULL, &why))
         return false;
-    if (!may_start_elsewhere(c, job, p))
-        limits_park(c, (struct job *)(uintptr_t)job, &why);
+    own->parked_why = (uint8_t)why.reason;
+    if (!at && !strchr(job->wish->ask->partitions, ',')) {
+        limits_park(c, own, &why);
+        return true;
+    }
+    if (why.tally)
+        why.tally->has_held = true;
+    c->has_timed_held |= why.is_timed;
     return true;
 }
 
@@ -230,6 +239,8 @@ void limits_unpark(struct core *c, struct job *job)
 
 static void note_freed(struct core *c, struct tally *t, const struct job *job)
 {
+    c->is_touched |= t->has_held;
+    t->has_held = false;
     if (t->waiting.count == 0 || t->is_freed)
         return;
     t->is_freed = true;
@@ -243,6 +254,8 @@ static void note_freed(struct core *c, struct tally *t, const struct job *job)
 
 void limits_freed(struct core *c, struct job *job)
 {
+    c->timed_at = 0;
+    c->is_dirty |= c->timed.waiting.count > 0 || c->has_timed_held;
     visit_all(c, job, note_freed);
 }
 
@@ -288,7 +301,20 @@ static unsigned wake_tally(struct core *c, struct tally *t, unsigned most)
 void limits_wake(struct core *c, int64_t now)
 {
     unsigned left = WAKE_MAX;
+    bool is_later = now != c->timed_at;
 
+    c->sched_now = now;
+    if (c->has_timed_held && is_later)
+        c->is_touched = true;
+    c->has_timed_held &= !is_later;
+    for (uint32_t i = 0; c->is_touched && i < c->part_count; i++)
+        part_touch(c, c->parts[i], (struct queue_key){ 0, 0 });
+    c->is_touched = false;
+    if (c->timed.waiting.count && is_later) {
+        unsigned woken = wake_tally(c, &c->timed, left);
+        left -= woken < left ? woken : left;
+    }
+    c->timed_at = now;
     while (c->freed_n > 0 && left > 0) {
         struct tally *t = c->freed[c->freed_n - 1];
         unsigned woken = wake_tally(c, t, left);
@@ -319,9 +345,45 @@ static void wake_map(struct core *c, struct map *m)
         wake_waiting(c, &((struct tally *)value)->waiting);
 }
 
+int64_t limits_due(const struct core *c)
+{
+    if (c->timed.waiting.count == 0 && !c->has_timed_held)
+        return INT64_MAX;
+    return c->timed_at ? c->timed_at + TIMED_S : c->now;
+}
+
+static void pay(struct tally *t, int64_t now)
+{
+    for (uint32_t i = 0; t->sums && i < TRES_MAX; i++)
+        t->sums->paid[i] = (__int128)t->sums->tres.v[i] * now;
+}
+
+static void pay_map(struct map *m, int64_t now)
+{
+    uint32_t at = 0;
+    uint64_t key;
+    void *value;
+
+    while (map_next(m, &at, &key, &value))
+        pay(value, now);
+}
+
+void limits_paid(struct core *c, int64_t now)
+{
+    for (uint32_t i = 0; i < c->rules->assoc_n; i++)
+        pay(&c->rules->order[i]->owner.now, now);
+    for (uint32_t i = 0; i < c->rules->qos_n; i++) {
+        pay(&c->rules->qos_order[i]->owner.now, now);
+        pay_map(&c->rules->qos_order[i]->users, now);
+        pay_map(&c->rules->qos_order[i]->accounts, now);
+    }
+}
+
 void limits_wake_all(struct core *c)
 {
     wake_waiting(c, &c->stuck.waiting);
+    wake_waiting(c, &c->timed.waiting);
+    c->is_touched = c->is_dirty = true;
     for (uint32_t i = 0; i < c->rules->assoc_n; i++)
         wake_waiting(c, &c->rules->order[i]->owner.now.waiting);
     for (uint32_t i = 0; i < c->rules->qos_n; i++) {

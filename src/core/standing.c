@@ -51,8 +51,7 @@ static int identify_account(const struct core *c, struct identity *id, struct ar
 
     if (!has_text(id->account))
         id->account = rules_default_account(c->rules, id->user);
-    const struct assoc *as =
-        rules_assoc(c->rules, id->account, id->user, p ? p->info->name : "");
+    const struct assoc *as = rules_assoc(c->rules, id->account, id->user, p ? p->info->name : "");
     if (as)
         id->account = as->row->account;
     if (!as && c->enforce & ENFORCE_ASSOCS)
@@ -81,8 +80,9 @@ static int identify_qos(const struct core *c, struct identity *id, struct arena 
                        is_asked ? id->qos : "(none)", id->account,
                        as ? rules_qos_text(c->rules, as, a) : "");
     if (q->flags & QOS_NEEDS_RESERVATION && !has_text(id->reservation))
-        return err_set(e, ESLURM_INVALID_QOS, "QOS %.60s is for jobs in a reservation: add "
-                                              "--reservation=NAME",
+        return err_set(e, ESLURM_INVALID_QOS,
+                       "QOS %.60s is for jobs in a reservation: add "
+                       "--reservation=NAME",
                        q->row->name);
     return 0;
 }

@@ -19,7 +19,8 @@ struct identity {
 int standing_identify(const struct core *c, struct identity *id, struct arena *a, struct err *e);
 int standing_check_partition(const struct part_info *p, const struct identity *id, struct err *e);
 
-/* Limits at submission: how many jobs may be there, and with DenyOnLimit whether it could ever run. */
+/* Limits at submission: how many jobs may be there, and with DenyOnLimit whether it could ever run.
+ */
 int standing_check_limits(const struct core *c, const struct job_record *rec, uint32_t tasks,
                           struct arena *a, struct err *e);
 struct standing standing_of(const struct core *c, const struct identity *id);

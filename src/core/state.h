@@ -74,6 +74,11 @@ struct core {
     struct tres_table tres; /* read from conf, as the next */
     uint32_t enforce;       /* enum enforce_bit */
     struct tally stuck;     /* jobs that only a change of the rules can help wait here */
+    struct tally timed;     /* those that time helps wait here */
+    int64_t timed_at;       /* when they were last looked at; 0: something ended since */
+    int64_t sched_now;      /* of the last slice of scheduling */
+    bool has_timed_held;    /* a job that stays in its queues waits for time, too */
+    bool is_touched;        /* a job held by its placement may have room: look at everything */
     struct tally **freed;   /* counters under which something ended, and jobs wait */
     uint32_t freed_n, freed_cap;
     bool ids_stale; /* facts came from a journal: the next id must come from a fresh block */

@@ -201,8 +201,8 @@ void tres_add_part(const struct tres_table *t, const struct gres_part *part, str
 static void add_gres_word(const struct tres_table *t, char *word, uint64_t times,
                           struct amounts *sum)
 {
-    char *name = strncasecmp(word, "gres", 4) == 0 && strchr(":/", word[4]) && word[4] ? word + 5
-                                                                                       : word;
+    char *name =
+        strncasecmp(word, "gres", 4) == 0 && strchr(":/", word[4]) && word[4] ? word + 5 : word;
     char gpu[] = "gpu";
     char *last = strrchr(name, '=') ? strrchr(name, '=') : strrchr(name, ':');
     char *number = last ? last + 1 : name, *stop;
