@@ -177,15 +177,18 @@ static struct gres_part pick_shares(const struct search *s, const struct node *n
     return part;
 }
 
+/* A plan names devices too, though not yet the very ones. */
 static struct gres_part pick_gres(const struct search *s, const struct node *n,
                                   const struct gres_line *line, uint64_t want)
 {
     struct gres_part part = { .name = line->name, .type = line->type, .count = want };
+    bool is_now = s->p->when == PLACE_NOW;
 
-    if (line->cut)
+    if (line->cut && is_now)
         return pick_shares(s, n, line, want);
-    if (line->units)
-        part.units = units_bytes(s->p->a, pick_units(gres_free_units(n, line), want));
+    if (line->units && !line->cut)
+        part.units = units_bytes(
+            s->p->a, pick_units(is_now ? gres_free_units(n, line) : line->units, want));
     return part;
 }
 
@@ -204,10 +207,7 @@ static void give_gres(const struct search *s, const struct share *v, struct allo
             if (!gres_serves(&s->asks.v[k], line) || have == 0)
                 continue;
             have = have < left ? have : left;
-            parts[ret->gres.n] = s->p->when == PLACE_NOW
-                                     ? pick_gres(s, n, line, have)
-                                     : (struct gres_part){ line->name, line->type, have, {0}, {0} };
-            ret->gres.n++;
+            parts[ret->gres.n++] = pick_gres(s, n, line, have);
             left -= have;
         }
     }

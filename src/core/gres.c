@@ -6,6 +6,7 @@
 #include "core/state.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,8 +98,11 @@ bool gres_next(const char **list, struct gres_piece *ret)
         else
             ret->type = w;
     }
-    if (at + 3 < *list && strncmp(at, "(S:", 3) == 0)
-        ret->sockets = read_sockets(at + 3, *list);
+    for (; at < *list; at++) {
+        if (strncmp(at, "(S:", 3) == 0)
+            ret->sockets = read_sockets(at + 3, *list);
+        ret->has_files = ret->has_files || strncmp(at, "(F)", 3) == 0;
+    }
     return true;
 }
 
@@ -121,7 +125,7 @@ static uint64_t low_bits(uint64_t n)
 }
 
 /* What is configured, or what was reported where a node said more exactly what it has. */
-const char *gres_text(const struct node *n)
+static const char *list_of(const struct node *n)
 {
     const char *conf = n->conf->gres ? n->conf->gres : "";
 
@@ -163,6 +167,8 @@ static void add_line(struct core *c, struct node_gres *g, const struct gres_piec
     g->v[g->n++] = (struct gres_line){ .name = intern(&c->names, name),
                                        .type = intern(&c->names, type),
                                        .count = p->count,
+                                       .has_devices =
+                                           p->has_files || gres_same(p->name, word_of("gpu")),
                                        .sockets = p->sockets };
 }
 
@@ -174,7 +180,7 @@ static void number_devices(struct node_gres *g, const char *name)
     for (uint32_t i = 0; i < g->n; i++)
         all += g->v[i].name == name ? g->v[i].count : 0;
     for (uint32_t i = 0; i < g->n && all <= GRES_DEVICES_MAX; i++)
-        if (g->v[i].name == name && g->v[i].count > 0) {
+        if (g->v[i].name == name && g->v[i].count > 0 && g->v[i].has_devices) {
             g->v[i].units = low_bits(g->v[i].count) << at;
             at += g->v[i].count;
         }
@@ -182,7 +188,7 @@ static void number_devices(struct node_gres *g, const char *name)
 
 void gres_configure(struct core *c, struct node *n)
 {
-    const char *list = gres_text(n);
+    const char *list = list_of(n);
     struct gres_piece p;
 
     gres_fini(&n->gres);

@@ -1,8 +1,9 @@
 /* Generic resources: what a node has of them, and which jobs hold what.
  *
- * A line is a kind and type on a node.  Up to GRES_DEVICES_MAX of a name are devices with numbers,
- * counted through all lines of the name; more than that are a bare counter.  Shares (shard, mps)
- * are cut from the node's GPUs: a GPU is given whole or cut, never both. */
+ * A line is a kind and type on a node.  GPUs, and what a node reports device files for, have
+ * numbers, counted through all lines of the name; more than GRES_DEVICES_MAX, and all else, are a
+ * bare counter.  Shares (shard, mps) are cut from the node's GPUs: a GPU is given whole or cut,
+ * never both. */
 #ifndef CORE_GRES_H
 #define CORE_GRES_H
 
@@ -30,6 +31,7 @@ struct gres_line {
     uint64_t units;       /* its devices, of those of the name; 0: only counted */
     uint64_t busy;        /* of these, given to jobs */
     uint64_t sockets;     /* which it is near to; 0: all */
+    bool has_devices;     /* they have numbers, unless there are too many */
     struct gres_cut *cut; /* of each device of `units`, by number: the line is of shares */
 };
 
@@ -46,6 +48,7 @@ struct gres_piece {
     } name, type; /* type.len 0: any */
     uint64_t count;
     bool has_count;
+    bool has_files; /* "(F)": a node says that each has a device file */
     uint64_t sockets;
 };
 bool gres_next(const char **list, struct gres_piece *ret); /* false at the end */
@@ -69,8 +72,9 @@ void gres_room(const struct node *n, struct room *ret); /* what is free now */
 void gres_room_of(const struct node *n, const struct alloc_node *part, struct room *ret);
 
 /* Words. */
-const char *gres_text(const struct node *n);                       /* Gres= */
-const char *gres_used_text(const struct node *n, struct arena *a); /* GresUsed= */
+const char *gres_text(const struct node *n, struct arena *a);      /* Gres= */
+const char *gres_used_text(const struct core *c, const struct node *n,
+                           struct arena *a); /* GresUsed= */
 const char *gres_held_text(const struct alloc_node *part, struct arena *a);
 /* How many of the name (and type, when not empty) the node has, holds given out; a part holds. */
 uint64_t gres_total(const struct node *n, const char *name, const char *type);

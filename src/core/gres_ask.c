@@ -4,6 +4,7 @@
 
 #include "core/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum way { WAY_NODE, WAY_SOCKET, WAY_TASK, WAY_JOB, WAYS };

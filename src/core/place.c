@@ -111,7 +111,17 @@ uint32_t place_free_cpus(const struct node *n)
     return count;
 }
 
-struct room room_now(const struct node *n)
+struct room place_room_all(const struct node *n)
+{
+    struct room room = { .cpus = n->conf->cpus - n->conf->cpus % n->unit,
+                         .mem_mb = node_memory(n) };
+
+    for (uint32_t i = 0; i < n->gres.n && i < ROOM_GRES; i++)
+        room.gres[i] = (uint32_t)n->gres.v[i].count;
+    return room;
+}
+
+struct room place_room_free(const struct node *n)
 {
     uint64_t all = node_memory(n);
     struct room room = { .cpus = place_free_cpus(n),
@@ -122,19 +132,30 @@ struct room room_now(const struct node *n)
     return room;
 }
 
+struct room place_room_held(const struct node *n, const struct alloc_node *part)
+{
+    struct room room = { .cpus = alloc_cpus(part), .jobs = 1, .mem_mb = part->mem_mb };
+
+    gres_room_of(n, part, &room);
+    return room;
+}
+
+struct room place_room_of(const struct core *c, const struct placement *at, uint32_t i)
+{
+    struct room room = { .cpus = at->cpus[i], .jobs = 1, .mem_mb = at->v[i].mem_mb };
+
+    gres_room_of(c->nodes[at->v[i].node], &at->v[i], &room);
+    return room;
+}
+
 /* What of the node may be used. */
 static struct room room_of(const struct search *s, const struct node *n)
 {
-    uint64_t all = node_memory(n);
-    struct room room = { .cpus = n->conf->cpus - n->conf->cpus % n->unit, .mem_mb = all };
-
     if (s->p->when == PLACE_THEN)
         return s->p->rooms[n->index];
-    for (uint32_t i = 0; i < n->gres.n && i < ROOM_GRES; i++)
-        room.gres[i] = (uint32_t)n->gres.v[i].count;
     if (s->p->when != PLACE_NOW)
-        return room;
-    room = room_now(n);
+        return place_room_all(n);
+    struct room room = place_room_free(n);
     const struct horizon *h = s->p->spare ? &s->p->spare[n->index] : NULL;
     if (h && s->p->end > h->until)
         room_least(&room, &h->room);

@@ -51,8 +51,12 @@ struct placement {
     uint32_t n;
 };
 
-uint32_t place_free_cpus(const struct node *n); /* of whole free units */
-struct room room_now(const struct node *n);     /* what it has left */
+uint32_t place_free_cpus(const struct node *n);         /* of whole free units */
+struct room place_room_all(const struct node *n);       /* were it empty */
+struct room place_room_free(const struct node *n);      /* what is free now */
+/* What a job holds on a node; the same, were it started. */
+struct room place_room_held(const struct node *n, const struct alloc_node *part);
+struct room place_room_of(const struct core *c, const struct placement *at, uint32_t i);
 
 /* False: it does not fit.  why may be NULL. */
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why);
