@@ -579,3 +579,103 @@ void decide_resv_modify(struct turn *t, const struct resv_update *up)
     put(t, &ch.info, false);
     turn_reply(t, &desc_empty, &(struct empty){});
 }
+
+/* ---- the end */
+
+static bool names_it(const struct job *job, const struct resv_info *r)
+{
+    return strcmp(job->wish->ask->reservation, r->name) == 0;
+}
+
+/* Jobs that run in it, or wait for it. */
+static bool is_used(const struct core *c, const struct resv_info *r, bool running_only)
+{
+    QUEUE_FOREACH(it, &c->jobs)
+    {
+        const struct job *job = it->job;
+        bool runs = job->phase == PHASE_RUNNING || job->phase == PHASE_ENDING;
+        bool waits = job->phase == PHASE_PENDING && !running_only;
+        if ((runs || waits) && names_it(job, r))
+            return true;
+    }
+    return false;
+}
+
+/* Who waits for what is gone is held, unless it may go elsewhere. */
+static void release_waiting(struct turn *t, const struct resv_info *r)
+{
+    QUEUE_FOREACH(it, &t->c->jobs)
+    {
+        const struct job *job = it->job;
+        if (job->phase != PHASE_PENDING || !names_it(job, r))
+            continue;
+        struct job_wish wish = *job->wish->ask;
+        wish.reservation = "";
+        turn_fact(t, FACT_job_update,
+                  &(struct fact_job_update){
+                      .job_id = job->id, .now = t->in->now, .wish = &wish });
+        if (!(r->flags & RESV_NO_HOLD_JOBS_AFTER))
+            turn_fact(t, FACT_job_hold,
+                      &(struct fact_job_hold){
+                          .job_id = job->id, .now = t->in->now, .hold = HOLD_ADMIN });
+    }
+}
+
+void decide_resv_remove(struct turn *t, const struct resv_delete *del)
+{
+    const struct resv *r = resv_find(t->c, del->name);
+    struct err e = { 0 };
+
+    if (!r)
+        err_set(&e, ESLURM_RESERVATION_INVALID, "no reservation is called %.100s", del->name);
+    else if (!may_change(t) &&
+             !(r->info->flags & RESV_USER_DELETE &&
+               resv_allows(r->info, &(struct resv_guest){ t->in->who.user_name, "",
+                                                          t->in->who.groups ? t->in->who.groups
+                                                                            : "" })))
+        err_set(&e, ESLURM_ACCESS_DENIED, "only operators delete reservations");
+    else if (is_used(t->c, r->info, true))
+        err_set(&e, ESLURM_RESERVATION_BUSY, "jobs run in it");
+    if (e.code) {
+        turn_refuse_err(t, &e);
+        return;
+    }
+    release_waiting(t, r->info);
+    put(t, r->info, true);
+    turn_reply(t, &desc_empty, &(struct empty){});
+}
+
+/* Over, or on to its next occurrence. */
+static void over(struct turn *t, const struct resv *r)
+{
+    struct resv_info next = *r->info;
+
+    if (next.flags & RESV_REPEATS) {
+        next.start = resv_next_start(next.flags, next.start, next.start);
+        next.end = next.start + (r->info->end - r->info->start);
+        put(t, &next, false);
+        return;
+    }
+    release_waiting(t, r->info);
+    put(t, r->info, true);
+}
+
+void decide_resv_tick(struct turn *t)
+{
+    for (uint32_t i = 0; i < t->c->resv_count; i++) {
+        const struct resv *r = t->c->resvs[i];
+
+        if (!(r->info->flags & RESV_TIME_FLOAT) && r->info->end <= t->in->now)
+            over(t, r);
+    }
+}
+
+/* ---- how it is shown */
+
+void resv_describe(const struct core *c, const struct resv *r, int64_t now, struct resv_info *ret)
+{
+    *ret = *r->info;
+    ret->start = resv_start(r, now);
+    ret->end = resv_end(r, now);
+    ret->state = resv_is_active(r, now) ? "ACTIVE" : "INACTIVE";
+}
