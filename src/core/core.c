@@ -69,6 +69,7 @@ void core_free(struct core *c)
     arena_fini(&c->prio_texts);
     fairshare_free(c->shares);
     backfill_free(c->backfill);
+    resvs_free(c);
     free(c);
 }
 
@@ -140,6 +141,15 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
     case OP_part_modify:
         decide_part_update(&t, in->body);
         break;
+    case OP_resv_create:
+        decide_resv_create(&t, in->body);
+        break;
+    case OP_resv_modify:
+        decide_resv_modify(&t, in->body);
+        break;
+    case OP_resv_remove:
+        decide_resv_remove(&t, in->body);
+        break;
     case OP_shutdown:
         stop(&t);
         break;
@@ -179,8 +189,9 @@ int64_t core_next_timer(const struct core *c)
 {
     const struct heap_entry *job = heap_top(&c->timers);
     const struct heap_entry *node = heap_top(&c->node_timers);
-    int64_t due = prio_due(c);
+    int64_t due = prio_due(c), resv = resv_next_end(c);
 
+    due = resv < due ? resv : due;
     due = job && job->key >> 26 < due ? job->key >> 26 : due;
     return node && node->key >> 26 < due ? node->key >> 26 : due;
 }

@@ -27,11 +27,18 @@ struct resv *resv_find(const struct core *c, const char *name)
     return i < 0 ? NULL : c->resvs[i];
 }
 
-void resv_free(struct resv *r)
+static void resv_free(struct resv *r)
 {
     bits_fini(&r->nodes);
     free(r->info);
     free(r);
+}
+
+void resvs_free(struct core *c)
+{
+    for (uint32_t i = 0; i < c->resv_count; i++)
+        resv_free(c->resvs[i]);
+    free(c->resvs);
 }
 
 /* Names that are no nodes any more are passed over. */
@@ -140,6 +147,19 @@ int64_t resv_next_change(const struct core *c, int64_t now)
         if (r->start > now && r->start < next)
             next = r->start;
         if (r->end > now && r->end < next)
+            next = r->end;
+    }
+    return next;
+}
+
+int64_t resv_next_end(const struct core *c)
+{
+    int64_t next = INT64_MAX;
+
+    for (uint32_t i = 0; i < c->resv_count; i++) {
+        const struct resv_info *r = c->resvs[i]->info;
+
+        if (!(r->flags & RESV_TIME_FLOAT) && r->end < next)
             next = r->end;
     }
     return next;

@@ -29,7 +29,7 @@ struct resv {
 struct resv *resv_find(const struct core *c, const char *name); /* NULL: there is none */
 /* Replaces the one of that name, or removes it. */
 void resv_put(struct core *c, const struct resv_info *info, bool is_gone);
-void resv_free(struct resv *r);
+void resvs_free(struct core *c);
 
 /* ---- questions */
 
@@ -50,6 +50,7 @@ bool resv_bar(const struct core *c, const struct resv *mine, int64_t from, int64
               struct bits *ret);
 /* The next moment after `now` at which a reservation begins or ends; INT64_MAX: never. */
 int64_t resv_next_change(const struct core *c, int64_t now);
+int64_t resv_next_end(const struct core *c); /* INT64_MAX: never */
 /* The first start of this or a later occurrence after `after`. */
 int64_t resv_next_start(uint64_t flags, int64_t start, int64_t after);
 

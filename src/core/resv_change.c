@@ -679,3 +679,12 @@ void resv_describe(const struct core *c, const struct resv *r, int64_t now, stru
     ret->end = resv_end(r, now);
     ret->state = resv_is_active(r, now) ? "ACTIVE" : "INACTIVE";
 }
+
+void core_list_resvs(const struct core *c, const struct resv_query *q, int64_t now, struct arena *a,
+                     struct resv_infos *ret)
+{
+    ret->reservations.v = arena_calloc(a, c->resv_count + 1, sizeof *ret->reservations.v);
+    for (uint32_t i = 0; i < c->resv_count; i++)
+        if (!*q->name || strcmp(q->name, c->resvs[i]->info->name) == 0)
+            resv_describe(c, c->resvs[i], now, &ret->reservations.v[ret->reservations.n++]);
+}
