@@ -24,7 +24,7 @@ struct reading {
 
 /* One line while it is read. */
 struct line {
-    struct gres_line gres;
+    struct gres_row gres;
     const char *nodes, *autodetect;
 };
 
@@ -178,14 +178,14 @@ static int set_key(struct reading *r, struct line *l, const struct conf_pair *pa
     return conf_unknown(&near, "keyword", e);
 }
 
-static bool is_shared(const struct gres_line *g)
+static bool is_shared(const struct gres_row *g)
 {
     return strcasecmp(g->name, "shard") == 0 || strcasecmp(g->name, "mps") == 0;
 }
 
 static int check(const struct line *l, struct err *e)
 {
-    const struct gres_line *g = &l->gres;
+    const struct gres_row *g = &l->gres;
     uint64_t devices = g->multiple ? 1 : g->files.n;
 
     if (!g->name[0])
@@ -211,10 +211,10 @@ static bool is_for_us(struct reading *r, const struct line *l)
 }
 
 /* Flags for variables hold for the lines of the same name and type below, too. */
-static void inherit(const struct gres_conf *c, struct gres_line *g)
+static void inherit(const struct gres_conf *c, struct gres_row *g)
 {
     const unsigned env = GRES_ENV_FLAGS | GRES_no_gpu_env;
-    const struct gres_line *above = c->lines.n ? &c->lines.v[c->lines.n - 1] : NULL;
+    const struct gres_row *above = c->lines.n ? &c->lines.v[c->lines.n - 1] : NULL;
 
     if (above && !(g->flags & env) && strcmp(above->name, g->name) == 0 &&
         strcmp(above->type, g->type) == 0)

@@ -37,9 +37,9 @@ void gpus_find(const struct gpus_find *f, struct gres_conf *ret, struct buf *why
             finders[i].find(f, ret, why);
 }
 
-void gpus_add(const struct gpus_find *f, struct gres_conf *ret, const struct gres_line *l)
+void gpus_add(const struct gpus_find *f, struct gres_conf *ret, const struct gres_row *l)
 {
-    struct gres_line *v = arena_calloc(f->arena, ret->lines.n + 1, sizeof *v);
+    struct gres_row *v = arena_calloc(f->arena, ret->lines.n + 1, sizeof *v);
 
     for (uint32_t i = 0; i < ret->lines.n; i++)
         v[i] = ret->lines.v[i];
@@ -164,7 +164,7 @@ static void nvidia_card(const struct gpus_find *f, const char *bus, struct gres_
     if (!isdigit((unsigned char)minor[0]))
         return;
     gpus_add(f, ret,
-             &(struct gres_line){
+             &(struct gres_row){
                  .name = "gpu",
                  .type = gpus_type(value_of(f, text, "Model"), f->arena),
                  .files = one_file(f, arena_printf(f->arena, "%s/dev/nvidia%s", f->root, minor)),
@@ -212,7 +212,7 @@ static void render_node(const struct gpus_find *f, const struct maker *m, const 
     if (strcmp(text[0], m->vendor) != 0)
         return;
     gpus_add(f, ret,
-             &(struct gres_line){
+             &(struct gres_row){
                  .name = "gpu",
                  .type = gpus_type(text[1][0] ? text[1] : m->type, f->arena),
                  .files = one_file(f, arena_printf(f->arena, "%s/dev/dri/%s", f->root, name)),

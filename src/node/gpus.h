@@ -23,7 +23,7 @@ void gpus_find(const struct gpus_find *f, struct gres_conf *ret, struct buf *why
 bool gpus_nvml(const struct gpus_find *f, struct gres_conf *ret, struct buf *why);
 
 /* For the finders: one more device; names become types as Slurm makes them. */
-void gpus_add(const struct gpus_find *f, struct gres_conf *ret, const struct gres_line *l);
+void gpus_add(const struct gpus_find *f, struct gres_conf *ret, const struct gres_row *l);
 const char *gpus_type(const char *name, struct arena *a);
 /* "0-3": the cores of a list of the kernel's CPUs, as /sys has it; "" when that is all of them. */
 const char *gpus_cores(const struct gpus_find *f, const char *cpulist);

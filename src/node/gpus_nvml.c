@@ -112,7 +112,7 @@ static struct strs slice_files(const struct gpus_find *f, unsigned card, unsigne
 }
 
 static void add_slices(const struct gpus_find *f, const struct nvml *n, void *device,
-                       const struct gres_line *card, struct gres_conf *ret)
+                       const struct gres_row *card, struct gres_conf *ret)
 {
     char name[NVML_NAME], uuid[NVML_NAME];
     unsigned gi, ci, minor = 0;
@@ -124,7 +124,7 @@ static void add_slices(const struct gpus_find *f, const struct nvml *n, void *de
             n->compute_instance(slice, &ci) != 0 || n->uuid(slice, uuid, sizeof uuid) != 0 ||
             n->name(slice, name, sizeof name) != 0)
             continue;
-        struct gres_line l = *card;
+        struct gres_row l = *card;
         l.type = gpus_type(name, f->arena);
         l.unique = arena_strdup(f->arena, uuid);
         l.files = slice_files(f, minor, gi, ci);
@@ -147,7 +147,7 @@ static void add_card(const struct gpus_find *f, const struct nvml *n, unsigned i
         return;
     const char **file = arena_calloc(f->arena, 1, sizeof *file);
     file[0] = arena_printf(f->arena, "%s/dev/nvidia%u", f->root, minor);
-    const struct gres_line card = {
+    const struct gres_row card = {
         .name = "gpu",
         .type = gpus_type(name, f->arena),
         .files = { file, 1 },

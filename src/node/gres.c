@@ -96,14 +96,14 @@ static uint32_t minor_of(const char *path, uint32_t otherwise)
     return *p ? (uint32_t)strtoul(p, NULL, 10) : otherwise;
 }
 
-static unsigned flags_of(const struct gres_line *l)
+static unsigned flags_of(const struct gres_row *l)
 {
     bool says = l->flags & (GRES_ENV_FLAGS | GRES_no_gpu_env);
 
     return l->flags | (says ? 0 : GRES_ENV_FLAGS);
 }
 
-static void device_from(struct merge *m, const struct gres_line *l, struct strs paths,
+static void device_from(struct merge *m, const struct gres_row *l, struct strs paths,
                         const char *type)
 {
     uint32_t index = count_name(m->host, l->name);
@@ -122,7 +122,7 @@ static void device_from(struct merge *m, const struct gres_line *l, struct strs 
     };
 }
 
-static bool is_of(const struct gres_line *l, const struct wanted *w)
+static bool is_of(const struct gres_row *l, const struct wanted *w)
 {
     return strcmp(l->name, w->name) == 0 &&
            (!w->type[0] || !l->type[0] || strcasestr(l->type, w->type) != NULL);
@@ -130,13 +130,12 @@ static bool is_of(const struct gres_line *l, const struct wanted *w)
 
 /* What was found and what gres.conf says of the same file belong together: the file's word on
  * cores, links and flags wins over what was measured only where it says something. */
-static struct gres_line with_found(const struct merge *m, const struct gres_line *l,
-                                   const char *path)
+static struct gres_row with_found(const struct merge *m, const struct gres_row *l, const char *path)
 {
-    struct gres_line both = *l;
+    struct gres_row both = *l;
 
     for (uint32_t i = 0; i < m->found->lines.n; i++) {
-        const struct gres_line *f = &m->found->lines.v[i];
+        const struct gres_row *f = &m->found->lines.v[i];
         if (f->files.n == 0 || strcmp(f->files.v[0], path) != 0)
             continue;
         m->used[i] = true;
@@ -154,13 +153,13 @@ static uint64_t take_written(struct merge *m, const struct wanted *w)
     uint64_t taken = 0;
 
     for (uint32_t i = 0; i < m->conf->lines.n; i++) {
-        const struct gres_line *l = &m->conf->lines.v[i];
+        const struct gres_row *l = &m->conf->lines.v[i];
         if (!is_of(l, w) || l->files.n == 0)
             continue;
         uint32_t devices = l->multiple ? 1 : l->files.n;
         for (uint32_t d = 0; d < devices && taken < w->count; d++, taken++) {
             struct strs paths = { arena_memdup(m->arena, l->files.v + d, sizeof *l->files.v), 1 };
-            struct gres_line line = with_found(m, l, paths.v[0]);
+            struct gres_row line = with_found(m, l, paths.v[0]);
             device_from(m, &line, l->multiple ? l->files : paths, w->type[0] ? w->type : l->type);
         }
     }
@@ -170,7 +169,7 @@ static uint64_t take_written(struct merge *m, const struct wanted *w)
 static uint64_t take_found(struct merge *m, const struct wanted *w, uint64_t taken)
 {
     for (uint32_t i = 0; i < m->found->lines.n && taken < w->count; i++) {
-        const struct gres_line *l = &m->found->lines.v[i];
+        const struct gres_row *l = &m->found->lines.v[i];
         if (m->used[i] || !is_of(l, w))
             continue;
         m->used[i] = true;
@@ -247,8 +246,8 @@ static bool is_shared(const char *name)
     return strcmp(name, "shard") == 0 || strcmp(name, "mps") == 0;
 }
 
-static const struct gres_line *line_of(const struct gres_conf *c, const struct wanted *w,
-                                       bool with_files)
+static const struct gres_row *line_of(const struct gres_conf *c, const struct wanted *w,
+                                      bool with_files)
 {
     for (uint32_t i = 0; i < c->lines.n; i++)
         if (is_of(&c->lines.v[i], w) && (c->lines.v[i].files.n > 0) == with_files)
@@ -260,10 +259,10 @@ static const struct gres_line *line_of(const struct gres_conf *c, const struct w
 static uint64_t shares_of(const struct merge *m, const struct wanted *w,
                           const struct host_device *gpu, uint32_t gpus)
 {
-    const struct gres_line *written = NULL;
+    const struct gres_row *written = NULL;
 
     for (uint32_t i = 0; i < m->conf->lines.n && !written; i++) {
-        const struct gres_line *l = &m->conf->lines.v[i];
+        const struct gres_row *l = &m->conf->lines.v[i];
         for (uint32_t f = 0; is_of(l, w) && f < l->files.n; f++)
             if (gpu->paths.n && strcmp(l->files.v[f], gpu->paths.v[0]) == 0)
                 written = l;
@@ -297,7 +296,7 @@ static uint64_t take_shares(struct merge *m, const struct wanted *w)
 /* Nothing but a number: what slurm.conf says, or gres.conf where it says less. */
 static uint64_t take_count(struct merge *m, const struct wanted *w)
 {
-    const struct gres_line *l = line_of(m->conf, w, false);
+    const struct gres_row *l = line_of(m->conf, w, false);
     uint64_t count = l && l->count.set && l->count.v < w->count ? l->count.v : w->count;
 
     *device_add(m) = (struct host_device){ .name = w->name,
