@@ -2,6 +2,7 @@
 #ifndef CORE_RESV_H
 #define CORE_RESV_H
 
+#include "base/arena.h"
 #include "base/bits.h"
 #include "core/inputs.h"
 #include "schema/messages.h"
@@ -56,7 +57,8 @@ int64_t resv_next_start(uint64_t flags, int64_t start, int64_t after);
 
 /* ---- requests */
 
-void resv_describe(const struct core *c, const struct resv *r, int64_t now, struct resv_info *ret);
+void resv_describe(const struct core *c, const struct resv *r, int64_t now, struct arena *a,
+                   struct resv_info *ret);
 struct turn;
 void decide_resv_create(struct turn *t, const struct resv_update *up);
 void decide_resv_modify(struct turn *t, const struct resv_update *up);

@@ -672,9 +672,20 @@ void decide_resv_tick(struct turn *t)
 
 /* ---- how it is shown */
 
-void resv_describe(const struct core *c, const struct resv *r, int64_t now, struct resv_info *ret)
+void resv_describe(const struct core *c, const struct resv *r, int64_t now, struct arena *a,
+                   struct resv_info *ret)
 {
+    uint32_t cpus = 0, cores = 0;
+
+    BITS_FOREACH(i, &r->nodes)
+    {
+        const struct node *n = c->nodes[i];
+        cpus += n->conf->cpus;
+        cores += n->conf->cpus / n->unit;
+    }
     *ret = *r->info;
+    ret->core_total = ret->core_count ? ret->core_count : cores;
+    ret->tres = arena_printf(a, "cpu=%u", ret->core_count ? ret->core_count : cpus);
     ret->start = resv_start(r, now);
     ret->end = resv_end(r, now);
     ret->state = resv_is_active(r, now) ? "ACTIVE" : "INACTIVE";
@@ -686,5 +697,6 @@ void core_list_resvs(const struct core *c, const struct resv_query *q, int64_t n
     ret->reservations.v = arena_calloc(a, c->resv_count + 1, sizeof *ret->reservations.v);
     for (uint32_t i = 0; i < c->resv_count; i++)
         if (!*q->name || strcmp(q->name, c->resvs[i]->info->name) == 0)
-            resv_describe(c, c->resvs[i], now, &ret->reservations.v[ret->reservations.n++]);
+            resv_describe(c, c->resvs[i], now, a,
+                          &ret->reservations.v[ret->reservations.n++]);
 }
