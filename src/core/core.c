@@ -82,6 +82,33 @@ static void stop(struct turn *t)
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 
+/* What administrators ask for. */
+static void decide_admin(struct turn *t)
+{
+    switch (t->in->kind) {
+    case OP_node_modify:
+        decide_node_update(t, t->in->body);
+        break;
+    case OP_part_modify:
+        decide_part_update(t, t->in->body);
+        break;
+    case OP_resv_create:
+        decide_resv_create(t, t->in->body);
+        break;
+    case OP_resv_modify:
+        decide_resv_modify(t, t->in->body);
+        break;
+    case OP_resv_remove:
+        decide_resv_remove(t, t->in->body);
+        break;
+    case OP_shutdown:
+        stop(t);
+        break;
+    default:
+        turn_refuse(t, ESLURM_NOT_SUPPORTED, "opcode %u is nothing the core decides", t->in->kind);
+    }
+}
+
 void core_decide(const struct core *c, const struct input *in, struct facts *facts,
                  struct effects *effects)
 {
@@ -135,26 +162,8 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
     case OP_job_cleaned:
         decide_cleaned(&t, in->body);
         break;
-    case OP_node_modify:
-        decide_node_update(&t, in->body);
-        break;
-    case OP_part_modify:
-        decide_part_update(&t, in->body);
-        break;
-    case OP_resv_create:
-        decide_resv_create(&t, in->body);
-        break;
-    case OP_resv_modify:
-        decide_resv_modify(&t, in->body);
-        break;
-    case OP_resv_remove:
-        decide_resv_remove(&t, in->body);
-        break;
-    case OP_shutdown:
-        stop(&t);
-        break;
     default:
-        turn_refuse(&t, ESLURM_NOT_SUPPORTED, "opcode %u is nothing the core decides", in->kind);
+        decide_admin(&t);
     }
 }
 

@@ -321,9 +321,9 @@ static int set_key(struct change *ch, const struct key_value *kv)
                        "%.60s=%.100s is not a value for a reservation", kv->key, kv->value);
     }
     return err_set(ch->e, ESLURM_RESERVATION_INVALID,
-                   "a reservation has no setting %.60s; it has StartTime, EndTime, Duration, Nodes, "
-                   "NodeCnt, CoreCnt, Users, Groups, Accounts, Licenses, Features, PartitionName, "
-                   "Flags, TRES, MaxStartDelay, Comment",
+                   "a reservation has no setting %.60s; it has StartTime, EndTime, Duration, "
+                   "Nodes, NodeCnt, CoreCnt, Users, Groups, Accounts, Licenses, Features, "
+                   "PartitionName, Flags, TRES, MaxStartDelay, Comment",
                    kv->key);
 }
 
