@@ -7,12 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ROOM_GRES 4u /* lines of generic resources of a node that are planned */
+
 /* What a node has left. */
 struct room {
     uint32_t cpus;
     uint32_t jobs; /* that hold something */
     uint64_t mem_mb;
+    uint32_t gres[ROOM_GRES]; /* of the node's first lines (core/gres.h) */
 };
+
+/* Whoever adds a member to struct room adds it to each of these (timeline.c) and nowhere else. */
+void room_give(struct room *to, const struct room *back);     /* a holder is gone */
+void room_take(struct room *from, const struct room *taken);  /* a holder comes; never below 0 */
+void room_least(struct room *both, const struct room *other); /* what there is at both times */
+bool room_fits(const struct room *has, const struct room *need); /* holders are not compared */
 
 struct release {
     int64_t at;
