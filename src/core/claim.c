@@ -1,6 +1,7 @@
 /* Amounts of a wish and of an allocation; billing by the partition's TRESBillingWeights. */
 #include "core/claim.h"
 
+#include "core/gres_ask.h"
 #include "core/place.h"
 #include "core/state.h"
 
@@ -37,11 +38,24 @@ static uint64_t memory_asked(const struct core *c, const struct part *p, const s
     return need.is_per_cpu ? need.mb * cpus : need.mb * w->min_nodes;
 }
 
-static void add_asked_gres(const struct core *c, const struct job_wish *w, struct amounts *all)
+static void add_asked_gres(const struct core *c, const struct job_wish *w, struct claim *claim)
 {
-    tres_add_gres(&c->tres, w->tres_per_node, w->min_nodes, all);
-    tres_add_gres(&c->tres, w->tres_per_job, 1, all);
-    tres_add_gres(&c->tres, w->tres_per_task, w->ntasks, all);
+    struct gres_asks asks;
+
+    if (gres_asks_read(c, w, &asks, NULL) < 0)
+        return;
+    for (uint32_t i = 0; i < asks.n; i++) {
+        const struct gres_ask *ask = &asks.v[i];
+        uint64_t times = ask->per == GRES_PER_NODE   ? w->min_nodes
+                         : ask->per == GRES_PER_TASK ? w->ntasks
+                                                     : 1;
+        uint64_t all = ask->count * times / (ask->tasks ? ask->tasks : 1);
+        if (!ask->name)
+            continue;
+        tres_add_gres(&c->tres, ask->name, ask->type, all, &claim->all);
+        tres_add_gres(&c->tres, ask->name, ask->type,
+                      w->min_nodes ? (all + w->min_nodes - 1) / w->min_nodes : all, &claim->node);
+    }
 }
 
 void claim_asked(const struct core *c, const struct part *p, const struct job_wish *w,
@@ -55,8 +69,7 @@ void claim_asked(const struct core *c, const struct part *p, const struct job_wi
     all->v[TRES_NODE] = w->min_nodes;
     if (p)
         all->v[TRES_MEM] = memory_asked(c, p, w, (uint32_t)all->v[TRES_CPU]);
-    tres_add_gres(&c->tres, w->tres_per_node, 1, &ret->node);
-    add_asked_gres(c, w, all);
+    add_asked_gres(c, w, ret);
     tres_add_licenses(&c->tres, w->licenses, all);
     ret->node.v[TRES_CPU] = (all->v[TRES_CPU] + nodes - 1) / nodes;
     ret->node.v[TRES_MEM] = (all->v[TRES_MEM] + nodes - 1) / nodes;
@@ -66,24 +79,20 @@ void claim_asked(const struct core *c, const struct part *p, const struct job_wi
 void claim_placed(const struct core *c, const struct part *p, const struct job_wish *w,
                   const struct alloc_node *v, uint32_t n, struct claim *ret)
 {
-    uint32_t kinds = 0;
-
     *ret = (struct claim){ .tasks = 1 };
     ret->all.v[TRES_NODE] = n;
     for (uint32_t i = 0; i < n; i++) {
         struct amounts here = { 0 };
         here.v[TRES_CPU] = alloc_cpus(&v[i]);
         here.v[TRES_MEM] = v[i].mem_mb;
-        kinds += v[i].gres.n;
         for (uint32_t k = 0; k < v[i].gres.n; k++)
-            tres_add_part(&c->tres, &v[i].gres.v[k], &here);
+            tres_add_gres(&c->tres, v[i].gres.v[k].name, v[i].gres.v[k].type,
+                          v[i].gres.v[k].count, &here);
         for (uint32_t t = 0; t < c->tres.n; t++) {
             ret->all.v[t] += here.v[t];
             ret->node.v[t] = here.v[t] > ret->node.v[t] ? here.v[t] : ret->node.v[t];
         }
     }
-    if (kinds == 0) /* whoever placed it gave it no units: what it asked for counts */
-        add_asked_gres(c, w, &ret->all);
     tres_add_licenses(&c->tres, w->licenses, &ret->all);
     bill(c, p, ret);
 }

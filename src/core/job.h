@@ -60,7 +60,7 @@ struct array;
 struct assoc;
 struct part;
 struct qos;
-struct tally;
+struct gauge;
 
 /* The rules that a job is under; NULL: none of that kind. */
 struct standing {
@@ -109,7 +109,7 @@ struct job {
     struct standing standing; /* meaningful while staked */
     uint32_t staked;          /* tasks that its owners count as submitted */
     struct running *running;  /* what they count as running; NULL: it does not run */
-    struct tally *parked;     /* the counter it waits at, out of its queues; not state */
+    struct gauge *parked;     /* the counter it waits at, out of its queues; not state */
     uint8_t parked_why;       /* enum reason; also of one whose placement was too large */
     struct slab_ref self;
 };

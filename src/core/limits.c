@@ -178,7 +178,7 @@ struct test {
     const struct row *row;
     const struct limit *limit;
     const struct owner *owner;
-    struct tally *tally; /* NULL: nothing is counted there yet */
+    struct gauge *gauge; /* NULL: nothing is counted there yet */
     uint64_t asked, most, used;
 };
 
@@ -187,7 +187,7 @@ static uint64_t minutes(double s)
     return s > 0 ? (uint64_t)(s / 60) : 0;
 }
 
-static uint64_t still_to_run(const struct tally *t, uint8_t tres, int64_t now)
+static uint64_t still_to_run(const struct gauge *t, uint8_t tres, int64_t now)
 {
     if (!t || !t->sums)
         return 0;
@@ -195,7 +195,7 @@ static uint64_t still_to_run(const struct tally *t, uint8_t tres, int64_t now)
     return s > 0 ? (uint64_t)(s / 60) : 0;
 }
 
-static uint64_t still_to_pay(const struct tally *t, uint8_t tres)
+static uint64_t still_to_pay(const struct gauge *t, uint8_t tres)
 {
     __int128 s = t->sums ? t->sums->ends[tres] - t->sums->paid[tres] : 0;
 
@@ -227,7 +227,7 @@ static void weigh_budget(const struct walk *w, struct test *t)
 static void weigh(const struct walk *w, struct test *t)
 {
     const struct claim *claim = w->claim;
-    const struct tally *n = t->tally;
+    const struct gauge *n = t->gauge;
     uint8_t tres = t->limit->tres;
 
     switch ((enum counter)t->row->counter) {
@@ -268,20 +268,20 @@ static void weigh(const struct walk *w, struct test *t)
 }
 
 /* Whose counter: the owner's, or that of the asker's user or account in it. */
-static struct tally *tally_in_qos(const struct qos *q, const struct asker *who, uint8_t scope)
+static struct gauge *gauge_in_qos(const struct qos *q, const struct asker *who, uint8_t scope)
 {
     if (scope == OF_OWNER)
-        return (struct tally *)(uintptr_t)&q->owner.now;
+        return (struct gauge *)(uintptr_t)&q->owner.now;
     if (scope == OF_USER)
         return map_get(&q->users, (uint64_t)who->uid + 1);
     return map_get(&q->accounts, limits_account_key(who->account));
 }
 
-static struct tally *tally_in_assoc(const struct assoc *as, const struct asker *who, uint8_t scope)
+static struct gauge *gauge_in_assoc(const struct assoc *as, const struct asker *who, uint8_t scope)
 {
     const struct assoc *at = scope == OF_USER ? who->at.assoc : as;
 
-    return (struct tally *)(uintptr_t)&at->owner.now;
+    return (struct gauge *)(uintptr_t)&at->owner.now;
 }
 
 static bool is_asked(enum limit_when when, uint8_t counter)
@@ -327,7 +327,7 @@ static void explain(const struct walk *w, const struct test *t, const struct qos
         .asked = t->asked,
         .most = t->most,
         .used = t->used,
-        .tally = can_end ? t->tally : NULL,
+        .gauge = can_end ? t->gauge : NULL,
         .is_timed = t->row->counter == RUN_MINS,
     };
 }
@@ -344,7 +344,7 @@ static bool ask_owner(struct walk *w, const struct owner *o, const struct qos *q
             (as && row->assoc_reason == REASON_None))
             continue;
         struct test t = { .row = row, .limit = l, .owner = o, .most = q ? l->most : scaled(w, l) };
-        t.tally = q ? tally_in_qos(q, w->who, row->scope) : tally_in_assoc(as, w->who, row->scope);
+        t.gauge = q ? gauge_in_qos(q, w->who, row->scope) : gauge_in_assoc(as, w->who, row->scope);
         if (exceeds(w, &t)) {
             explain(w, &t, q, as);
             return false;

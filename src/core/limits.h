@@ -44,7 +44,7 @@ struct limit_why {
     const char *owner; /* of the book: account or QOS */
     bool is_qos;
     uint64_t asked, most, used;
-    struct tally *tally; /* what has to become less; NULL: that helps nothing */
+    struct gauge *gauge; /* what has to become less; NULL: that helps nothing */
     bool is_timed;       /* it becomes less as time goes by */
 };
 
@@ -69,7 +69,7 @@ uint32_t limits_wall(const struct core *c, const struct standing *at);
 /* The limits of the message in the order of their rows. */
 void limits_read(struct owner *o, const struct tres_table *t, const struct rule_limits *l);
 
-void tally_fini(struct tally *t);
+void gauge_fini(struct gauge *t);
 
 /* ---- who a job stands under, and its part of the counters */
 
@@ -80,7 +80,7 @@ void limits_settle(struct core *c, struct job *job); /* the counters follow its 
 void limits_drop(struct core *c, struct job *job);   /* nothing of it counts any more */
 void limits_freed(struct core *c, struct job *job);  /* it ended: look at those who wait */
 
-/* Out of its queues until something changes; tally NULL: until the rules do. */
+/* Out of its queues until something changes; gauge NULL: until the rules do. */
 void limits_park(struct core *c, struct job *job, const struct limit_why *why);
 /* True: the rules keep it from starting there.  Without a placement, by what it asks, it is parked.
  * One that only its placement makes too large stays in its queues, for another may be smaller; so

@@ -45,7 +45,7 @@ static void owner_fini(struct owner *o)
 {
     free(o->limits);
     free(o->used);
-    tally_fini(&o->now);
+    gauge_fini(&o->now);
 }
 
 static void assoc_free(struct assoc *as)
@@ -56,14 +56,14 @@ static void assoc_free(struct assoc *as)
     free(as);
 }
 
-static void tallies_free(struct map *m)
+static void gauges_free(struct map *m)
 {
     uint32_t at = 0;
     uint64_t key;
     void *value;
 
     while (map_next(m, &at, &key, &value)) {
-        tally_fini(value);
+        gauge_fini(value);
         free(value);
     }
     map_fini(m);
@@ -72,8 +72,8 @@ static void tallies_free(struct map *m)
 static void qos_free(struct qos *q)
 {
     owner_fini(&q->owner);
-    tallies_free(&q->users);
-    tallies_free(&q->accounts);
+    gauges_free(&q->users);
+    gauges_free(&q->accounts);
     free((void *)(uintptr_t)q->row);
     free(q);
 }

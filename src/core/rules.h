@@ -31,7 +31,7 @@ struct load {
     __int128 ends[TRES_MAX], paid[TRES_MAX];
 };
 
-struct tally {
+struct gauge {
     uint32_t running, submitted;
     struct load *sums;    /* NULL: nothing runs */
     struct queue waiting; /* jobs parked here, best first; the scheduler's memory */
@@ -47,7 +47,7 @@ struct spent {
 struct owner {
     struct limit *limits;
     uint32_t limit_n;
-    struct tally now;
+    struct gauge now;
     struct spent *used; /* NULL: nothing */
 };
 
@@ -78,8 +78,8 @@ struct qos {
     const struct rule_qos *row; /* one block */
     uint32_t flags;             /* enum qos_flag */
     uint64_t seen;
-    struct map users;    /* uid + 1 to struct tally */
-    struct map accounts; /* hash of the name to struct tally */
+    struct map users;    /* uid + 1 to struct gauge */
+    struct map accounts; /* hash of the name to struct gauge */
 };
 
 struct rulebook {

@@ -21,11 +21,11 @@
 /* How often those are looked at that wait for time alone, when nothing else happens. */
 #define TIMED_S 15
 
-void tally_fini(struct tally *t)
+void gauge_fini(struct gauge *t)
 {
     queue_fini(&t->waiting);
     free(t->sums);
-    *t = (struct tally){ 0 };
+    *t = (struct gauge){ 0 };
 }
 
 uint64_t limits_account_key(const char *account)
@@ -62,9 +62,9 @@ struct asker limits_asker(const struct core *c, const struct job *job)
 
 /* ---- counters */
 
-static struct tally *tally_of(struct map *m, uint64_t key)
+static struct gauge *gauge_of(struct map *m, uint64_t key)
 {
-    struct tally *t = map_get(m, key);
+    struct gauge *t = map_get(m, key);
 
     if (!t) {
         t = xcalloc(1, sizeof *t);
@@ -73,13 +73,13 @@ static struct tally *tally_of(struct map *m, uint64_t key)
     return t;
 }
 
-typedef void (*visitor)(struct core *c, struct tally *t, const struct job *job);
+typedef void (*visitor)(struct core *c, struct gauge *t, const struct job *job);
 
 static void visit_qos(struct core *c, struct qos *q, const struct job *job, visitor visit)
 {
     visit(c, &q->owner.now, job);
-    visit(c, tally_of(&q->users, (uint64_t)job->uid + 1), job);
-    visit(c, tally_of(&q->accounts, limits_account_key(job->account)), job);
+    visit(c, gauge_of(&q->users, (uint64_t)job->uid + 1), job);
+    visit(c, gauge_of(&q->accounts, limits_account_key(job->account)), job);
 }
 
 /* Every counter that the job is part of. */
@@ -95,12 +95,12 @@ static void visit_all(struct core *c, const struct job *job, visitor visit)
         visit_qos(c, at->part_qos, job, visit);
 }
 
-static void add_submitted(struct core *c, struct tally *t, const struct job *job)
+static void add_submitted(struct core *c, struct gauge *t, const struct job *job)
 {
     t->submitted += job->staked;
 }
 
-static void take_submitted(struct core *c, struct tally *t, const struct job *job)
+static void take_submitted(struct core *c, struct gauge *t, const struct job *job)
 {
     assert(t->submitted >= job->staked);
     t->submitted -= job->staked;
@@ -111,7 +111,7 @@ static int64_t paid_until(const struct core *c, const struct job *job)
     return job->running->start > c->prio_at ? job->running->start : c->prio_at;
 }
 
-static void add_running(struct core *c, struct tally *t, const struct job *job)
+static void add_running(struct core *c, struct gauge *t, const struct job *job)
 {
     t->running++;
     if (!t->sums)
@@ -123,7 +123,7 @@ static void add_running(struct core *c, struct tally *t, const struct job *job)
     }
 }
 
-static void take_running(struct core *c, struct tally *t, const struct job *job)
+static void take_running(struct core *c, struct gauge *t, const struct job *job)
 {
     assert(t->running > 0 && t->sums);
     t->running--;
@@ -194,7 +194,7 @@ static struct queue_key key_of(const struct job *job)
 
 void limits_park(struct core *c, struct job *job, const struct limit_why *why)
 {
-    struct tally *at = why->is_timed ? &c->timed : why->tally ? why->tally : &c->stuck;
+    struct gauge *at = why->is_timed ? &c->timed : why->gauge ? why->gauge : &c->stuck;
 
     job_unqueue(c, job);
     queue_add(&at->waiting, key_of(job), job);
@@ -223,8 +223,8 @@ bool limits_hold(struct core *c, const struct job *job, const struct part *p,
         limits_park(c, own, &why);
         return true;
     }
-    if (why.tally)
-        why.tally->has_held = true;
+    if (why.gauge)
+        why.gauge->has_held = true;
     c->has_timed_held |= why.is_timed;
     return true;
 }
@@ -237,7 +237,7 @@ void limits_unpark(struct core *c, struct job *job)
     job->parked = NULL;
 }
 
-static void note_freed(struct core *c, struct tally *t, const struct job *job)
+static void note_freed(struct core *c, struct gauge *t, const struct job *job)
 {
     c->is_touched |= t->has_held;
     t->has_held = false;
@@ -246,7 +246,7 @@ static void note_freed(struct core *c, struct tally *t, const struct job *job)
     t->is_freed = true;
     if (c->freed_n == c->freed_cap) {
         c->freed_cap = c->freed_cap ? c->freed_cap * 2 : 16;
-        c->freed = xrealloc(c->freed, c->freed_cap, sizeof(struct tally *));
+        c->freed = xrealloc(c->freed, c->freed_cap, sizeof(struct gauge *));
     }
     c->freed[c->freed_n++] = t;
     c->is_dirty = true;
@@ -275,7 +275,7 @@ static bool wake_if_free(struct core *c, struct job *job)
 }
 
 /* Best first.  Equal wishes of one standing fail alike, so a long row of them costs one test. */
-static unsigned wake_tally(struct core *c, struct tally *t, unsigned most)
+static unsigned wake_gauge(struct core *c, struct gauge *t, unsigned most)
 {
     struct queue_key from = { 0, 0 };
     const struct job *failed = NULL;
@@ -311,13 +311,13 @@ void limits_wake(struct core *c, int64_t now)
         part_touch(c, c->parts[i], (struct queue_key){ 0, 0 });
     c->is_touched = false;
     if (c->timed.waiting.count && is_later) {
-        unsigned woken = wake_tally(c, &c->timed, left);
+        unsigned woken = wake_gauge(c, &c->timed, left);
         left -= woken < left ? woken : left;
     }
     c->timed_at = now;
     while (c->freed_n > 0 && left > 0) {
-        struct tally *t = c->freed[c->freed_n - 1];
-        unsigned woken = wake_tally(c, t, left);
+        struct gauge *t = c->freed[c->freed_n - 1];
+        unsigned woken = wake_gauge(c, t, left);
         left -= woken < left ? woken : left;
         if (left > 0) {
             t->is_freed = false;
@@ -342,7 +342,7 @@ static void wake_map(struct core *c, struct map *m)
     void *value;
 
     while (map_next(m, &at, &key, &value))
-        wake_waiting(c, &((struct tally *)value)->waiting);
+        wake_waiting(c, &((struct gauge *)value)->waiting);
 }
 
 int64_t limits_due(const struct core *c)
@@ -352,7 +352,7 @@ int64_t limits_due(const struct core *c)
     return c->timed_at ? c->timed_at + TIMED_S : c->now;
 }
 
-static void pay(struct tally *t, int64_t now)
+static void pay(struct gauge *t, int64_t now)
 {
     for (uint32_t i = 0; t->sums && i < TRES_MAX; i++)
         t->sums->paid[i] = (__int128)t->sums->tres.v[i] * now;
@@ -399,12 +399,12 @@ void limits_wake_all(struct core *c)
 /* Sums made anew, by counter. */
 struct recount {
     const struct core *c;
-    struct map sums; /* address of a tally to struct tally */
+    struct map sums; /* address of a gauge to struct gauge */
 };
 
-static void count_again(struct recount *r, const struct tally *t, const struct job *job)
+static void count_again(struct recount *r, const struct gauge *t, const struct job *job)
 {
-    struct tally *sum = tally_of(&r->sums, (uintptr_t)t);
+    struct gauge *sum = gauge_of(&r->sums, (uintptr_t)t);
 
     sum->submitted += job->staked;
     if (job->running)
@@ -430,10 +430,10 @@ static void recount_job(struct recount *r, const struct job *job)
         recount_qos(r, at->part_qos, job);
 }
 
-static bool same_tally(const struct recount *r, const struct tally *t)
+static bool same_gauge(const struct recount *r, const struct gauge *t)
 {
     static const struct load none;
-    const struct tally *sum = map_get(&r->sums, (uintptr_t)t);
+    const struct gauge *sum = map_get(&r->sums, (uintptr_t)t);
     const struct load *is = t->sums ? t->sums : &none;
     const struct load *want = sum && sum->sums ? sum->sums : &none;
 
@@ -459,14 +459,14 @@ static int check_job(const struct core *c, const struct job *job, struct err *e)
     return 0;
 }
 
-static bool same_tallies(const struct recount *r, const struct map *m)
+static bool same_gauges(const struct recount *r, const struct map *m)
 {
     uint32_t at = 0;
     uint64_t key;
     void *value;
 
     while (map_next(m, &at, &key, &value))
-        if (!same_tally(r, value))
+        if (!same_gauge(r, value))
             return false;
     return true;
 }
@@ -476,13 +476,13 @@ static int check_owners(const struct recount *r, struct err *e)
     const struct rulebook *book = r->c->rules;
 
     for (uint32_t i = 0; i < book->assoc_n; i++)
-        if (!same_tally(r, &book->order[i]->owner.now))
+        if (!same_gauge(r, &book->order[i]->owner.now))
             return err_set(e, ESTATE, "association %u: counters are not the sum over its jobs",
                            book->order[i]->row->id);
     for (uint32_t i = 0; i < book->qos_n; i++) {
         const struct qos *q = book->qos_order[i];
-        if (!same_tally(r, &q->owner.now) || !same_tallies(r, &q->users) ||
-            !same_tallies(r, &q->accounts))
+        if (!same_gauge(r, &q->owner.now) || !same_gauges(r, &q->users) ||
+            !same_gauges(r, &q->accounts))
             return err_set(e, ESTATE, "QOS %s: counters are not the sum over its jobs",
                            q->row->name);
     }
@@ -505,7 +505,7 @@ int limits_check(const struct core *c, struct err *e)
     }
     rc = rc < 0 ? rc : check_owners(&r, e);
     while (map_next(&r.sums, &at, &key, &value)) {
-        tally_fini(value);
+        gauge_fini(value);
         free(value);
     }
     map_fini(&r.sums);

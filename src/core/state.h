@@ -18,6 +18,7 @@
 #include "core/prio_job.h"
 #include "core/limits.h"
 #include "core/queue.h"
+#include "core/resv.h"
 #include "core/rules.h"
 
 /* A submission that is remembered, so that a retry gets the same answer. */
@@ -39,6 +40,8 @@ struct core {
     struct part **parts;
     uint32_t part_count;
     struct smap part_names;
+    struct resv **resvs; /* in order of creation */
+    uint32_t resv_count;
 
     struct slab job_slab;
     struct map job_ids; /* id to struct job */
@@ -73,13 +76,13 @@ struct core {
     struct arena prio_texts;
     struct tres_table tres; /* read from conf, as the next */
     uint32_t enforce;       /* enum enforce_bit */
-    struct tally stuck;     /* jobs that only a change of the rules can help wait here */
-    struct tally timed;     /* those that time helps wait here */
+    struct gauge stuck;     /* jobs that only a change of the rules can help wait here */
+    struct gauge timed;     /* those that time helps wait here */
     int64_t timed_at;       /* when they were last looked at; 0: something ended since */
     int64_t sched_now;      /* of the last slice of scheduling */
     bool has_timed_held;    /* a job that stays in its queues waits for time, too */
     bool is_touched;        /* a job held by its placement may have room: look at everything */
-    struct tally **freed;   /* counters under which something ended, and jobs wait */
+    struct gauge **freed;   /* counters under which something ended, and jobs wait */
     uint32_t freed_n, freed_cap;
     bool ids_stale; /* facts came from a journal: the next id must come from a fresh block */
     bool is_dirty;  /* some partition is */

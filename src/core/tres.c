@@ -174,8 +174,8 @@ char *tres_text(const struct tres_table *t, const struct amounts *a, uint32_t ma
 /* ---- what jobs ask for */
 
 /* Both the name and the name with its type are counted, whichever of them is tracked. */
-static void add_typed(const struct tres_table *t, const char *name, const char *type,
-                      uint64_t count, struct amounts *sum)
+void tres_add_gres(const struct tres_table *t, const char *name, const char *type, uint64_t count,
+                   struct amounts *sum)
 {
     char full[256];
     int len = snprintf(full, sizeof full, "gres/%s", name);
@@ -183,55 +183,12 @@ static void add_typed(const struct tres_table *t, const char *name, const char *
 
     if (at >= 0)
         sum->v[at] += count;
-    if (!*type)
+    if (!type || !*type)
         return;
     len = snprintf(full, sizeof full, "gres/%s:%s", name, type);
     at = len < (int)sizeof full ? tres_find(t, full, (size_t)len) : -1;
     if (at >= 0)
         sum->v[at] += count;
-}
-
-void tres_add_part(const struct tres_table *t, const struct gres_part *part, struct amounts *sum)
-{
-    add_typed(t, part->name, part->type ? part->type : "", part->count, sum);
-}
-
-/* One of "gpu", "gpu:2", "gpu:a100:2", "gres:gpu:2", "gres/gpu:2", "gpu=2"; of --gpus: "2",
- * "a100:2". */
-static void add_gres_word(const struct tres_table *t, char *word, uint64_t times,
-                          struct amounts *sum)
-{
-    char *name =
-        strncasecmp(word, "gres", 4) == 0 && strchr(":/", word[4]) && word[4] ? word + 5 : word;
-    char gpu[] = "gpu";
-    char *last = strrchr(name, '=') ? strrchr(name, '=') : strrchr(name, ':');
-    char *number = last ? last + 1 : name, *stop;
-    unsigned long long count = strtoull(number, &stop, 10);
-    bool has_count = stop != number && !*stop;
-
-    if (last && has_count)
-        *last = '\0';
-    if (!last && has_count)
-        name = gpu;
-    char *type = strchr(name, ':');
-    if (type)
-        *type++ = '\0';
-    add_typed(t, name, type ? type : "", (has_count ? count : 1) * times, sum);
-}
-
-void tres_add_gres(const struct tres_table *t, const char *text, uint64_t times,
-                   struct amounts *sum)
-{
-    for (const char *s = text ? text : ""; *s;) {
-        char word[256];
-        size_t len = strcspn(s, ",");
-        size_t keep = len < sizeof word ? len : sizeof word - 1;
-        memcpy(word, s, keep);
-        word[keep] = '\0';
-        if (keep)
-            add_gres_word(t, word, times, sum);
-        s += len + (s[len] == ',');
-    }
 }
 
 /* "matlab:2,abaqus" */

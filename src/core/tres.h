@@ -66,10 +66,9 @@ char *tres_text(const struct tres_table *t, const struct amounts *a, uint32_t ma
 char *tres_amount_text(const struct tres_table *t, uint32_t place, uint64_t amount,
                        struct arena *to); /* 4G, 12 */
 
-/* Adds what a --gres or --gpus text asks for ("gpu:a100:2,nic", also gres/gpu=2), so many times. */
-void tres_add_gres(const struct tres_table *t, const char *text, uint64_t times,
+void tres_add_gres(const struct tres_table *t, const char *name, const char *type, uint64_t count,
                    struct amounts *sum);
+/* "matlab:2,abaqus" */
 void tres_add_licenses(const struct tres_table *t, const char *text, struct amounts *sum);
-void tres_add_part(const struct tres_table *t, const struct gres_part *part, struct amounts *sum);
 
 #endif

@@ -569,8 +569,8 @@ static void amounts_as_text(void **state)
     assert_string_equal(tres_text(&t, &a, mask, &arena), "cpu=0");
     assert_true(tres_parse(&t, "cpu", &a, &mask, &e) < 0);
     assert_true(tres_parse(&t, "cpu=x", &a, &mask, &e) < 0);
-    tres_add_gres(&t, "gpu:a100:2,gres/gpu:1", 3, &sum);
-    tres_add_gres(&t, "gpu", 1, &sum);
+    tres_add_gres(&t, "gpu", "a100", 6, &sum);
+    tres_add_gres(&t, "gpu", "", 4, &sum);
     tres_add_licenses(&t, "matlab:2,abaqus", &sum);
     assert_string_equal(tres_text(&t, &sum, 0, &arena),
                         "gres/gpu=10,gres/gpu:a100=6,license/matlab=2");
