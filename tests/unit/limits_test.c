@@ -75,7 +75,8 @@ static void hello(struct bed *b)
                                      .sockets = 1,
                                      .cores = 16,
                                      .threads = 1,
-                                     .real_memory_mb = 64000 };
+                                     .real_memory_mb = 64000,
+                                     .gres = "gpu:16" };
         step(b, OP_node_hello, &reg, i);
     }
 }
