@@ -128,7 +128,8 @@ static enum reason part_reason(const struct core *c, const struct job *job)
         if (here == REASON_None && !why)
             why = REASON_Priority;
         if (here == REASON_None && was_passed_over(job, p))
-            why = REASON_ReqNodeNotAvail;
+            why = license_is_free(c, job->wish->ask->licenses) ? REASON_ReqNodeNotAvail
+                                                               : REASON_Licenses;
         if (here != REASON_None && !why)
             why = here;
     }

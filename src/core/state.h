@@ -12,6 +12,7 @@
 #include "core/core.h"
 #include "core/deps.h"
 #include "core/job.h"
+#include "core/license.h"
 #include "core/node.h"
 #include "core/part.h"
 #include "core/pool.h"
@@ -37,6 +38,7 @@ struct core {
     struct part **parts;
     uint32_t part_count;
     struct smap part_names;
+    struct licenses licenses;
 
     struct slab job_slab;
     struct map job_ids; /* id to struct job */

@@ -60,7 +60,6 @@ static const struct later {
     LATER(signal_num, "--signal"),
     LATER(mail_type, "--mail-type"),
     LATER(prefer, "--prefer"),
-    LATER(licenses, "--licenses"),
     LATER(reservation, "--reservation"),
     LATER(core_spec, "--core-spec"),
     LATER(thread_spec, "--thread-spec"),
