@@ -316,6 +316,16 @@ static int64_t last_eval(const struct job *job)
     return job->tried > known ? job->tried : known;
 }
 
+/* As dealt, once it has its nodes: a node may get more than was needed. */
+static uint32_t tasks_of(const struct job *job)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++)
+        sum += job->alloc->nodes.v[i].ntasks;
+    return sum ? sum : job->wish->ask->ntasks;
+}
+
 static void describe(const struct filter *f, const struct job *job, struct job_info *ret)
 {
     const struct core *c = f->c;
@@ -348,7 +358,7 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
         .nodes = size.nodes,
         .num_nodes = size.node_count,
         .num_cpus = size.cpus,
-        .num_tasks = w->ntasks,
+        .num_tasks = tasks_of(job),
         .tres = *size.tres_alloc ? size.tres_alloc : size.tres_req,
         .exit_code = job->exit_code,
         .restarts = job->restarts,
