@@ -40,9 +40,10 @@ static void asked_size(const struct core *c, const struct job *job, struct job_s
     const struct part *p = part_next(c, &list);
     uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
 
-    s->req_cpus = w->overcommit ? w->min_nodes : w->ntasks * each;
-    if (w->min_cpus_node.set && s->req_cpus < w->min_cpus_node.v * w->min_nodes)
-        s->req_cpus = w->min_cpus_node.v * w->min_nodes;
+    bool is_open = !w->has_ntasks && w->max_nodes != w->min_nodes && w->min_nodes > 1 &&
+                   !(w->ntasks_per_node.set && w->ntasks_per_node.v);
+
+    s->req_cpus = w->overcommit ? w->min_nodes : (is_open ? 1 : w->ntasks) * each;
     if (!p)
         return;
     struct mem_need need = place_memory(c, p, w);
@@ -356,7 +357,9 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
         .time_limit_min = job->limit_min,
         .time_min_min = job->min_limit_min,
         .nodes = size.nodes,
-        .num_nodes = size.node_count,
+        .num_nodes = job->phase == PHASE_PENDING && w->nodes_guess > size.node_count
+                         ? w->nodes_guess
+                         : size.node_count,
         .num_cpus = size.cpus,
         .num_tasks = tasks_of(job),
         .tres = *size.tres_alloc ? size.tres_alloc : size.tres_req,

@@ -215,6 +215,12 @@ static int check_features(const struct core *c, const char *want, int code, stru
 /* --ntasks-per-gpu without a number of GPUs: as many as the tasks need. */
 static int shape_gpus(const struct job_spec *s, struct arena *a, struct job_wish *w, struct err *e)
 {
+    bool is_counted = s->ntasks.set || *w->tres_per_job || s->ntasks_per_node.set;
+
+    if (*w->tres_per_task && !is_counted && !s->min_nodes.set)
+        return err_set(e, ESLURM_INVALID_GRES,
+                       "asked: --gpus-per-task=%.80s\nsay how many tasks (-n) or GPUs (--gpus) too",
+                       w->tres_per_task);
     if (!s->ntasks_per_gpu.set)
         return 0;
     if (s->ntasks_per_gpu.v == 0)
@@ -336,7 +342,7 @@ static int check_in_partition(const struct core *c, const struct part *p, const 
 }
 
 /* One partition that could run it is enough; the first one's refusal is told otherwise. */
-int wish_can_run(const struct core *c, const struct job_wish *w, struct arena *a, struct err *e)
+int wish_can_run(const struct core *c, struct job_wish *w, struct arena *a, struct err *e)
 {
     const char *list = w->partitions;
     struct err first = { 0 };
@@ -351,8 +357,10 @@ int wish_can_run(const struct core *c, const struct job_wish *w, struct arena *a
             r = check_in_partition(c, p, w, &here);
         if (r == 0 && !place_job(&place, &at, &why))
             r = explain(c, p, w, &why, &here);
-        if (r == 0)
+        if (r == 0) {
+            w->nodes_guess = at.n;
             return 0;
+        }
         first = first.code ? first : here;
     }
     return err_set(e, first.code ? first.code : ESLURM_INVALID_PARTITION_NAME, "%s", first.text);
