@@ -12,6 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define FIT_LOOKS 32u /* nodes looked at for a better fit than the first */
+
 static bool has_word(const char *text, const char *word)
 {
     return text && strcasestr(text, word) != NULL;
@@ -153,28 +155,42 @@ static int64_t next_place(const struct search *s, uint32_t from)
     return s->p->when == PLACE_NOW ? bits_next(&part->open, from) : from;
 }
 
-/* One node is enough for most jobs: the first that holds all of it, in order of weight. */
+/* The one node of a job that needs no more.  Of those that hold all of it, in order of weight, the
+ * fullest among the first few: so large holes stay for large jobs, and yet a start costs the same
+ * on any number of nodes. */
+static bool is_better_fit(const struct spot *spot, const struct spot *best)
+{
+    return !best->node || (node_weight(spot->node) == node_weight(best->node) &&
+                           spot->cpus < best->cpus && spot->is_required == best->is_required);
+}
+
+/* True: one node is all, and it is the only spot.  False: these are the spots to choose from. */
 static bool gather(struct search *s)
 {
     const struct part *part = s->p->part;
     bool wants_one = s->min_nodes <= 1 && s->required_n <= 1 && !s->is_ranged &&
                      !s->is_least_loaded && s->counts.counts_n == 0;
+    struct spot spot, best = { 0 };
+    uint32_t looks = 0;
 
     s->n = 0;
     if (s->p->when == PLACE_NOW && bits_count(&part->open) < s->min_nodes)
         return false;
     for (int64_t i = next_place(s, 0); i >= 0; i = next_place(s, (uint32_t)i + 1)) {
-        struct spot spot;
+        looks += best.node != NULL;
+        if (looks > FIT_LOOKS)
+            break;
         if (!spot_look(s, s->p->c->nodes[part->order[i]], &spot))
             continue;
-        if (wants_one && choose_is_enough(s, &spot)) {
-            s->n = 0;
+        if (!best.node)
             add_spot(s, spot);
-            return true;
-        }
-        add_spot(s, spot);
+        if (wants_one && choose_is_enough(s, &spot) && is_better_fit(&spot, &best))
+            best = spot;
     }
-    return false;
+    if (best.node)
+        s->spots[0] = best;
+    s->n = best.node ? 1 : s->n;
+    return best.node != NULL;
 }
 
 /* Of [a|b|c] the first that will do, for all nodes. */
