@@ -126,14 +126,16 @@ struct room place_room_of(const struct placement *at, uint32_t i)
 /* What of the node may be used. */
 static struct room room_of(const struct search *s, const struct node *n)
 {
-    if (s->p->when == PLACE_THEN)
-        return s->p->rooms[n->index];
-    if (s->p->when != PLACE_NOW)
-        return place_room_all(n);
-    struct room room = place_room_free(n);
-    const struct horizon *h = s->p->spare ? &s->p->spare[n->index] : NULL;
-    if (h && s->p->end > h->until)
-        room_least(&room, &h->room);
+    const struct place *p = s->p;
+    bool is_planned = p->plan && p->when <= PLACE_THEN;
+    struct room room = p->when == PLACE_NOW ? place_room_free(n) : place_room_all(n);
+    struct room left = room;
+
+    if (is_planned)
+        left = timeline_least(p->plan, n->index, p->from, p->until);
+    if (p->when == PLACE_THEN)
+        return left;
+    room_least(&room, &left);
     return room;
 }
 
@@ -263,9 +265,14 @@ static int64_t next_place(const struct search *s, uint32_t from)
 {
     const struct part *part = s->p->part;
 
-    if (from >= part->order_n)
+    if (from >= (s->p->among ? s->p->among_n : part->order_n))
         return -1;
-    return s->p->when == PLACE_NOW ? bits_next(&part->open, from) : from;
+    return s->p->when == PLACE_NOW && !s->p->among ? bits_next(&part->open, from) : from;
+}
+
+static const struct node *node_in(const struct search *s, uint32_t place)
+{
+    return s->p->c->nodes[s->p->among ? s->p->among[place] : s->p->part->order[place]];
 }
 
 /* One node is enough for most jobs: the first that holds all of it, in order of weight. */
@@ -274,11 +281,11 @@ static bool gather(struct search *s)
     const struct part *part = s->p->part;
     bool wants_one = s->min_nodes <= 1 && s->required_n <= 1;
 
-    if (s->p->when == PLACE_NOW && bits_count(&part->open) < s->min_nodes)
+    if (s->p->when == PLACE_NOW && !s->p->among && bits_count(&part->open) < s->min_nodes)
         return false;
     for (int64_t i = next_place(s, 0); i >= 0; i = next_place(s, (uint32_t)i + 1)) {
         struct spot spot;
-        if (!look_at(s, s->p->c->nodes[part->order[i]], &spot))
+        if (!look_at(s, node_in(s, (uint32_t)i), &spot))
             continue;
         if (wants_one && spot.tasks >= s->w->ntasks && (s->required_n == 0 || spot.is_required)) {
             s->n = 0;
@@ -416,29 +423,76 @@ static void build(const struct search *s, struct placement *ret)
     }
 }
 
+static struct search search_begin(const struct place *p, struct place_why *why)
+{
+    const struct job_wish *w = p->wish;
+    uint32_t most = p->part->info->max_nodes ? p->part->info->max_nodes : UINT32_MAX;
+    struct search s = {
+        .p = p,
+        .w = w,
+        .why = why,
+        .mem = place_memory(p->c, p->part, w),
+        .task_cpus = w->cpus_per_task.set && w->cpus_per_task.v ? w->cpus_per_task.v : 1,
+        .min_nodes = w->min_nodes,
+        .max_nodes = w->max_nodes < most ? w->max_nodes : most,
+        .is_whole = place_is_whole(p->c, p->part, w),
+    };
+
+    assert(w->ntasks > 0 && w->min_nodes > 0);
+    name_set(p->c, w->req_nodes, &s.required, &s.required_n);
+    name_set(p->c, w->exc_nodes, &s.excluded, NULL);
+    return s;
+}
+
+static void search_end(struct search *s)
+{
+    bits_fini(&s->required);
+    bits_fini(&s->excluded);
+}
+
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why)
 {
     struct place_why unused = { 0 };
-    struct search s = {
-        .p = p,
-        .w = p->wish,
-        .why = why ? why : &unused,
-        .mem = place_memory(p->c, p->part, p->wish),
-        .task_cpus =
-            p->wish->cpus_per_task.set && p->wish->cpus_per_task.v ? p->wish->cpus_per_task.v : 1,
-        .min_nodes = p->wish->min_nodes,
-        .is_whole = place_is_whole(p->c, p->part, p->wish),
-    };
-    uint32_t most = p->part->info->max_nodes ? p->part->info->max_nodes : UINT32_MAX;
-
-    assert(p->wish->ntasks > 0 && p->wish->min_nodes > 0);
-    s.max_nodes = p->wish->max_nodes < most ? p->wish->max_nodes : most;
-    name_set(p->c, p->wish->req_nodes, &s.required, &s.required_n);
-    name_set(p->c, p->wish->exc_nodes, &s.excluded, NULL);
+    struct search s = search_begin(p, why ? why : &unused);
     bool fits = gather(&s) || choose(&s);
+
     if (fits)
         build(&s, ret);
-    bits_fini(&s.required);
-    bits_fini(&s.excluded);
+    search_end(&s);
     return fits;
+}
+
+struct reach place_reach(const struct place *p)
+{
+    struct place_why unused = { 0 };
+    struct search s = search_begin(p, &unused);
+    struct reach r = { 0 };
+    struct spot spot;
+
+    r.nodes = arena_calloc(p->a, p->part->order_n + 1, sizeof *r.nodes);
+    r.tasks = arena_calloc(p->a, p->part->order_n + 1, sizeof *r.tasks);
+    for (uint32_t i = 0; i < p->part->order_n; i++) {
+        if (!look_at(&s, node_in(&s, i), &spot))
+            continue;
+        r.nodes[r.n] = spot.node->index;
+        r.tasks[r.n++] = spot.tasks;
+        r.most_tasks = spot.tasks > r.most_tasks ? spot.tasks : r.most_tasks;
+    }
+    search_end(&s);
+    return r;
+}
+
+struct room place_share(const struct place *p, const struct node *n, uint32_t nodes)
+{
+    struct search s = { .p = p, .w = p->wish, .mem = place_memory(p->c, p->part, p->wish) };
+    struct room all = place_room_all(n);
+    uint32_t each = p->wish->cpus_per_task.set && p->wish->cpus_per_task.v
+                        ? p->wish->cpus_per_task.v
+                        : 1;
+    uint32_t cpus = p->wish->overcommit ? 1 : (p->wish->ntasks + nodes - 1) / nodes * each;
+
+    if (place_is_whole(p->c, p->part, p->wish))
+        return all;
+    cpus = cpus < all.cpus ? cpus : all.cpus;
+    return (struct room){ .cpus = cpus, .mem_mb = memory_for(&s, n, cpus) };
 }

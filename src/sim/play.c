@@ -11,6 +11,7 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "base/xalloc.h"
+#include "core/bf.h"
 #include "core/core.h"
 
 #include <assert.h>
@@ -82,8 +83,34 @@ static void made_conf(const struct play *p, struct arena *a, struct core_conf *r
     ret->parts.n = 1;
 }
 
+/* Times among SchedulerParameters in units of the core's clock. */
+static const char *scaled(struct arena *a, const char *params, uint32_t scale)
+{
+    static const char *const times[] = { "bf_interval=", "bf_resolution=", "bf_window=",
+                                         "bf_min_age_reserve=", "bf_compact_age=",
+                                         "bf_predict_guard=" };
+    const char *out = "";
+
+    for (const char *at = params ? params : ""; *at; at += strspn(at, ",")) {
+        size_t n = strcspn(at, ",");
+        const char *word = arena_strndup(a, at, n);
+        const char *sep = *out ? "," : "";
+        size_t key = 0;
+        for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+            if (strncmp(word, times[i], strlen(times[i])) == 0)
+                key = strlen(times[i]);
+        out = key && scale > 1
+                  ? arena_printf(a, "%s%s%.*s%lld", out, sep, (int)key, word,
+                                 (long long)(bf_span(word + key) * scale))
+                  : arena_printf(a, "%s%s%s", out, sep, word);
+        at += n;
+    }
+    return out;
+}
+
 /* Bounds that protect a daemon would only end a simulation early; and nothing is remembered. */
-static void adapt_conf(const struct play *p, struct core_conf *conf)
+static void adapt_conf(const struct play *p, uint32_t scale, struct arena *a,
+                       struct core_conf *conf)
 {
     conf->max_job_count = UINT32_MAX;
     conf->first_job_id = 1;
@@ -93,7 +120,7 @@ static void adapt_conf(const struct play *p, struct core_conf *conf)
     conf->scheduler_type = p->scheduler           ? p->scheduler
                            : conf->scheduler_type ? conf->scheduler_type
                                                   : "backfill";
-    conf->sched_params = p->params ? p->params : conf->sched_params;
+    conf->sched_params = scaled(a, p->params ? p->params : conf->sched_params, scale);
 }
 
 static uint32_t part_index(struct played *out, const char *name)
@@ -259,6 +286,17 @@ static void schedule(struct player *y)
     y->out->passes++;
 }
 
+/* When the scheduler wants a pass of its own, in seconds of the trace; never before the next one. */
+static int64_t next_pass(const struct player *y)
+{
+    int64_t pass = core_next_pass(y->core);
+
+    if (pass == INT64_MAX)
+        return pass;
+    pass = (pass - EPOCH + y->scale - 1) / y->scale + y->base;
+    return pass > y->now ? pass : y->now + 1;
+}
+
 /* The next second in which something happens; false: nothing will. */
 static bool next_second(struct player *y)
 {
@@ -267,6 +305,8 @@ static bool next_second(struct player *y)
 
     if (y->next < y->p->trace->n && y->by_arrival[y->next]->arrival < at)
         at = y->by_arrival[y->next]->arrival;
+    int64_t pass = at == INT64_MAX ? INT64_MAX : next_pass(y);
+    at = pass < at ? pass : at;
     y->now = at == INT64_MAX ? y->now : at;
     return at != INT64_MAX;
 }
@@ -349,7 +389,7 @@ int play_trace(const struct play *p, struct played *ret, struct err *e)
         conf = *p->conf;
     else
         made_conf(p, &a, &conf);
-    adapt_conf(p, &conf);
+    adapt_conf(p, y.scale, &a, &conf);
     y.core = core_new();
     line_up(&y);
     open_machine(&y, &conf);
