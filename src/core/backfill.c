@@ -1,8 +1,8 @@
 /* The stages of a pass; the idea is explained in backfill.h.
  *
  * A pass costs little although it looks at the whole queue: it ends when no CPU is left, and what
- * failed once fails for every job of the same wish that is planned as long or longer, since within a
- * pass rooms only shrink. */
+ * failed once fails for every job of the same wish that is planned as long or longer, since within
+ * a pass rooms only shrink. */
 #include "core/backfill.h"
 
 #include "base/xalloc.h"
@@ -32,20 +32,22 @@ struct turn_of {
 
 struct backfill {
     enum stage stage;
-    bool is_begun; /* the stage PROMISE walks */
+    bool is_begun;            /* the stage PROMISE walks */
     uint32_t tested, started; /* in this pass */
     uint64_t fleet_gen;       /* when the nodes of the promises were last looked at */
     bool is_freed;            /* something was given back since promises were last compacted */
     bool is_compacting;
-    int64_t compacted;         /* when the last compaction began */
-    int64_t walked;            /* replan: when the last pass began */
-    struct queue_key compact;  /* where the compaction goes on */
+    int64_t compacted;        /* when the last compaction began */
+    int64_t walked;           /* replan: when the last pass began */
+    struct queue_key compact; /* where the compaction goes on */
 
     /* With bf_shortest_first: the jobs of TRY in the order in which they are tried. */
     struct arena turns_arena;
     struct turn_of *turns;
     uint32_t turns_n, turns_at;
     bool is_lined_up;
+
+    bool is_again; /* TRY has to look at all jobs once more */
 };
 
 bool backfill_is_on(const struct core *c)
@@ -106,6 +108,21 @@ void backfill_begin(struct core *c)
     }
 }
 
+void backfill_again(struct core *c)
+{
+    if (!c->backfill)
+        return;
+    c->backfill->is_again = true;
+    c->shape_gen++;
+}
+
+void backfill_freed(struct core *c)
+{
+    backfill_again(c);
+    if (c->backfill)
+        c->backfill->is_freed = true;
+}
+
 void backfill_touch_nodes(struct core *c, struct job *job)
 {
     plan_moved(c, job);
@@ -114,8 +131,7 @@ void backfill_touch_nodes(struct core *c, struct job *job)
         for (uint32_t k = 0; k < n->parts.n; k++)
             backfill_touch(c, c->parts[n->parts.v[k]], c->parts[n->parts.v[k]]->blocked);
     }
-    if (c->backfill)
-        c->backfill->is_freed = true;
+    backfill_freed(c);
 }
 
 static bool is_full(const struct part *p)
@@ -172,8 +188,7 @@ static uint32_t most_free(const struct core *c, const struct part *p)
 {
     uint32_t most = 0;
 
-    BITS_FOREACH(i, &p->open)
-    {
+    BITS_FOREACH(i, &p->open) {
         uint32_t cpus = place_free_cpus(c->nodes[p->order[i]]);
         most = cpus > most ? cpus : most;
     }
@@ -275,10 +290,9 @@ static void promise(struct pass *s, const struct job *job, const struct part *p,
 
 static void withdraw(struct pass *s, const struct job *job)
 {
-    struct fact_job_promise f = { .job_id = job->id,
-                                  .now = s->now,
-                                  .partition = job->promise->part->info->name,
-                                  .cause = "" };
+    struct fact_job_promise f = {
+        .job_id = job->id, .now = s->now, .partition = job->promise->part->info->name, .cause = ""
+    };
 
     tell(s, &f);
 }
@@ -294,8 +308,8 @@ static void withdraw_last(struct pass *s, const struct part *p)
     withdraw(s, last);
 }
 
-/* The job starts at once, or gets the promise of the earliest start; with neither, an old promise is
- * withdrawn.  True: it started. */
+/* The job starts at once, or gets the promise of the earliest start; with neither, an old promise
+ * is withdrawn.  True: it started. */
 static bool plan_job(struct pass *s, const struct job *job, struct part *p)
 {
     struct core *c = s->c;
@@ -303,7 +317,7 @@ static bool plan_job(struct pass *s, const struct job *job, struct part *p)
 
     if (sched_part_reason(job, p) != REASON_None)
         return false;
-    if (plan_earliest(c, job, p, s->now, TIMELINE_NEVER, &c->scratch, &slot)) {
+    if (plan_earliest(c, job, p, (struct when){ s->now, TIMELINE_NEVER }, &slot)) {
         if (slot.start <= s->now && may_start(s) && start_now(s, job, p))
             return true;
         promise(s, job, p, &slot);
@@ -339,6 +353,14 @@ static const struct queue_entry *next_job(struct core *c, struct part **ret)
 static void walk_on(struct part *p, struct queue_key key)
 {
     p->fill = (struct queue_key){ key.rank, key.id + 1 };
+}
+
+static void fill_everywhere(struct core *c)
+{
+    for (uint32_t i = 0; i < c->part_count; i++) {
+        c->parts[i]->is_filling = is_fillable(c->parts[i]);
+        c->parts[i]->fill_from = c->parts[i]->blocked;
+    }
 }
 
 static void walk_from_the_start(struct core *c)
@@ -388,8 +410,8 @@ static void lift_below(struct core *c, const struct job *job, struct queue_key k
     }
 }
 
-/* Each of those lifted goes back to where it was, or, in order, to the earliest start that is left.
- * With bf_replan those that are still lifted were beyond the jobs to be tested. */
+/* Each of those lifted goes back to where it was, or, in order, to the earliest start that is left;
+ * with bf_replan those that are still lifted were beyond the jobs to be tested. */
 static void put_back(struct pass *s)
 {
     struct core *c = s->c;
@@ -424,7 +446,7 @@ static unsigned promise_step(struct pass *s)
     const struct queue_entry *it = next_job(c, &p);
 
     if (!it || (bf_of(c)->max_test && c->backfill->tested >= bf_of(c)->max_test)) {
-        c->backfill->stage = bf_of(c)->replan ? REST : TRY;
+        c->backfill->stage = TRY;
         return 0;
     }
     struct queue_entry at = *it;
@@ -445,6 +467,16 @@ static unsigned promise_step(struct pass *s)
     return SEARCH_COST;
 }
 
+/* When promises moved there may be room for others than those that gave cause for this pass. */
+static void try_begin(struct core *c)
+{
+    if (c->backfill->is_again)
+        fill_everywhere(c);
+    c->backfill->is_again = false;
+    c->backfill->is_lined_up = false;
+    walk_from_the_start(c);
+}
+
 /* Whatever was lifted stands again when the slice ends. */
 static unsigned promise_slice(struct pass *s, unsigned max_cost)
 {
@@ -457,7 +489,7 @@ static unsigned promise_slice(struct pass *s, unsigned max_cost)
     if (is_kept || c->backfill->stage != PROMISE)
         put_back(s);
     if (c->backfill->stage == TRY)
-        walk_from_the_start(c);
+        try_begin(c);
     return cost;
 }
 
@@ -545,7 +577,8 @@ static unsigned try_in_order(struct pass *s)
     struct queue_entry at = *it;
     if (is_full(p))
         p->is_walking = false;
-    else if (is_too_big(p, at.job->wish->ask) || !try_now(s, at.job, p)) /* else: the rest of an array stays, its next task is next */
+    else if (is_too_big(p, at.job->wish->ask) ||
+             !try_now(s, at.job, p)) /* else: the rest of an array stays, its next task is next */
         walk_on(p, at.key);
     return 1;
 }
@@ -576,7 +609,6 @@ static unsigned late(struct pass *s)
     const struct queue_entry *it;
     struct slot slot;
 
-    c->backfill->stage = REST;
     while ((it = queue_from(&c->promised, key))) {
         struct job *job = it->job;
         key = (struct queue_key){ it->key.rank, it->key.id + 1 };
@@ -585,13 +617,16 @@ static unsigned late(struct pass *s)
         if (!job->promise->is_lifted)
             plan_lift(c, job->promise);
         promise_blame(job->promise, LIFTED_LATE, 0);
-        if (plan_earliest(c, job, job->promise->part, s->now + 1, TIMELINE_NEVER, &c->scratch,
-                          &slot))
+        struct when later = { s->now + 1, TIMELINE_NEVER };
+        if (plan_earliest(c, job, job->promise->part, later, &slot))
             promise(s, job, job->promise->part, &slot);
         else
             withdraw(s, job);
         arena_reset(&c->scratch);
     }
+    c->backfill->stage = c->backfill->is_again ? TRY : REST;
+    if (c->backfill->is_again)
+        try_begin(c);
     return 1;
 }
 
@@ -609,8 +644,7 @@ static void compact(struct pass *s, const struct job *job)
     struct slot slot;
 
     plan_lift(c, p);
-    bool is_better =
-        plan_earliest(c, job, p->part, s->now, p->start, &c->scratch, &slot);
+    bool is_better = plan_earliest(c, job, p->part, (struct when){ s->now, p->start }, &slot);
     plan_lower(c, p);
     if (!is_better)
         return;
@@ -639,7 +673,8 @@ static unsigned compact_step(struct pass *s)
         return 1;
     const struct job *job = it->job;
     b->compact = (struct queue_key){ it->key.rank, it->key.id + 1 };
-    if (s->now - job->eligible < bf_of(c)->compact_age_s || job->promise->start <= s->now)
+    if (s->now - job->eligible < bf_of(c)->compact_age_s || job->promise->start <= s->now ||
+        job->promise->is_lifted)
         return 1;
     compact(s, job);
     arena_reset(&c->scratch);
@@ -722,9 +757,11 @@ static void walk_begin(struct pass *s)
 
     c->backfill->is_begun = true;
     c->backfill->walked = s->now;
-    walk_from_the_start(c);
-    if (bf_of(c)->replan)
+    if (bf_of(c)->replan) {
         forget_promises(c);
+        fill_everywhere(c);
+    }
+    walk_from_the_start(c);
 }
 
 static bool waits_for_interval(const struct pass *s)

@@ -1,9 +1,10 @@
 /* Backfill: jobs behind a blocked one get a promise, or start in the holes that promises leave.
  *
- * Each partition's first jobs (bf_promises) are promised the earliest start that harms no job before
- * them, in order.  A promise is kept: when something ends early, jobs start where nothing promised is
- * in the way, and promises move earlier, in order; later only for a cause that is recorded.  A pass
- * walks the queue in stages, each in slices; the plan (plan.h) survives from pass to pass. */
+ * Each partition's first jobs (bf_promises) are promised the earliest start that harms no job
+ * before them, in order.  A promise is kept: when something ends early, jobs start where nothing
+ * promised is in the way, and promises move earlier, in order; later only for a cause that is
+ * recorded.  A pass walks the queue in stages, each in slices; the plan (plan.h) survives from pass
+ * to pass. */
 #ifndef CORE_BACKFILL_H
 #define CORE_BACKFILL_H
 
@@ -21,6 +22,9 @@ bool backfill_is_on(const struct core *c); /* SchedulerType=sched/backfill */
 void backfill_begin(struct core *c);
 /* Something behind the blocked job of the partition may be able to start, from this key on. */
 void backfill_touch(struct core *c, struct part *p, struct queue_key key);
+/* What was promised is free: jobs that failed may start now. */
+void backfill_again(struct core *c);
+void backfill_freed(struct core *c); /* ... and promises may move earlier */
 /* The end of a running job moved. */
 void backfill_touch_nodes(struct core *c, struct job *job);
 /* Considers about max_jobs; false: done. */

@@ -10,8 +10,8 @@ struct core;
 struct bf {
     bool is_on; /* SchedulerType=sched/backfill */
     bool shortest_first;
-    bool replan;  /* every pass rebuilds the plan from nothing */
-    bool predict; /* plan with what the user's jobs use to take */
+    bool replan;       /* every pass rebuilds the plan from nothing */
+    bool predict;      /* plan with what the user's jobs use to take */
     uint32_t promises; /* jobs of a partition that hold one */
     uint32_t max_test; /* jobs looked at in a pass; 0: all */
     uint32_t max_start, max_user, max_part, max_assoc, max_user_part; /* 0: no limit */

@@ -149,23 +149,22 @@ static bool place_then(struct look *l, int64_t at, struct placement *ret)
     return place_job(&l->place, ret, NULL);
 }
 
-bool plan_earliest(struct core *c, const struct job *job, const struct part *p, int64_t from,
-                   int64_t before, struct arena *a, struct slot *ret)
+bool plan_earliest(struct core *c, const struct job *job, const struct part *p, struct when when,
+                   struct slot *ret)
 {
     const struct bf *bf = bf_of(c);
+    struct arena *a = &c->scratch;
+    int64_t from = when.from;
     struct look l = { .lanes = plan_lanes(c, from),
                       .length = plan_length(c, job, p),
-                      .before = before };
+                      .before = when.before };
 
-    if (bf->window_s && from + bf->window_s < before)
+    if (bf->window_s && from + bf->window_s < l.before)
         l.before = from + bf->window_s;
     l.reach = reach_of(c, p, job->wish, a);
-    l.place = (struct place){ .c = c,
-                              .part = p,
-                              .wish = job->wish->ask,
-                              .when = PLACE_THEN,
-                              .a = a,
-                              .plan = l.lanes };
+    l.place = (struct place){
+        .c = c, .part = p, .wish = job->wish->ask, .when = PLACE_THEN, .a = a, .plan = l.lanes
+    };
     l.found = arena_calloc(a, l.reach->n + 1, sizeof *l.found);
     for (unsigned n = 0; n < TRIES && from < l.before && l.reach->n >= l.reach->nodes; n++) {
         int64_t at = l.reach->nodes == 1 ? first_of(&l, from) : several_of(&l, from);

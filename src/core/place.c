@@ -486,9 +486,8 @@ struct room place_share(const struct place *p, const struct node *n, uint32_t no
 {
     struct search s = { .p = p, .w = p->wish, .mem = place_memory(p->c, p->part, p->wish) };
     struct room all = place_room_all(n);
-    uint32_t each = p->wish->cpus_per_task.set && p->wish->cpus_per_task.v
-                        ? p->wish->cpus_per_task.v
-                        : 1;
+    uint32_t each =
+        p->wish->cpus_per_task.set && p->wish->cpus_per_task.v ? p->wish->cpus_per_task.v : 1;
     uint32_t cpus = p->wish->overcommit ? 1 : (p->wish->ntasks + nodes - 1) / nodes * each;
 
     if (place_is_whole(p->c, p->part, p->wish))

@@ -28,7 +28,7 @@ struct place {
     struct arena *a;
     const struct timeline *plan; /* with NOW and THEN: what is left beside all that is planned */
     int64_t from, until;         /* with plan: when the job would run */
-    const uint32_t *among;       /* look at these nodes only, in this order; NULL: the partition's */
+    const uint32_t *among; /* look at these nodes only, in this order; NULL: the partition's */
     uint32_t among_n;
 };
 
@@ -46,10 +46,10 @@ struct placement {
     uint32_t n;
 };
 
-uint32_t place_free_cpus(const struct node *n);         /* of whole free units */
-struct room place_room_all(const struct node *n);       /* were it empty */
-struct room place_room_free(const struct node *n);      /* what is free now */
-struct room place_room_held(const struct alloc_node *); /* what a job holds on a node */
+uint32_t place_free_cpus(const struct node *n);                    /* of whole free units */
+struct room place_room_all(const struct node *n);                  /* were it empty */
+struct room place_room_free(const struct node *n);                 /* what is free now */
+struct room place_room_held(const struct alloc_node *);            /* what a job holds on a node */
 struct room place_room_of(const struct placement *at, uint32_t i); /* the same, were it started */
 
 /* The nodes, in the partition's order, that could give something to the wish were they empty, with

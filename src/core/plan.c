@@ -41,16 +41,16 @@ int64_t plan_length(const struct core *c, const struct job *job, const struct pa
 {
     const struct bf *bf = bf_of(c);
     uint32_t limit = sched_limit(job, p);
-    int64_t s = limit == NO_LIMIT ? PLAN_NO_LIMIT_S
-                                  : 60 * ((int64_t)limit + c->conf->over_time_limit_min);
+    int64_t s =
+        limit == NO_LIMIT ? PLAN_NO_LIMIT_S : 60 * ((int64_t)limit + c->conf->over_time_limit_min);
 
     s = predict_length(c, job, s);
     s = (s + bf->resolution_s - 1) / bf->resolution_s * bf->resolution_s;
     return s > 0 ? s : 1;
 }
 
-/* By its limit, or earlier when the user's jobs use to be shorter; one that outlived it, or is being
- * cleaned up, may end any moment. */
+/* By its limit, or earlier when the user's jobs use to be shorter; one that outlived it, or is
+ * being cleaned up, may end any moment. */
 static int64_t planned_end(const struct core *c, const struct job *job, int64_t now)
 {
     int64_t due = job->phase == PHASE_RUNNING ? job_timer_due(c, job) : now;
@@ -109,8 +109,8 @@ static void lift_for(struct core *c, struct promise *p, const struct job *job)
 }
 
 /* Promises that stand in [from, until) of the node give way until the room is enough. */
-static void make_way(struct core *c, const struct job *job, uint32_t node,
-                     const struct span *span, int64_t from)
+static void make_way(struct core *c, const struct job *job, uint32_t node, const struct span *span,
+                     int64_t from)
 {
     int64_t until = from + span->length;
 
@@ -156,20 +156,6 @@ static bool holds_something(const struct job *job)
     return job && job->alloc && (job->phase == PHASE_RUNNING || job->phase == PHASE_ENDING);
 }
 
-void plan_overdue(struct core *c, int64_t now)
-{
-    struct plan *p = built(c);
-    const struct heap_entry *top;
-
-    while (p && (top = heap_top(&p->ends)) && top->key <= now) {
-        int64_t end = top->key;
-        struct job *job = job_find(c, (uint32_t)(uintptr_t)heap_pop(&p->ends));
-        if (!holds_something(job) || job->planned_end != end)
-            continue;
-        move_end(c, job, now);
-    }
-}
-
 static void build(struct core *c, int64_t now)
 {
     struct plan *p = c->plan;
@@ -195,11 +181,28 @@ static void build(struct core *c, int64_t now)
     p->lanes.is_overdrawn = false;
 }
 
+void plan_overdue(struct core *c, int64_t now)
+{
+    struct plan *p = built(c);
+    const struct heap_entry *top;
+
+    if (p && p->lanes.is_overdrawn)
+        build(c, now);
+
+    while (p && (top = heap_top(&p->ends)) && top->key <= now) {
+        int64_t end = top->key;
+        struct job *job = job_find(c, (uint32_t)(uintptr_t)heap_pop(&p->ends));
+        if (!holds_something(job) || job->planned_end != end)
+            continue;
+        move_end(c, job, now);
+    }
+}
+
 const struct timeline *plan_lanes(struct core *c, int64_t now)
 {
     if (!c->plan)
         c->plan = xcalloc(1, sizeof *c->plan);
-    if (!c->plan->is_built || c->plan->lanes.is_overdrawn)
+    if (!c->plan->is_built)
         build(c, now);
     return &c->plan->lanes;
 }
@@ -251,4 +254,41 @@ bool plan_still_fits(struct core *c, const struct promise *p, int64_t now)
             return false;
     }
     return true;
+}
+
+static struct room expected(const struct core *c, const struct node *n, int64_t at)
+{
+    struct room room = place_room_all(n);
+
+    for (uint32_t i = 0; i < n->jobs.n; i++) {
+        const struct job *job = job_find(c, n->jobs.v[i]);
+        struct room held = place_room_held(alloc_find(job, n->index));
+        if (job->planned_end > at)
+            room_take(&room, &held);
+    }
+    QUEUE_FOREACH(it, &c->promised)
+    {
+        const struct promise *p = it->job->promise;
+        for (uint32_t i = 0; i < p->n; i++)
+            if (p->v[i].node == n->index && !p->is_lifted && p->start <= at && at < p->end)
+                room_take(&room, &p->v[i].room);
+    }
+    return room;
+}
+
+int plan_check(const struct core *c, int64_t now, struct err *e)
+{
+    struct plan *plan = built(c);
+
+    if (!plan || plan->lanes.is_overdrawn)
+        return 0;
+    for (uint32_t i = 0; i < c->node_count; i++)
+        for (int64_t at = now; at != TIMELINE_NEVER; at = timeline_next(&plan->lanes, i, at)) {
+            struct room is = timeline_least(&plan->lanes, i, at, at + 1);
+            struct room should = expected(c, c->nodes[i], at);
+            if (!room_fits(&is, &should) || !room_fits(&should, &is) || is.jobs != should.jobs)
+                return err_set(e, ESTATE, "node %u at +%lld: %u CPUs of %u jobs, not %u of %u", i,
+                               (long long)(at - now), is.cpus, is.jobs, should.cpus, should.jobs);
+        }
+    return 0;
 }

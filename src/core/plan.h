@@ -15,18 +15,23 @@ struct core;
 struct job;
 struct part;
 struct plan;
+struct err;
 
 void plan_free(struct plan *p);
 /* The lanes as of now; what was overdue is planned to end a little later. */
 const struct timeline *plan_lanes(struct core *c, int64_t now);
-/* Jobs that run, or end, beyond the time they were planned with.  Promises in their way are lifted. */
+/* Jobs that run, or end, beyond the time they were planned with.  Promises in their way are lifted.
+ */
 void plan_overdue(struct core *c, int64_t now);
+
+/* For tests: the lanes are what jobs and promises say. */
+int plan_check(const struct core *c, int64_t now, struct err *e);
 
 /* Hooks of those who change the state. */
 void plan_forget(struct core *c);                    /* nodes are not what they were: build anew */
 void plan_occupied(struct core *c, struct job *job); /* it holds what its allocation says */
 void plan_gave_back(struct core *c, const struct job *job, const struct alloc_node *part);
-void plan_moved(struct core *c, struct job *job);    /* its end is another now */
+void plan_moved(struct core *c, struct job *job); /* its end is another now */
 void plan_promised(struct core *c, const struct promise *p);
 void plan_unpromised(struct core *c, const struct promise *p);
 
@@ -44,8 +49,13 @@ struct slot {
     struct placement at; /* counts in at.cpus, no CPU ids */
 };
 
-/* The earliest slot in [from, before) that leaves everything planned as it is.  False: none. */
-bool plan_earliest(struct core *c, const struct job *job, const struct part *p, int64_t from,
-                   int64_t before, struct arena *a, struct slot *ret);
+struct when {
+    int64_t from, before;
+};
+
+/* The earliest slot with a start in that time that leaves everything planned as it is; in the
+ * core's scratch memory.  False: none. */
+bool plan_earliest(struct core *c, const struct job *job, const struct part *p, struct when when,
+                   struct slot *ret);
 
 #endif

@@ -77,7 +77,7 @@ int promise_apply(struct core *c, const struct fact_job_promise *f, struct err *
         return r;
     struct job *job = job_find(c, f->job_id);
     c->now = f->now;
-    remove_of(c, job);
+    promise_kept(c, job);
     if (f->nodes.n == 0)
         return 0;
     struct promise *p = promise_new(c, job, f);
@@ -90,6 +90,8 @@ int promise_apply(struct core *c, const struct fact_job_promise *f, struct err *
 
 void promise_kept(struct core *c, struct job *job)
 {
+    if (job->promise && job->promise->end > c->now)
+        backfill_again(c);
     remove_of(c, job);
 }
 
@@ -100,9 +102,17 @@ void promise_drop(struct core *c, struct job *job)
 
     remove_of(c, job);
     if (p && backfill_is_on(c)) {
-        c->shape_gen++;
+        backfill_freed(c);
         backfill_touch(c, p, p->blocked);
     }
+}
+
+void promise_configured(struct core *c)
+{
+    const struct queue_entry *it;
+
+    while (!backfill_is_on(c) && (it = queue_from(&c->promised, (struct queue_key){ 0, 0 })))
+        remove_of(c, it->job);
 }
 
 void promise_settle(struct core *c, struct job *job)

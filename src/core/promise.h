@@ -27,7 +27,7 @@ enum lifted { LIFTED_RULES, LIFTED_OVERDUE, LIFTED_NODE, LIFTED_RANK, LIFTED_LAT
 struct promise {
     struct job *job;
     struct part *part;
-    struct queue_key key; /* its place in core.promised */
+    struct queue_key key;    /* its place in core.promised */
     const struct wish *wish; /* what the job wanted then, and for how long: else it is void */
     uint32_t limit_min;
     int64_t start, end;
@@ -45,7 +45,8 @@ struct promise {
 
 int promise_apply(struct core *c, const struct fact_job_promise *f, struct err *e);
 void promise_drop(struct core *c, struct job *job); /* none is fine; others may start instead */
-void promise_kept(struct core *c, struct job *job); /* the same: it starts */
+void promise_kept(struct core *c, struct job *job); /* the same: it starts, or has another */
+void promise_configured(struct core *c);            /* without backfill nothing is promised */
 /* After anything happened to the job: a promise to a job that no longer waits for it is void, and
  * one whose rank changed takes another place. */
 void promise_settle(struct core *c, struct job *job);

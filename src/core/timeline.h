@@ -2,8 +2,8 @@
  * arithmetic: it knows no jobs.
  *
  * Each node has a lane: steps in order of time, each with the room from then until the next.  Lanes
- * are changed in place as jobs start, end and are promised, so that a plan survives from one pass to
- * the next and costs what changed. */
+ * are changed in place as jobs start, end and are promised, so that a plan survives from one pass
+ * to the next and costs what changed. */
 #ifndef CORE_TIMELINE_H
 #define CORE_TIMELINE_H
 
@@ -18,9 +18,9 @@ struct room {
 };
 
 /* Whoever adds a member to struct room adds it to each of these (timeline.c) and nowhere else. */
-void room_give(struct room *to, const struct room *back);     /* a holder is gone */
-void room_take(struct room *from, const struct room *taken);  /* a holder comes; never below 0 */
-void room_least(struct room *both, const struct room *other); /* what there is at both times */
+void room_give(struct room *to, const struct room *back);        /* a holder is gone */
+void room_take(struct room *from, const struct room *taken);     /* a holder comes; never below 0 */
+void room_least(struct room *both, const struct room *other);    /* what there is at both times */
 bool room_fits(const struct room *has, const struct room *need); /* holders are not compared */
 
 struct step {

@@ -86,9 +86,9 @@ static void made_conf(const struct play *p, struct arena *a, struct core_conf *r
 /* Times among SchedulerParameters in units of the core's clock. */
 static const char *scaled(struct arena *a, const char *params, uint32_t scale)
 {
-    static const char *const times[] = { "bf_interval=", "bf_resolution=", "bf_window=",
-                                         "bf_min_age_reserve=", "bf_compact_age=",
-                                         "bf_predict_guard=" };
+    static const char *const times[] = { "bf_interval=",    "bf_resolution=",
+                                         "bf_window=",      "bf_min_age_reserve=",
+                                         "bf_compact_age=", "bf_predict_guard=" };
     const char *out = "";
 
     for (const char *at = params ? params : ""; *at; at += strspn(at, ",")) {
@@ -99,10 +99,9 @@ static const char *scaled(struct arena *a, const char *params, uint32_t scale)
         for (size_t i = 0; i < sizeof times / sizeof *times; i++)
             if (strncmp(word, times[i], strlen(times[i])) == 0)
                 key = strlen(times[i]);
-        out = key && scale > 1
-                  ? arena_printf(a, "%s%s%.*s%lld", out, sep, (int)key, word,
-                                 (long long)(bf_span(word + key) * scale))
-                  : arena_printf(a, "%s%s%s", out, sep, word);
+        out = key && scale > 1 ? arena_printf(a, "%s%s%.*s%lld", out, sep, (int)key, word,
+                                              (long long)(bf_span(word + key) * scale))
+                               : arena_printf(a, "%s%s%s", out, sep, word);
         at += n;
     }
     return out;
@@ -286,7 +285,8 @@ static void schedule(struct player *y)
     y->out->passes++;
 }
 
-/* When the scheduler wants a pass of its own, in seconds of the trace; never before the next one. */
+/* When the scheduler wants a pass of its own, in seconds of the trace; never before the next one.
+ */
 static int64_t next_pass(const struct player *y)
 {
     int64_t pass = core_next_pass(y->core);
