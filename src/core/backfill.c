@@ -282,8 +282,8 @@ static void promise(struct pass *s, const struct job *job, const struct part *p,
         f.cause = cause_of(s->c, old, a);
     f.nodes.v = arena_calloc(a, slot->at.n, sizeof *f.nodes.v);
     for (f.nodes.n = 0; f.nodes.n < slot->at.n; f.nodes.n++) {
-        struct room held = place_room_of(&slot->at, f.nodes.n);
-        f.nodes.v[f.nodes.n] = promised_node_of(slot->at.v[f.nodes.n].node, &held);
+        struct room held = place_room_of(s->c, &slot->at, f.nodes.n);
+        f.nodes.v[f.nodes.n] = promised_node_of(slot->at.v[f.nodes.n].node, &held, a);
     }
     tell(s, &f);
 }

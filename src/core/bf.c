@@ -34,6 +34,7 @@ static const struct row {
     { "bf_max_job_user_part", COUNT, O(max_user_part) },
     { "bf_min_prio_reserve", COUNT, O(min_prio_reserve) },
     { "bf_min_age_reserve", SECONDS, O(min_age_reserve_s) },
+    { "bf_clock", COUNT, O(clock) },
     { "bf_interval", SECONDS, O(interval_s) },
     { "bf_resolution", SECONDS, O(resolution_s) },
     { "bf_window", MINUTES, O(window_s) },
@@ -54,7 +55,7 @@ static const char *value_of(const char *list, const char *word)
 }
 
 /* D-HH:MM:SS, or seconds. */
-int64_t bf_span(const char *text)
+static int64_t span_of(const char *text)
 {
     char copy[32] = "";
     size_t n = strcspn(text, ", ");
@@ -84,7 +85,7 @@ static void set(struct bf *bf, const struct row *row, const char *value)
         *(int64_t *)at = 60 * strtoll(value, NULL, 10);
         break;
     case SPAN:
-        *(int64_t *)at = bf_span(value);
+        *(int64_t *)at = span_of(value);
         break;
     }
 }
@@ -92,7 +93,7 @@ static void set(struct bf *bf, const struct row *row, const char *value)
 void bf_configured(struct core *c)
 {
     const char *list = c->conf->sched_params;
-    struct bf bf = { .promises = 1000, .interval_s = 30, .resolution_s = 1, .guard_s = 2 * 86400 };
+    struct bf bf = { .promises = 1000, .interval_s = 30, .clock = 1, .guard_s = 2 * 86400 };
 
     bf.is_on = c->conf->scheduler_type && strcasestr(c->conf->scheduler_type, "backfill") != NULL;
     if (value_of(list, "bf_shortest_first"))
@@ -104,7 +105,10 @@ void bf_configured(struct core *c)
         if (value)
             set(&bf, &rows[i], value);
     }
-    bf.resolution_s = bf.resolution_s > 0 ? bf.resolution_s : 1;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].kind >= SECONDS)
+            *(int64_t *)((char *)&bf + rows[i].at) *= bf.clock;
+    bf.resolution_s = bf.resolution_s > 0 ? bf.resolution_s : 1; /* of the finest clock */
     if (!c->bf)
         c->bf = xcalloc(1, sizeof *c->bf);
     *c->bf = bf;

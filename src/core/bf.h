@@ -21,11 +21,11 @@ struct bf {
     int64_t resolution_s;  /* run times are planned in multiples of this */
     int64_t window_s;      /* no promise further ahead; 0: any */
     int64_t compact_age_s; /* promises of jobs that waited less are left where they are */
+    uint32_t clock;        /* of a simulator: units of its clock in a second */
     int64_t guard_s;       /* predict: the first job waited this long: limits count again */
 };
 
 const struct bf *bf_of(const struct core *c);
-int64_t bf_span(const char *text); /* D-HH:MM:SS, or seconds */
 void bf_configured(struct core *c);
 
 #endif

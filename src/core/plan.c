@@ -78,7 +78,7 @@ static void occupy(struct core *c, struct job *job, int64_t now)
     job->planned_end = planned_end(c, job, now);
     for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
         const struct alloc_node *part = &job->alloc->nodes.v[i];
-        struct room held = place_room_held(part);
+        struct room held = place_room_held(c->nodes[part->node], part);
         if (!part->is_clean)
             timeline_take(&p->lanes, part->node, now, job->planned_end, &held);
     }
@@ -94,7 +94,7 @@ void plan_occupied(struct core *c, struct job *job)
 void plan_gave_back(struct core *c, const struct job *job, const struct alloc_node *part)
 {
     struct plan *p = built(c);
-    struct room held = place_room_held(part);
+    struct room held = place_room_held(c->nodes[part->node], part);
 
     if (!p)
         return;
@@ -133,7 +133,7 @@ static void move_end(struct core *c, struct job *job, int64_t now)
     job->planned_end = is;
     for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
         const struct alloc_node *part = &job->alloc->nodes.v[i];
-        struct room held = place_room_held(part);
+        struct room held = place_room_held(c->nodes[part->node], part);
         struct span more = { &held, is - was };
         if (part->is_clean)
             continue;
@@ -262,7 +262,7 @@ static struct room expected(const struct core *c, const struct node *n, int64_t 
 
     for (uint32_t i = 0; i < n->jobs.n; i++) {
         const struct job *job = job_find(c, n->jobs.v[i]);
-        struct room held = place_room_held(alloc_find(job, n->index));
+        struct room held = place_room_held(n, alloc_find(job, n->index));
         if (job->planned_end > at)
             room_take(&room, &held);
     }

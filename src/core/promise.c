@@ -12,12 +12,23 @@
 
 static struct room room_of(const struct promised_node *f)
 {
-    return (struct room){ .cpus = f->cpus, .jobs = 1, .mem_mb = f->mem_mb };
+    struct room room = { .cpus = f->cpus, .jobs = 1, .mem_mb = f->mem_mb };
+
+    for (uint32_t i = 0; i < f->gres.n && i < ROOM_GRES; i++)
+        room.gres[i] = f->gres.v[i];
+    return room;
 }
 
-struct promised_node promised_node_of(uint32_t node, const struct room *room)
+struct promised_node promised_node_of(uint32_t node, const struct room *room, struct arena *a)
 {
-    return (struct promised_node){ .node = node, .cpus = room->cpus, .mem_mb = room->mem_mb };
+    struct promised_node f = { .node = node, .cpus = room->cpus, .mem_mb = room->mem_mb };
+    uint32_t n = ROOM_GRES;
+
+    while (n > 0 && room->gres[n - 1] == 0)
+        n--;
+    f.gres.n = n;
+    f.gres.v = n ? arena_memdup(a, room->gres, n * sizeof *f.gres.v) : NULL;
+    return f;
 }
 
 static int check(const struct core *c, const struct fact_job_promise *f, struct err *e)
@@ -145,7 +156,7 @@ struct fact_job_promise promise_fact(const struct promise *p, int64_t now, struc
 
     f.nodes.v = arena_calloc(a, p->n, sizeof *f.nodes.v);
     for (f.nodes.n = 0; f.nodes.n < p->n; f.nodes.n++)
-        f.nodes.v[f.nodes.n] = promised_node_of(p->v[f.nodes.n].node, &p->v[f.nodes.n].room);
+        f.nodes.v[f.nodes.n] = promised_node_of(p->v[f.nodes.n].node, &p->v[f.nodes.n].room, a);
     return f;
 }
 

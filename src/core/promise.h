@@ -51,7 +51,7 @@ void promise_configured(struct core *c);            /* without backfill nothing 
  * one whose rank changed takes another place. */
 void promise_settle(struct core *c, struct job *job);
 struct fact_job_promise promise_fact(const struct promise *p, int64_t now, struct arena *a);
-struct promised_node promised_node_of(uint32_t node, const struct room *room);
+struct promised_node promised_node_of(uint32_t node, const struct room *room, struct arena *a);
 void promise_blame(struct promise *p, enum lifted why, uint32_t by);
 bool promise_uses(const struct promise *p, uint32_t node);
 

@@ -11,7 +11,6 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "base/xalloc.h"
-#include "core/bf.h"
 #include "core/core.h"
 
 #include <assert.h>
@@ -83,34 +82,12 @@ static void made_conf(const struct play *p, struct arena *a, struct core_conf *r
     ret->parts.n = 1;
 }
 
-/* Times among SchedulerParameters in units of the core's clock. */
-static const char *scaled(struct arena *a, const char *params, uint32_t scale)
-{
-    static const char *const times[] = { "bf_interval=",    "bf_resolution=",
-                                         "bf_window=",      "bf_min_age_reserve=",
-                                         "bf_compact_age=", "bf_predict_guard=" };
-    const char *out = "";
-
-    for (const char *at = params ? params : ""; *at; at += strspn(at, ",")) {
-        size_t n = strcspn(at, ",");
-        const char *word = arena_strndup(a, at, n);
-        const char *sep = *out ? "," : "";
-        size_t key = 0;
-        for (size_t i = 0; i < sizeof times / sizeof *times; i++)
-            if (strncmp(word, times[i], strlen(times[i])) == 0)
-                key = strlen(times[i]);
-        out = key && scale > 1 ? arena_printf(a, "%s%s%.*s%lld", out, sep, (int)key, word,
-                                              (long long)(bf_span(word + key) * scale))
-                               : arena_printf(a, "%s%s%s", out, sep, word);
-        at += n;
-    }
-    return out;
-}
-
 /* Bounds that protect a daemon would only end a simulation early; and nothing is remembered. */
 static void adapt_conf(const struct play *p, uint32_t scale, struct arena *a,
                        struct core_conf *conf)
 {
+    const char *params = p->params ? p->params : conf->sched_params;
+
     conf->max_job_count = UINT32_MAX;
     conf->first_job_id = 1;
     conf->max_job_id = 0;
@@ -119,7 +96,7 @@ static void adapt_conf(const struct play *p, uint32_t scale, struct arena *a,
     conf->scheduler_type = p->scheduler           ? p->scheduler
                            : conf->scheduler_type ? conf->scheduler_type
                                                   : "backfill";
-    conf->sched_params = scaled(a, p->params ? p->params : conf->sched_params, scale);
+    conf->sched_params = arena_printf(a, "%s,bf_clock=%u", params ? params : "", scale);
 }
 
 static uint32_t part_index(struct played *out, const char *name)

@@ -33,6 +33,7 @@ void step_init(struct step *s)
     memset(s, 0, sizeof *s);
     s->signals = s->report = -1;
     s->done.start_time = clock_wall_s();
+    s->start_ns = clock_mono_ns();
     s->done.error = "";
     s->done.node = "";
     s->done.used = &s->used;
@@ -66,6 +67,7 @@ int step_load(struct step *s, struct err *e)
     s->done.step_id = s->launch->step_id;
     s->done.restart = s->launch->restart;
     s->done.node = s->launch->node_name;
+    confine_load(s);
     return stand_apart(s, e);
 }
 
@@ -110,18 +112,23 @@ int step_start(struct step *s, struct err *e)
     const struct launch *l = s->launch;
     const char *conf = getenv("SLURM_CONF"), *spool = getenv("SLURMD_SPOOL");
     struct step_key key = { l->job_id, l->step_id, l->restart };
-    struct env_node node = { conf ? conf : "" };
+    struct env_node node = { .conf_path = conf ? conf : "" };
     char name[48];
 
     spool_step_name(&key, name);
     s->start.launch = l;
     s->start.script = arena_printf(&s->arena, "%s/%s/slurm_script", spool ? spool : ".", name);
+    confine_env(s, &node.more);
     int err = spool_script(STEPD_FD_DIR, l->script.p, l->script.len, l->uid, l->gid, e);
     if (err == 0)
         err = env_build(l, &node, &s->arena, &s->start.env, e);
     if (err < 0)
         return err;
     streams_name(s);
+    err = confine_begin(s, e);
+    if (err < 0)
+        return err;
+    s->start.group = s->confine.host ? &s->confine.group : NULL;
     return task_start(&s->start, &s->task, &s->report, e);
 }
 
