@@ -243,7 +243,8 @@ static void cap_nodes(struct opts *o)
         return;
     if (min->v > tasks) {
         if (!o->own.quiet)
-            fprintf(stderr, "%s: Warning: can't run %u processes on %u nodes, setting nnodes to %u\n",
+            fprintf(stderr,
+                    "%s: Warning: can't run %u processes on %u nodes, setting nnodes to %u\n",
                     tools[o->tool], tasks, min->v, tasks);
         min->v = tasks;
         *max = (struct opt_u32){ 0 };

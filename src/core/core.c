@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "base/xalloc.h"
 #include "core/fairshare.h"
+#include "core/plan.h"
+#include "core/predict.h"
 #include "core/msgs.h"
 
 #include <assert.h>
@@ -70,6 +72,10 @@ void core_free(struct core *c)
     arena_fini(&c->prio_texts);
     fairshare_free(c->shares);
     backfill_free(c->backfill);
+    plan_free(c->plan);
+    queue_fini(&c->promised);
+    predict_fini(c);
+    free(c->bf);
     resvs_free(c);
     free(c);
 }
@@ -204,6 +210,11 @@ int64_t core_next_timer(const struct core *c)
     due = resv < due ? resv : due;
     due = job && job->key >> 26 < due ? job->key >> 26 : due;
     return node && node->key >> 26 < due ? node->key >> 26 : due;
+}
+
+int64_t core_next_pass(const struct core *c)
+{
+    return backfill_due(c);
 }
 
 uint64_t core_acct_seq(const struct core *c)

@@ -81,6 +81,9 @@ bool core_schedule(struct core *c, int64_t now, unsigned max_jobs, struct facts 
 /* When the next timer of the state is due (wall seconds as told by inputs), or INT64_MAX: feed
  * INPUT_TICK then. */
 int64_t core_next_timer(const struct core *c);
+/* When core_schedule has something to do although nothing happens (bf_interval); INT64_MAX: never.
+ */
+int64_t core_next_pass(const struct core *c);
 
 /* After replay: every effect that the present state still owes (terminations, signals; launches
  * only after the node was asked what it runs: node_hello reconciles those). */

@@ -5,6 +5,8 @@
 #include "base/xalloc.h"
 #include "core/list.h"
 #include "core/msgs.h"
+#include "core/plan.h"
+#include "core/promise.h"
 #include "schema/states.h"
 
 #include <assert.h>
@@ -210,6 +212,7 @@ void job_settle(struct core *c, struct job *job)
         job_unqueue(c, job);
     else if (is_ready && !job->is_queued)
         enqueue(c, job);
+    promise_settle(c, job);
     heap_remove(&c->timers, job->timer_at);
     if (due != INT64_MAX)
         heap_push(&c->timers, due << 26 | job->id, job, &job->timer_at);
@@ -254,6 +257,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     n->ending -= job->phase == PHASE_ENDING;
     n->rec->last_busy = c->now;
     ids_remove(&n->jobs, job->id);
+    plan_gave_back(c, job, part);
     part->is_clean = true;
     part_open(c, n);
     part_mark_dirty(c, n);
@@ -445,6 +449,7 @@ static void drop_texts(struct core *c, struct job *job)
 void job_free(struct core *c, struct job *job)
 {
     job_unqueue(c, job);
+    promise_kept(c, job);
     heap_remove(&c->timers, job->timer_at);
     deps_detach(c, job);
     free(job->deps);

@@ -57,6 +57,7 @@ enum job_bit {
 struct core;
 struct array;
 struct part;
+struct promise;
 
 struct job {
     uint32_t id;
@@ -89,6 +90,8 @@ struct job {
     uint32_t timer_at;                 /* place in core.timers */
     bool is_queued;                    /* in the queues of its partitions */
     bool is_waiting;                   /* in the index of those that depend on others */
+    struct promise *promise;           /* NULL: none */
+    int64_t planned_end;               /* until when the plan has its nodes taken; not state */
     int64_t tried;                     /* when the scheduler last looked at it; not state */
     struct slab_ref self;
 };

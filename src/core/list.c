@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/hostlist.h"
 #include "core/place.h"
+#include "core/promise.h"
 #include "core/sched.h"
 #include "core/state.h"
 #include "schema/states.h"
@@ -416,12 +417,16 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
 static void describe_plan(const struct core *c, const struct job *job, int64_t now, struct arena *a,
                           struct job_info *ret)
 {
-    struct plan plan;
+    const struct promise *p = job->promise;
+    const char **names;
 
-    if (job->phase != PHASE_PENDING || !backfill_plan(c, job, now, a, &plan))
+    if (!p)
         return;
-    ret->start_time = plan.start;
-    ret->sched_nodes = nodes_text(c, plan.at.v, plan.at.n, a);
+    names = arena_calloc(a, p->n, sizeof *names);
+    for (uint32_t i = 0; i < p->n; i++)
+        names[i] = core_node_name(c, p->v[i].node);
+    ret->start_time = p->start > now ? p->start : now;
+    ret->sched_nodes = hostlist_compress(a, names, p->n);
 }
 
 static bool in_strs(const struct strs *set, const char *word)

@@ -125,6 +125,7 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
     };
     struct placement at;
     struct wish *shape = job->wish;
+    bool is_planned = backfill_is_on(s->c);
 
     s->c->considered++;
     ((struct job *)(uintptr_t)job)->tried = s->now;
@@ -134,7 +135,8 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
         return VERDICT_PASSED_OVER;
     if (shape->tried_gen == s->c->shape_gen && shape->tried_part == p->index + 1)
         return (enum verdict)shape->verdict;
-    if (!place_job(&place, &at, NULL)) {
+    bool fits = is_planned ? backfill_fits_now(s, job, p, &at) : place_job(&place, &at, NULL);
+    if (!fits) {
         shape->tried_gen = s->c->shape_gen;
         shape->tried_part = p->index + 1;
         shape->verdict = fits_fleet(&place, shape) ? VERDICT_BLOCKED : VERDICT_PASSED_OVER;

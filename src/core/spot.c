@@ -15,14 +15,17 @@ static bool is_empty(const struct search *s)
 /* What of the node may be used. */
 static struct room room_of(const struct search *s, const struct node *n)
 {
-    if (s->p->when == PLACE_THEN)
-        return s->p->rooms[n->index];
-    if (s->p->when != PLACE_NOW)
+    const struct place *p = s->p;
+
+    if (p->when == PLACE_THEN)
+        return timeline_least(p->plan, n->index, p->from, p->until);
+    if (p->when != PLACE_NOW)
         return place_room_all(n);
     struct room room = place_room_free(n);
-    const struct horizon *h = s->p->spare ? &s->p->spare[n->index] : NULL;
-    if (h && s->p->end > h->until)
-        room_least(&room, &h->room);
+    if (p->plan) {
+        struct room left = timeline_least(p->plan, n->index, p->from, p->until);
+        room_least(&room, &left);
+    }
     return room;
 }
 
