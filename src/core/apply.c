@@ -3,9 +3,13 @@
 #include "core/state.h"
 
 #include "base/xalloc.h"
+#include "core/bf.h"
 #include "core/book.h"
 #include "core/fairshare.h"
 #include "core/msgs.h"
+#include "core/plan.h"
+#include "core/predict.h"
+#include "core/promise.h"
 #include "core/usage.h"
 
 #include <assert.h>
@@ -40,6 +44,10 @@ static int apply_array(struct core *c, const struct fact *f, struct effects *eff
                        struct err *e);
 static int apply_snap_job(struct core *c, const struct fact *f, struct effects *effects,
                           struct err *e);
+static int apply_promise(struct core *c, const struct fact *f, struct effects *effects,
+                         struct err *e);
+static int apply_last_runs(struct core *c, const struct fact *f, struct effects *effects,
+                           struct err *e);
 static int apply_key(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
 static int apply_rules(struct core *c, const struct fact *f, struct effects *effects,
                        struct err *e);
@@ -53,6 +61,7 @@ static const applier appliers[] = {
     [FACT_job_split] = apply_split,        [FACT_job_eligible... FACT_job_forget] = apply_job_fact,
     [FACT_snap_counters] = apply_counters, [FACT_snap_array] = apply_array,
     [FACT_snap_job] = apply_snap_job,      [FACT_snap_key] = apply_key,
+    [FACT_job_promise] = apply_promise,    [FACT_snap_last_runs] = apply_last_runs,
     [FACT_priorities] = apply_priorities,  [FACT_snap_share] = apply_share,
     [FACT_resv_set] = apply_resv_set,
     [FACT_rules] = apply_rules,            [FACT_snap_usage] = apply_usage,
@@ -114,6 +123,10 @@ static int apply_configured(struct core *c, const struct fact *f, struct effects
         part_set(c, part_ensure(c, c->conf->parts.v[i].name), &c->conf->parts.v[i]);
     prio_configured(c);
     book_configured(c);
+    license_configure(c);
+    bf_configured(c);
+    promise_configured(c);
+    plan_forget(c);
     settle_all(c);
     return 0;
 }
@@ -318,6 +331,19 @@ static int apply_snap_job(struct core *c, const struct fact *f, struct effects *
     job_settle(c, job);
     if (job->array_id)
         array_settle(c, job);
+    return 0;
+}
+
+static int apply_promise(struct core *c, const struct fact *f, struct effects *effects,
+                         struct err *e)
+{
+    return promise_apply(c, f->body, e);
+}
+
+static int apply_last_runs(struct core *c, const struct fact *f, struct effects *effects,
+                           struct err *e)
+{
+    predict_load(c, f->body);
     return 0;
 }
 

@@ -8,11 +8,10 @@
 uint32_t claim_cpus(const struct job_wish *w)
 {
     uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
-    uint32_t cpus = w->overcommit ? w->min_nodes : w->ntasks * each;
+    bool is_open = !w->has_ntasks && w->max_nodes != w->min_nodes && w->min_nodes > 1 &&
+                   !(w->ntasks_per_node.set && w->ntasks_per_node.v);
 
-    if (w->min_cpus_node.set && cpus < w->min_cpus_node.v * w->min_nodes)
-        cpus = w->min_cpus_node.v * w->min_nodes;
-    return cpus;
+    return w->overcommit ? w->min_nodes : (is_open ? 1 : w->ntasks) * each;
 }
 
 static void bill(const struct core *c, const struct part *p, struct claim *claim)
@@ -33,8 +32,8 @@ static uint64_t memory_asked(const struct core *c, const struct part *p, const s
 {
     struct mem_need need = place_memory(c, p, w);
 
-    if (need.is_whole && p->order_n > 0)
-        need.mb = node_memory(c->nodes[p->order[0]]);
+    if (need.is_whole)
+        need.mb = p->most_mem_mb;
     return need.is_per_cpu ? need.mb * cpus : need.mb * w->min_nodes;
 }
 

@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "base/xalloc.h"
 #include "core/fairshare.h"
+#include "core/plan.h"
+#include "core/predict.h"
 #include "core/msgs.h"
 
 #include <assert.h>
@@ -66,6 +68,7 @@ void core_free(struct core *c)
     map_fini(&c->key_index);
     wishes_fini(&c->wishes);
     pool_fini(&c->texts);
+    licenses_fini(&c->licenses);
     intern_fini(&c->names);
     arena_fini(&c->scratch);
     arena_fini(&c->prio_texts);
@@ -76,6 +79,10 @@ void core_free(struct core *c)
     tres_table_fini(&c->tres);
     free(c->freed);
     backfill_free(c->backfill);
+    plan_free(c->plan);
+    queue_fini(&c->promised);
+    predict_fini(c);
+    free(c->bf);
     resvs_free(c);
     free(c);
 }
@@ -214,6 +221,11 @@ int64_t core_next_timer(const struct core *c)
     due = limits_due(c) < due ? limits_due(c) : due;
     due = job && job->key >> 26 < due ? job->key >> 26 : due;
     return node && node->key >> 26 < due ? node->key >> 26 : due;
+}
+
+int64_t core_next_pass(const struct core *c)
+{
+    return backfill_due(c);
 }
 
 uint64_t core_acct_seq(const struct core *c)

@@ -81,6 +81,9 @@ bool core_schedule(struct core *c, int64_t now, unsigned max_jobs, struct facts 
 /* When the next timer of the state is due (wall seconds as told by inputs), or INT64_MAX: feed
  * INPUT_TICK then. */
 int64_t core_next_timer(const struct core *c);
+/* When core_schedule has something to do although nothing happens (bf_interval); INT64_MAX: never.
+ */
+int64_t core_next_pass(const struct core *c);
 
 /* After replay: every effect that the present state still owes (terminations, signals; launches
  * only after the node was asked what it runs: node_hello reconciles those). */
@@ -104,6 +107,7 @@ void core_list_nodes(const struct core *c, const struct node_query *q, struct ar
                      struct node_infos *ret);
 void core_list_parts(const struct core *c, const struct part_query *q, struct arena *a,
                      struct part_infos *ret);
+void core_list_licenses(const struct core *c, struct arena *a, struct license_infos *ret);
 void core_list_resvs(const struct core *c, const struct resv_query *q, int64_t now, struct arena *a,
                      struct resv_infos *ret);
 int core_node_index(const struct core *c, const char *name); /* -1 when unknown */

@@ -5,6 +5,8 @@
 #include "base/xalloc.h"
 #include "core/fairshare.h"
 #include "core/msgs.h"
+#include "core/predict.h"
+#include "core/promise.h"
 #include "core/report.h"
 #include "core/usage.h"
 
@@ -145,6 +147,20 @@ static void dump_job(const struct dump *d, const struct job *job)
     arena_fini(&a);
 }
 
+static void dump_promise(const struct dump *d, const struct promise *p)
+{
+    struct arena a = { 0 };
+    struct fact_job_promise f = promise_fact(p, d->c->now, &a);
+
+    emit(d, FACT_job_promise, &f);
+    arena_fini(&a);
+}
+
+static void emit_last_runs(void *ctx, const struct fact_last_runs *f)
+{
+    emit(ctx, FACT_snap_last_runs, f);
+}
+
 void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f), void *ctx)
 {
     struct dump d = { .c = c, .emit = fn, .ctx = ctx };
@@ -162,6 +178,9 @@ void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f)
     dump_arrays(&d);
     QUEUE_FOREACH(it, &c->jobs)
     dump_job(&d, it->job);
+    QUEUE_FOREACH(it, &c->promised)
+    dump_promise(&d, it->job->promise);
+    predict_dump(c, emit_last_runs, &d);
     for (uint32_t i = 0; i < c->keys_n; i++) {
         struct fact_key f = { .key = c->keys[i].key,
                               .job_id = c->keys[i].job_id,

@@ -5,6 +5,8 @@
 #include "base/xalloc.h"
 #include "core/list.h"
 #include "core/msgs.h"
+#include "core/plan.h"
+#include "core/promise.h"
 #include "schema/states.h"
 
 #include <assert.h>
@@ -213,6 +215,7 @@ void job_settle(struct core *c, struct job *job)
         job_unqueue(c, job);
     else if (!job->is_queued && !job->parked)
         enqueue(c, job);
+    promise_settle(c, job);
     heap_remove(&c->timers, job->timer_at);
     if (due != INT64_MAX)
         heap_push(&c->timers, due << 26 | job->id, job, &job->timer_at);
@@ -257,6 +260,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     n->ending -= job->phase == PHASE_ENDING;
     n->rec->last_busy = c->now;
     ids_remove(&n->jobs, job->id);
+    plan_gave_back(c, job, part);
     part->is_clean = true;
     part_open(c, n);
     part_mark_dirty(c, n);
@@ -370,8 +374,12 @@ static void load_alloc(struct core *c, struct job *job, const struct job_record 
         return;
     alloc.nodes.v = rec->alloc.v;
     alloc.nodes.n = rec->alloc.n;
+    alloc.share = rec->share;
+    alloc.licenses = rec->alloc_licenses;
     job->alloc = msg_clone(&desc_fact_job_alloc, &alloc);
     job_occupy(c, job);
+    if (job->phase == PHASE_RUNNING)
+        license_hold(c, job);
 }
 
 struct job *job_new(struct core *c, const struct job_record *rec)
@@ -448,6 +456,7 @@ static void drop_texts(struct core *c, struct job *job)
 void job_free(struct core *c, struct job *job)
 {
     job_unqueue(c, job);
+    promise_kept(c, job);
     limits_drop(c, job);
     heap_remove(&c->timers, job->timer_at);
     deps_detach(c, job);
@@ -516,6 +525,8 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         rec.partition = job->alloc->partition;
         rec.alloc.v = job->alloc->nodes.v;
         rec.alloc.n = job->alloc->nodes.n;
+        rec.share = job->alloc->share;
+        rec.alloc_licenses = job->alloc->licenses;
     }
     if (job->last) {
         rec.partition = job->alloc ? rec.partition : job->last->partition;

@@ -59,6 +59,7 @@ struct core;
 struct array;
 struct assoc;
 struct part;
+struct promise;
 struct qos;
 struct gauge;
 
@@ -105,6 +106,8 @@ struct job {
     uint32_t timer_at;                 /* place in core.timers */
     bool is_queued;                    /* in the queues of its partitions */
     bool is_waiting;                   /* in the index of those that depend on others */
+    struct promise *promise;           /* NULL: none */
+    int64_t planned_end;               /* until when the plan has its nodes taken; not state */
     int64_t tried;                     /* when the scheduler last looked at it; not state */
     struct standing standing; /* meaningful while staked */
     uint32_t staked;          /* tasks that its owners count as submitted */

@@ -84,7 +84,8 @@ void limits_freed(struct core *c, struct job *job);  /* it ended: look at those 
 void limits_park(struct core *c, struct job *job, const struct limit_why *why);
 /* True: the rules keep it from starting there.  Without a placement, by what it asks, it is parked.
  * One that only its placement makes too large stays in its queues, for another may be smaller; so
- * does one of several partitions, since each may have rules of its own. */
+ * does one of several partitions, since each may have rules of its own, and one that holds a
+ * promise, for the plan to take it back. */
 bool limits_hold(struct core *c, const struct job *job, const struct part *p,
                  const struct placement *at);
 void limits_unpark(struct core *c, struct job *job);

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/hostlist.h"
 #include "core/place.h"
+#include "core/promise.h"
 #include "core/sched.h"
 #include "core/state.h"
 #include "schema/states.h"
@@ -125,7 +126,8 @@ static enum reason part_reason(const struct core *c, const struct job *job)
         if (here == REASON_None && !why)
             why = REASON_Priority;
         if (here == REASON_None && was_passed_over(job, p))
-            why = REASON_ReqNodeNotAvail;
+            why = license_is_free(c, job->wish->ask->licenses) ? REASON_ReqNodeNotAvail
+                                                               : REASON_Licenses;
         if (here != REASON_None && !why)
             why = here;
     }
@@ -313,6 +315,38 @@ static int64_t last_eval(const struct job *job)
     return job->tried > known ? job->tried : known;
 }
 
+/* How many nodes a waiting job is shown with: Slurm's guess, which scripts know. */
+static uint32_t guess_nodes(const struct core *c, const struct job_wish *w)
+{
+    const char *list = w->partitions;
+    const struct part *p = part_next(c, &list);
+    uint32_t most = p && p->most_cpus ? p->most_cpus : 1, n;
+    uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
+    uint32_t tasks = w->has_ntasks ? w->ntasks : w->min_nodes;
+
+    if (each > 1) {
+        uint32_t fit = most / each ? most / each : 1;
+        n = (tasks / fit ? tasks / fit : 1) + (tasks % fit != 0);
+    } else {
+        n = (tasks + most - 1) / most;
+    }
+    if (w->has_ntasks && w->ntasks_per_node.set && w->ntasks_per_node.v) {
+        uint32_t need = (tasks + w->ntasks_per_node.v - 1) / w->ntasks_per_node.v;
+        n = need > n ? need : n;
+    }
+    return n > w->min_nodes ? n : w->min_nodes;
+}
+
+/* As dealt, once it has its nodes: a node may get more than was needed. */
+static uint32_t tasks_of(const struct job *job)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++)
+        sum += job->alloc->nodes.v[i].ntasks;
+    return sum ? sum : job->wish->ask->ntasks;
+}
+
 static void describe(const struct filter *f, const struct job *job, struct job_info *ret)
 {
     const struct core *c = f->c;
@@ -343,9 +377,9 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
         .time_limit_min = job->limit_min,
         .time_min_min = job->min_limit_min,
         .nodes = size.nodes,
-        .num_nodes = size.node_count,
+        .num_nodes = job->phase == PHASE_PENDING ? guess_nodes(c, w) : size.node_count,
         .num_cpus = size.cpus,
-        .num_tasks = w->ntasks,
+        .num_tasks = tasks_of(job),
         .tres = *size.tres_alloc ? size.tres_alloc : size.tres_req,
         .exit_code = job->exit_code,
         .restarts = job->restarts,
@@ -380,12 +414,16 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
 static void describe_plan(const struct core *c, const struct job *job, int64_t now, struct arena *a,
                           struct job_info *ret)
 {
-    struct plan plan;
+    const struct promise *p = job->promise;
+    const char **names;
 
-    if (job->phase != PHASE_PENDING || !backfill_plan(c, job, now, a, &plan))
+    if (!p)
         return;
-    ret->start_time = plan.start;
-    ret->sched_nodes = nodes_text(c, plan.at.v, plan.at.n, a);
+    names = arena_calloc(a, p->n, sizeof *names);
+    for (uint32_t i = 0; i < p->n; i++)
+        names[i] = core_node_name(c, p->v[i].node);
+    ret->start_time = p->start > now ? p->start : now;
+    ret->sched_nodes = hostlist_compress(a, names, p->n);
 }
 
 static bool in_strs(const struct strs *set, const char *word)

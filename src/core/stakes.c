@@ -219,7 +219,7 @@ bool limits_hold(struct core *c, const struct job *job, const struct part *p,
     if (limits_may_start(c, job, p, at ? &claim : NULL, &why))
         return false;
     own->parked_why = (uint8_t)why.reason;
-    if (!at && !strchr(job->wish->ask->partitions, ',')) {
+    if (!at && !job->promise && !strchr(job->wish->ask->partitions, ',')) {
         limits_park(c, own, &why);
         return true;
     }

@@ -12,6 +12,7 @@
 #include "core/core.h"
 #include "core/deps.h"
 #include "core/job.h"
+#include "core/license.h"
 #include "core/node.h"
 #include "core/part.h"
 #include "core/pool.h"
@@ -40,6 +41,7 @@ struct core {
     struct part **parts;
     uint32_t part_count;
     struct smap part_names;
+    struct licenses licenses;
     struct resv **resvs; /* in order of creation */
     uint32_t resv_count;
 
@@ -51,6 +53,9 @@ struct core {
     struct map waiting; /* target id to struct ids: who depends on it */
     struct map singles; /* hash of (uid, name) to a ring of jobs that are not done, for singleton */
     struct ids doomed;  /* pending jobs whose dependencies cannot be met and that shall be killed */
+
+    struct queue promised;   /* jobs that hold a promise, best first */
+    struct map last_runs;    /* uid to how long its last jobs took (predict.c) */
 
     struct heap timers; /* of jobs: key is time << 26 | id, so ties repeat exactly */
     struct heap node_timers;
@@ -90,7 +95,11 @@ struct core {
     uint64_t shape_gen;      /* raised when resources may have grown: verdicts on wishes are void */
     uint64_t fleet_gen;      /* raised when nodes come, go or change their kind */
     struct arena scratch;    /* one scheduling step */
-    struct backfill *backfill; /* reservations of the pass */
+    struct backfill *backfill; /* where its pass is */
+    struct plan *plan;         /* what is free when */
+    struct bf *bf;             /* read from conf */
+    bool is_guarded;           /* predictions do not count now */
+    uint32_t lifted;           /* promises that are not in the plan */
     uint64_t passes, considered, started;
 };
 
