@@ -383,6 +383,7 @@ static const struct entity {
     { "hostlist", show_hostlist },
     { "hostlistsorted", show_hostlistsorted },
     { "licenses", show_licenses },
+    { "assoc_mgr", show_assoc_mgr },
     { "lics", show_licenses },
     { "daemons", show_daemons },
     { "steps", show_steps },

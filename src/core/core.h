@@ -124,6 +124,10 @@ void core_account(const struct core *c, const struct effect *ef, struct arena *a
 /* The opaque cold part given at submission, and the blobs' hashes. False: no such job. */
 bool core_job_cold(const struct core *c, uint32_t job_id, struct bytes *ret_cold,
                    uint64_t *ret_script, uint64_t *ret_environment);
+void core_list_shares(const struct core *c, struct arena *a, struct share_infos *ret);
+void core_list_prio(const struct core *c, const struct who *who, int64_t now, struct arena *a,
+                    struct prio_infos *ret);
+void core_list_book(const struct core *c, struct arena *a, struct book_records *ret);
 void core_stats(const struct core *c, struct arena *a, struct stats_info *ret);
 
 #endif

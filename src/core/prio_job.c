@@ -256,25 +256,39 @@ static struct standing prio_standing(const struct core *c, const struct job_reco
     return c->rules->version ? standing_of(c, &id) : (struct standing){ 0 };
 }
 
-uint32_t prio_of_record(const struct core *c, const struct job_record *rec, int64_t now)
+struct prio_job prio_describe(const struct core *c, const struct job_record *rec)
 {
     const struct job_wish *w = rec->wish;
-    const char *list = w->partitions;
-    uint32_t cpus = w->ntasks * (w->cpus_per_task.set ? w->cpus_per_task.v : 1), best = 1;
+    uint32_t cpus = w->ntasks * (w->cpus_per_task.set ? w->cpus_per_task.v : 1);
     struct standing at = prio_standing(c, rec);
-    struct prio_job job = { .accrues_from = prio_accrues_from(&c->prio, rec->submit, rec->eligible),
-                            .fairshare = at.assoc && c->prio.fairshare > 0
-                                             ? prio_share_factor(c, at.assoc->share)
-                                             : share_factor(c, rec->account, rec->user),
-                            .qos = at.qos ? at.qos->row->priority : 0,
-                            .assoc = rules_priority(at.assoc),
-                            .nodes = w->min_nodes,
-                            .cpus = cpus > w->min_cpus ? cpus : w->min_cpus,
-                            .limit_min = rec->limit_min };
+
+    return (struct prio_job){ .accrues_from =
+                                  prio_accrues_from(&c->prio, rec->submit, rec->eligible),
+                              .fairshare = at.assoc && c->prio.fairshare > 0
+                                               ? prio_share_factor(c, at.assoc->share)
+                                               : share_factor(c, rec->account, rec->user),
+                              .qos = at.qos ? at.qos->row->priority : 0,
+                              .assoc = rules_priority(at.assoc),
+                              .nodes = w->min_nodes,
+                              .cpus = cpus > w->min_cpus ? cpus : w->min_cpus,
+                              .limit_min = rec->limit_min };
+}
+
+struct prio_factors prio_in_part(const struct core *c, const struct part *p,
+                                 const struct job_wish *w, int64_t now, struct prio_job *job)
+{
+    ask(c, p, w, job);
+    return prio_factors(&c->prio, &c->prio_whole, job, now);
+}
+
+uint32_t prio_of_record(const struct core *c, const struct job_record *rec, int64_t now)
+{
+    const char *list = rec->wish->partitions;
+    struct prio_job job = prio_describe(c, rec);
+    uint32_t best = 1;
 
     for (struct part *p; (p = part_next(c, &list));) {
-        ask(c, p, w, &job);
-        struct prio_factors f = prio_factors(&c->prio, &c->prio_whole, &job, now);
+        struct prio_factors f = prio_in_part(c, p, rec->wish, now, &job);
         struct prio_parts parts = prio_weigh(&c->prio, &f, &job);
         uint32_t number = prio_number(&c->prio, &parts, rec->base);
         best = number > best ? number : best;
@@ -282,16 +296,21 @@ uint32_t prio_of_record(const struct core *c, const struct job_record *rec, int6
     return best;
 }
 
+struct job_record prio_record(const struct job *job)
+{
+    return (struct job_record){ .wish = job->wish->ask,
+                                .account = job->account,
+                                .user = job->user,
+                                .qos = job->qos,
+                                .submit = job->submit,
+                                .eligible = job->eligible,
+                                .limit_min = job->limit_min,
+                                .base = job->base };
+}
+
 static uint32_t prio_of_job(const struct core *c, const struct job *job, int64_t now)
 {
-    struct job_record rec = { .wish = job->wish->ask,
-                              .account = job->account,
-                              .user = job->user,
-                              .qos = job->qos,
-                              .submit = job->submit,
-                              .eligible = job->eligible,
-                              .limit_min = job->limit_min,
-                              .base = job->base };
+    struct job_record rec = prio_record(job);
 
     return prio_of_record(c, &rec, now);
 }

@@ -37,9 +37,9 @@ static int set_deps(struct draft *d);
 static int set_texts(struct draft *d);
 static int check_rules(struct draft *d);
 
-static const step steps[] = { check_room, check_user, check_script, make_wish,    identify,
-                              check_access, check_fit, set_limit,   set_times,    set_priority,
-                              set_array,  set_deps,   set_texts,    check_rules };
+static const step steps[] = { check_room,   check_user, check_script, make_wish,  identify,
+                              check_access, check_fit,  set_limit,    set_times,  set_priority,
+                              set_array,    set_deps,   set_texts,    check_rules };
 
 static bool is_operator(const struct who *who)
 {
@@ -313,6 +313,36 @@ static int check_fit(struct draft *d)
     return wish_can_run(d->t->c, &d->wish, d->t->a, d->e);
 }
 
+static struct standing standing_of_draft(const struct draft *d)
+{
+    struct identity id = { .user = d->rec.user,
+                           .account = d->rec.account,
+                           .qos = d->rec.qos,
+                           .partitions = d->wish.partitions };
+
+    return standing_of(d->t->c, &id);
+}
+
+/* A job that names no limit gets what its rules allow, when the partition would give it more. */
+static int limit_by_rules(struct draft *d)
+{
+    struct standing at = standing_of_draft(d);
+    uint32_t most = limits_wall(d->t->c, &at);
+
+    if (most >= d->rec.limit_min)
+        return 0;
+    d->rec.limit_min = most;
+    d->rec.flags |= JOB_LIMIT_ASKED;
+    return 0;
+}
+
+static bool passes_time_limit(const struct draft *d)
+{
+    struct standing at = standing_of_draft(d);
+
+    return at.qos && at.qos->flags & QOS_PART_TIME;
+}
+
 /* Refused only when no partition of the list allows it. */
 static int set_limit(struct draft *d)
 {
@@ -329,8 +359,8 @@ static int set_limit(struct draft *d)
                        : first->info->max_time_min       ? first->info->max_time_min
                                                          : NO_LIMIT;
     if (!d->spec->time_limit_min.set)
-        return 0;
-    if (asked > most)
+        return limit_by_rules(d);
+    if (asked > most && !passes_time_limit(d))
         return err_set(d->e, ESLURM_INVALID_TIME_LIMIT,
                        "asked: -t %u minutes\npartition %s allows %u: use -t %u", asked,
                        first->info->name, most, most);

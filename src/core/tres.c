@@ -171,6 +171,17 @@ char *tres_text(const struct tres_table *t, const struct amounts *a, uint32_t ma
     return text;
 }
 
+char *tres_plain_text(const struct tres_table *t, const struct amounts *a, struct arena *to)
+{
+    struct buf b = { 0 };
+
+    for (uint32_t i = 0; i < t->n; i++)
+        buf_printf(&b, "%s%s=%llu", i ? "," : "", t->names[i], (unsigned long long)a->v[i]);
+    char *text = arena_strdup(to, buf_str(&b));
+    buf_fini(&b);
+    return text;
+}
+
 /* ---- what jobs ask for */
 
 /* Both the name and the name with its type are counted, whichever of them is tracked. */

@@ -63,6 +63,8 @@ int tres_parse(const struct tres_table *t, const char *text, struct amounts *ret
 /* The same, of those above 0, or of those in the mask when it is not 0. */
 char *tres_text(const struct tres_table *t, const struct amounts *a, uint32_t mask,
                 struct arena *to);
+char *tres_plain_text(const struct tres_table *t, const struct amounts *a,
+                      struct arena *to); /* all, numbers without units: cpu=0,mem=4000 */
 char *tres_amount_text(const struct tres_table *t, uint32_t place, uint64_t amount,
                        struct arena *to); /* 4G, 12 */
 

@@ -541,6 +541,107 @@ static void what_fits_goes(void **state)
     close_bed(&b);
 }
 
+static struct share_info share(struct bed *b, const char *account, const char *user)
+{
+    struct share_infos all;
+
+    core_list_shares(b->core, &b->arena, &all);
+    for (uint32_t i = 0; i < all.shares.n; i++)
+        if (strcmp(all.shares.v[i].account, account) == 0 &&
+            strcmp(all.shares.v[i].user, user) == 0)
+            return all.shares.v[i];
+    fail_msg("no share of %s in %s", user, account);
+    return (struct share_info){ 0 };
+}
+
+static void open_multifactor(struct bed *b, const struct book *book)
+{
+    *b = (struct bed){ .core = core_new(), .now = START };
+    configure(b,
+              (struct core_conf){ .priority_type = "multifactor",
+                                  .prio_weight_fairshare = 1000,
+                                  .prio_weight_qos = 500,
+                                  .prio_period_s = 60 },
+              "");
+    tell(b, book);
+    hello(b);
+}
+
+/* Two CPUs for ten minutes are twenty CPU minutes, for the user and all accounts above; then the
+ * budget is gone, and who used nothing ranks first. */
+static void what_was_used_counts(void **state)
+{
+    struct bed b;
+
+    open_multifactor(&b, &(struct book){ .phys = { .grp_tres_mins = "cpu=20" } });
+    uint32_t id = submit(&b, (struct job_spec){ .ntasks = OPT(2) });
+    assert_true(share(&b, "phys", "").norm_shares > 0.7); /* 30 of 41 */
+    for (unsigned i = 0; i < 10; i++) {
+        b.now += 60;
+        do
+            step(&b, INPUT_TICK, NULL, 0);
+        while (core_next_timer(b.core) <= b.now);
+    }
+    end(&b, id);
+    assert_int_equal((int64_t)share(&b, "phys", "ann").usage, 1200);
+    assert_int_equal((int64_t)share(&b, "root", "").usage, 1200);
+    assert_int_equal((int64_t)share(&b, "phys", "bob").usage, 0);
+    assert_string_equal(shown(&b, submit(&b, (struct job_spec){ 0 })).reason,
+                        "AssocGrpCPUMinutesLimit");
+    assert_true(share(&b, "bio", "ann").factor > share(&b, "phys", "bob").factor);
+    assert_true(share(&b, "phys", "bob").factor > share(&b, "phys", "ann").factor);
+
+    struct core *again = core_new();
+    core_dump(b.core, copy_fact, again);
+    assert_true(core_hash(again) == core_hash(b.core));
+    core_free(again);
+    close_bed(&b);
+}
+
+/* With `safe` a job starts only when the budget lasts to its end. */
+static void safe_looks_ahead(void **state)
+{
+    struct book book = { .phys = { .grp_tres_mins = "cpu=100" } };
+    struct bed b = { .core = core_new(), .now = START };
+
+    configure(&b, (struct core_conf){ .acct_enforce = "safe" }, "");
+    tell(&b, &book);
+    hello(&b);
+    assert_true(runs(&b, submit(&b, (struct job_spec){ .time_limit_min = OPT(60) })));
+    uint32_t waits = submit(&b, (struct job_spec){ .time_limit_min = OPT(60) });
+    assert_string_equal(shown(&b, waits).reason, "AssocGrpCPUMinutesLimit");
+    assert_true(runs(&b, submit(&b, (struct job_spec){ .time_limit_min = OPT(40) })));
+    close_bed(&b);
+}
+
+static void qos_gives_priority(void **state)
+{
+    struct bed b;
+
+    open_multifactor(&b, &(struct book){ 0 });
+    uint32_t low = submit(&b, (struct job_spec){ .begin_time = OPT(START + 100) });
+    uint32_t high = submit(&b, (struct job_spec){ .qos = "gold", .begin_time = OPT(START + 100) });
+    assert_int_equal(shown(&b, low).priority, 1000);
+    assert_int_equal(shown(&b, high).priority, 1500);
+    close_bed(&b);
+}
+
+/* A job without a limit of its own gets what its QOS allows. */
+static void the_rules_limit_those_who_name_none(void **state)
+{
+    struct job_spec spec = {
+        .batch = true, .name = "x", .user_name = "ann", .user_id = OPT(1000), .group_id = OPT(1000)
+    };
+    struct bed b;
+
+    open_bed(
+        &b, &(struct book){ .normal = { .max_wall_min = OPT(30) }, .normal_flags = "DenyOnLimit" });
+    step(&b, OP_job_submit, &spec, 0);
+    assert_int_equal(b.code, 0);
+    assert_int_equal(shown(&b, 1).time_limit_min, 30);
+    close_bed(&b);
+}
+
 static void enforcement_is_read(void **state)
 {
     assert_int_equal(enforce_parse("none"), 0);
@@ -596,6 +697,10 @@ int main(void)
         cmocka_unit_test(changes_by_rows),
         cmocka_unit_test(those_who_wait_go_in_order),
         cmocka_unit_test(what_fits_goes),
+        cmocka_unit_test(what_was_used_counts),
+        cmocka_unit_test(safe_looks_ahead),
+        cmocka_unit_test(qos_gives_priority),
+        cmocka_unit_test(the_rules_limit_those_who_name_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
