@@ -18,13 +18,13 @@ static const char *const fixed[TRES_FIXED] = { "cpu",     "mem",     "energy", "
 static const struct {
     const char *name;
     uint8_t family;
-    char unit; /* what one of them is: M for megabytes, 0 for a plain count */
+    bool is_size; /* in megabytes; otherwise a plain count */
 } families[] = {
-    { "cpu", FAMILY_CPU, 0 },           { "mem", FAMILY_MEM, 'M' },
-    { "node", FAMILY_NODE, 0 },         { "gres/", FAMILY_GRES, 0 },
-    { "license/", FAMILY_LICENSE, 0 },  { "bb/", FAMILY_BB, 'M' },
-    { "billing", FAMILY_BILLING, 0 },   { "energy", FAMILY_ENERGY, 0 },
-    { "fs/disk", FAMILY_UNKNOWN, 'M' }, { "vmem", FAMILY_UNKNOWN, 'M' },
+    { "cpu", FAMILY_CPU, false },          { "mem", FAMILY_MEM, true },
+    { "node", FAMILY_NODE, false },        { "gres/", FAMILY_GRES, false },
+    { "license/", FAMILY_LICENSE, false }, { "bb/", FAMILY_BB, true },
+    { "billing", FAMILY_BILLING, false },  { "energy", FAMILY_ENERGY, false },
+    { "fs/disk", FAMILY_UNKNOWN, true },   { "vmem", FAMILY_UNKNOWN, true },
 };
 
 static size_t family_row(const char *name, size_t len)
@@ -46,9 +46,10 @@ static bool add_name(struct tres_table *t, const char *name, size_t len)
 
     if (len == 0 || t->n == TRES_MAX || tres_find(t, name, len) >= 0)
         return false;
+    bool is_known = row < sizeof families / sizeof families[0];
     t->names[t->n] = xstrndup(name, len);
-    t->family[t->n] =
-        row < sizeof families / sizeof families[0] ? families[row].family : FAMILY_UNKNOWN;
+    t->family[t->n] = is_known ? families[row].family : FAMILY_UNKNOWN;
+    t->is_size[t->n] = is_known && families[row].is_size;
     t->n++;
     return true;
 }
@@ -89,15 +90,8 @@ uint32_t tres_id(uint32_t place)
 
 /* ---- text */
 
-static char unit_of(const struct tres_table *t, uint32_t place)
-{
-    size_t row = family_row(t->names[place], strlen(t->names[place]));
-
-    return row < sizeof families / sizeof families[0] ? families[row].unit : 0;
-}
-
 /* A number and a suffix that counts in 1024; sizes are kept in megabytes. */
-static int parse_amount(const char *s, const char *end, char unit, uint64_t *ret)
+static int parse_amount(const char *s, const char *end, bool is_size, uint64_t *ret)
 {
     static const char suffixes[] = "KMGTPE";
     char *stop;
@@ -107,7 +101,7 @@ static int parse_amount(const char *s, const char *end, char unit, uint64_t *ret
     if (stop == s || errno != 0 || *s == '-')
         return -1;
     const char *at = stop < end ? strchr(suffixes, toupper((unsigned char)*stop)) : NULL;
-    int steps = at ? (int)(at - suffixes) + 1 - (unit == 'M' ? 2 : 0) : 0;
+    int steps = at ? (int)(at - suffixes) + 1 - (is_size ? 2 : 0) : 0;
     stop += at != NULL;
     for (; steps > 0 && v <= UINT64_MAX / 1024; steps--)
         v *= 1024;
@@ -131,7 +125,7 @@ int tres_parse(const struct tres_table *t, const char *text, struct amounts *ret
         if (!equals)
             return err_set(e, EINVAL, "expected NAME=NUMBER, found \"%.*s\"", (int)len, s);
         if (place >= 0) {
-            if (parse_amount(equals + 1, s + len, unit_of(t, (uint32_t)place), &v) < 0)
+            if (parse_amount(equals + 1, s + len, t->is_size[place], &v) < 0)
                 return err_set(e, EINVAL, "\"%.*s\" is no amount", (int)len, s);
             all.v[place] = v;
             mask |= 1u << place;
@@ -143,32 +137,39 @@ int tres_parse(const struct tres_table *t, const char *text, struct amounts *ret
     return 0;
 }
 
-/* In the largest unit that loses nothing. */
-char *tres_amount_text(const struct tres_table *t, uint32_t place, uint64_t amount,
-                       struct arena *to)
+/* "cpu=4", "mem=4G": in the largest unit that loses nothing. */
+static size_t put_amount(const struct tres_table *t, uint32_t place, uint64_t amount, char *to,
+                         size_t room)
 {
     static const char units[] = "MGTPE";
     size_t up = 0;
+    int n;
 
-    if (unit_of(t, place) != 'M')
-        return arena_printf(to, "%llu", (unsigned long long)amount);
-    for (; amount && amount % 1024 == 0 && up + 2 < sizeof units; up++)
-        amount /= 1024;
-    return arena_printf(to, "%llu%c", (unsigned long long)amount, units[up]);
+    if (!t->is_size[place]) {
+        n = snprintf(to, room, "%s=%llu", t->names[place], (unsigned long long)amount);
+    } else {
+        for (; amount && amount % 1024 == 0 && up + 2 < sizeof units; up++)
+            amount /= 1024;
+        n = snprintf(to, room, "%s=%llu%c", t->names[place], (unsigned long long)amount, units[up]);
+    }
+    return (size_t)n < room ? (size_t)n : room - 1;
 }
 
+/* On the stack: every event of a job has two of them. */
 char *tres_text(const struct tres_table *t, const struct amounts *a, uint32_t mask,
                 struct arena *to)
 {
-    struct buf b = { 0 };
+    char text[TRES_MAX * 64];
+    size_t len = 0;
 
-    for (uint32_t i = 0; i < t->n; i++)
-        if (mask ? mask >> i & 1 : a->v[i] > 0)
-            buf_printf(&b, "%s%s=%s", b.len ? "," : "", t->names[i],
-                       tres_amount_text(t, i, a->v[i], to));
-    char *text = arena_strdup(to, buf_str(&b));
-    buf_fini(&b);
-    return text;
+    for (uint32_t i = 0; i < t->n && len + 2 < sizeof text; i++) {
+        if (!(mask ? mask >> i & 1 : a->v[i] > 0))
+            continue;
+        if (len)
+            text[len++] = ',';
+        len += put_amount(t, i, a->v[i], text + len, sizeof text - len);
+    }
+    return arena_strndup(to, text, len);
 }
 
 char *tres_plain_text(const struct tres_table *t, const struct amounts *a, struct arena *to)

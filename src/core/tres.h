@@ -42,6 +42,7 @@ enum tres_family {
 struct tres_table {
     char *names[TRES_MAX];
     uint8_t family[TRES_MAX];
+    bool is_size[TRES_MAX]; /* counted in megabytes */
     uint32_t n;
 };
 
@@ -65,9 +66,6 @@ char *tres_text(const struct tres_table *t, const struct amounts *a, uint32_t ma
                 struct arena *to);
 char *tres_plain_text(const struct tres_table *t, const struct amounts *a,
                       struct arena *to); /* all, numbers without units: cpu=0,mem=4000 */
-char *tres_amount_text(const struct tres_table *t, uint32_t place, uint64_t amount,
-                       struct arena *to); /* 4G, 12 */
-
 void tres_add_gres(const struct tres_table *t, const char *name, const char *type, uint64_t count,
                    struct amounts *sum);
 /* "matlab:2,abaqus" */
