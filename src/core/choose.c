@@ -144,7 +144,7 @@ static bool is_hopeful(const struct exact *x, const struct tally *t, uint32_t i)
     sum.n += more;
     sum.tasks += best->tasks * more;
     sum.required += best->required;
-    sum.kinds[(1u << FEATURE_COUNTS_MAX) - 1] += more;
+    sum.kinds[(1u << x->s->counts.counts_n) - 1] += more;
     for (uint32_t k = 0; k < x->s->asks.n; k++)
         sum.gres[k] += best->gres[k] * more;
     return is_met(x->s, &sum);

@@ -63,17 +63,10 @@ static void deal_gres(const struct search *s, uint32_t k, struct share *v)
 
 static uint32_t cpus_for(const struct search *s, const struct share *v)
 {
-    const struct node *n = v->spot->node;
-    uint32_t cpus;
+    uint32_t cpus = spot_need(s, v->spot->node, v->tasks, v->gpus);
 
     if (s->is_whole)
-        return n->cpus_all;
-    cpus = s->w->overcommit ? 1 : v->tasks * spot_each(s, n);
-    if (s->w->min_cpus_node.set && cpus < s->w->min_cpus_node.v)
-        cpus = s->w->min_cpus_node.v;
-    if (cpus < v->gpus * s->cpus_per_gpu)
-        cpus = v->gpus * s->cpus_per_gpu;
-    cpus = spot_held(s, n, cpus);
+        return v->spot->node->cpus_all;
     return cpus < v->spot->cpus ? cpus : v->spot->cpus;
 }
 

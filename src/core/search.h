@@ -46,6 +46,8 @@ struct search {
 /* False when the node is no use for this job; s->why counts the causes. */
 bool spot_look(struct search *s, const struct node *n, struct spot *ret);
 uint32_t spot_each(const struct search *s, const struct node *n); /* CPUs that a task works on */
+/* CPUs held by so many tasks with so many GPUs. */
+uint32_t spot_need(const struct search *s, const struct node *n, uint32_t tasks, uint32_t gpus);
 uint32_t spot_working(const struct search *s, const struct node *n, uint32_t held);
 uint32_t spot_held(const struct search *s, const struct node *n, uint32_t working);
 
