@@ -115,6 +115,7 @@ static int apply_configured(struct core *c, const struct fact *f, struct effects
         part_set(c, part_ensure(c, c->conf->parts.v[i].name), &c->conf->parts.v[i]);
     prio_configured(c);
     license_configure(c);
+    topo_configure(c);
     bf_configured(c);
     promise_configured(c);
     plan_forget(c);

@@ -150,6 +150,7 @@ bool backfill_fits_now(struct pass *s, const struct job *job, const struct part 
     struct place place = { .c = c,
                            .part = p,
                            .wish = job->wish->ask,
+                           .is_late = job->flags & JOB_LATE,
                            .when = PLACE_NOW,
                            .a = &c->scratch,
                            .plan = lanes,

@@ -5,6 +5,7 @@
 #include "core/search.h"
 
 #include "core/state.h"
+#include "core/topo.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,8 @@ static int least_loaded(const void *a, const void *b)
 
     if (x->is_required != y->is_required)
         return x->is_required ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
     if (wx != wy)
         return wx < wy ? -1 : 1;
     if (x->cpus != y->cpus)
@@ -105,6 +108,8 @@ static int better(const void *a, const void *b)
 
     if (x->is_required != y->is_required)
         return x->is_required ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
     if (wx != wy)
         return wx < wy ? -1 : 1;
     if (x->tasks != y->tasks)
@@ -300,5 +305,7 @@ bool choose(struct search *s)
 
     if (s->n < s->min_nodes || most < s->min_nodes)
         return false;
+    if (topo_matters(s))
+        return topo_choose(s, most, choose_best);
     return s->w->contiguous ? choose_run(s, most) : choose_best(s, most);
 }

@@ -16,9 +16,9 @@ struct share {
 
 static int by_index(const void *a, const void *b)
 {
-    const struct spot *x = a, *y = b;
+    const struct share *x = a, *y = b;
 
-    return x->node->index < y->node->index ? -1 : 1;
+    return x->spot->node->index < y->spot->node->index ? -1 : 1;
 }
 
 /* Each node gets a task first; the others fill node by node, or go round to be spread.  Where a
@@ -214,12 +214,12 @@ void give(const struct search *s, struct placement *ret)
 {
     struct share *v = arena_calloc(s->p->a, s->n, sizeof *v);
 
-    qsort(s->spots, s->n, sizeof *s->spots, by_index);
     for (uint32_t i = 0; i < s->n; i++)
         v[i].spot = &s->spots[i];
     deal_tasks(s, v);
     for (uint32_t k = 0; k < s->asks.n; k++)
         deal_gres(s, k, v);
+    qsort(v, s->n, sizeof *v, by_index);
     ret->n = s->n;
     ret->v = arena_calloc(s->p->a, s->n, sizeof *ret->v);
     ret->cpus = arena_calloc(s->p->a, s->n, sizeof *ret->cpus);

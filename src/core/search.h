@@ -14,6 +14,7 @@ struct spot {
     uint32_t tasks; /* that fit */
     uint32_t cpus;  /* that may be held */
     uint32_t gres[GRES_ASKS_MAX]; /* of asks for the whole job */
+    uint32_t rank;  /* of its leaf switch: the lowest first */
     uint32_t kinds; /* counts of the constraint that it adds to, as bits */
     bool is_required;
 };

@@ -18,6 +18,7 @@
 #include "core/pool.h"
 #include "core/prio_job.h"
 #include "core/queue.h"
+#include "core/topo.h"
 #include "core/resv.h"
 
 /* A submission that is remembered, so that a retry gets the same answer. */
@@ -40,6 +41,7 @@ struct core {
     uint32_t part_count;
     struct smap part_names;
     struct licenses licenses;
+    struct topo topo;
     struct resv **resvs; /* in order of creation */
     uint32_t resv_count;
 
