@@ -188,7 +188,8 @@ static bool is_done(const struct search *s, const struct seen *seen, const struc
         return seen->looks > FIT_LOOKS || node_weight(n) != seen->weight;
     return s->n > 0 && node_weight(n) != seen->weight && s->asks.n == 0 &&
            s->counts.counts_n == 0 && s->required_n == 0 && s->max_nodes == UINT32_MAX &&
-           !s->w->contiguous && !topo_matters(s) && s->n >= s->min_nodes && seen->tasks >= s->w->ntasks;
+           !s->w->contiguous && !topo_matters(s) && s->n >= s->min_nodes &&
+           seen->tasks >= s->w->ntasks;
 }
 
 /* True: one node is all, and it is the only spot.  False: these are the spots to choose from. */
