@@ -117,6 +117,7 @@ static int apply_configured(struct core *c, const struct fact *f, struct effects
     bf_configured(c);
     promise_configured(c);
     plan_forget(c);
+    license_configure(c);
     settle_all(c);
     return 0;
 }

@@ -7,6 +7,8 @@
 
 #include "base/xalloc.h"
 #include "core/bf.h"
+#include "core/cores.h"
+#include "core/license.h"
 #include "core/plan.h"
 #include "core/state.h"
 
@@ -189,7 +191,7 @@ static uint32_t most_free(const struct core *c, const struct part *p)
     uint32_t most = 0;
 
     BITS_FOREACH(i, &p->open) {
-        uint32_t cpus = place_free_cpus(c->nodes[p->order[i]]);
+        uint32_t cpus = cores_free(c->nodes[p->order[i]]);
         most = cpus > most ? cpus : most;
     }
     return most;
@@ -209,7 +211,8 @@ static bool start_now(struct pass *s, const struct job *job, struct part *p)
 {
     struct placement at;
 
-    if (!backfill_fits_now(s, job, p, &at) || !sched_start(s, job, p, &at))
+    if (!license_is_free(s->c, job->wish->ask->licenses) || !backfill_fits_now(s, job, p, &at) ||
+        !sched_start(s, job, p, &at))
         return false;
     s->c->backfill->started++;
     if (p->order_n <= FEW_NODES)
@@ -226,7 +229,7 @@ static bool try_now(struct pass *s, const struct job *job, struct part *p)
 
     c->considered++;
     if (is_full(p) || !may_start(s) || failed_before(s, job, p, length) ||
-        sched_part_reason(job, p) != REASON_None)
+        sched_part_reason(job, p) != REASON_None || !license_is_free(c, job->wish->ask->licenses))
         return false;
     if (start_now(s, job, p))
         return true;
@@ -308,6 +311,13 @@ static void withdraw_last(struct pass *s, const struct part *p)
     withdraw(s, last);
 }
 
+static bool give_up(struct pass *s, const struct job *job)
+{
+    if (job->promise)
+        withdraw(s, job);
+    return false;
+}
+
 /* The job starts at once, or gets the promise of the earliest start; with neither, an old promise
  * is withdrawn.  True: it started. */
 static bool plan_job(struct pass *s, const struct job *job, struct part *p)
@@ -315,18 +325,17 @@ static bool plan_job(struct pass *s, const struct job *job, struct part *p)
     struct core *c = s->c;
     struct slot slot;
 
-    if (sched_part_reason(job, p) != REASON_None)
-        return false;
+    if (sched_part_reason(job, p) != REASON_None || !license_is_free(c, job->wish->ask->licenses))
+        return give_up(s, job);
     if (plan_earliest(c, job, p, (struct when){ s->now, TIMELINE_NEVER }, &slot)) {
         if (slot.start <= s->now && may_start(s) && start_now(s, job, p))
             return true;
         promise(s, job, p, &slot);
         if (p->promised > bf_of(c)->promises)
             withdraw_last(s, p);
-    } else if (job->promise) {
-        withdraw(s, job);
+        return false;
     }
-    return false;
+    return give_up(s, job);
 }
 
 /* ---- the stage PROMISE */

@@ -151,6 +151,8 @@ static int check_all(const struct core *c, struct sums *s, struct err *e)
     while (map_next(&c->arrays, &at, &key, &value))
         if ((r = check_array(c, value, e)) < 0)
             return r;
+    if ((r = license_audit(c, e)) < 0)
+        return r;
     if (c->job_ids.count != c->jobs.count || c->job_slab.count != c->jobs.count)
         return err_set(e, ESTATE, "jobs by id, by order and in memory are not the same number");
     return 0;

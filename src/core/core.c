@@ -66,6 +66,7 @@ void core_free(struct core *c)
     map_fini(&c->key_index);
     wishes_fini(&c->wishes);
     pool_fini(&c->texts);
+    licenses_fini(&c->licenses);
     intern_fini(&c->names);
     arena_fini(&c->scratch);
     arena_fini(&c->prio_texts);

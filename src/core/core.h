@@ -106,6 +106,7 @@ void core_list_nodes(const struct core *c, const struct node_query *q, struct ar
                      struct node_infos *ret);
 void core_list_parts(const struct core *c, const struct part_query *q, struct arena *a,
                      struct part_infos *ret);
+void core_list_licenses(const struct core *c, struct arena *a, struct license_infos *ret);
 void core_list_resvs(const struct core *c, const struct resv_query *q, int64_t now, struct arena *a,
                      struct resv_infos *ret);
 int core_node_index(const struct core *c, const char *name); /* -1 when unknown */

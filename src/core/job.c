@@ -367,8 +367,12 @@ static void load_alloc(struct core *c, struct job *job, const struct job_record 
         return;
     alloc.nodes.v = rec->alloc.v;
     alloc.nodes.n = rec->alloc.n;
+    alloc.share = rec->share;
+    alloc.licenses = rec->alloc_licenses;
     job->alloc = msg_clone(&desc_fact_job_alloc, &alloc);
     job_occupy(c, job);
+    if (job->phase == PHASE_RUNNING)
+        license_hold(c, job);
 }
 
 struct job *job_new(struct core *c, const struct job_record *rec)
@@ -513,6 +517,8 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         rec.partition = job->alloc->partition;
         rec.alloc.v = job->alloc->nodes.v;
         rec.alloc.n = job->alloc->nodes.n;
+        rec.share = job->alloc->share;
+        rec.alloc_licenses = job->alloc->licenses;
     }
     if (job->last) {
         rec.partition = job->alloc ? rec.partition : job->last->partition;

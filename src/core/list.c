@@ -41,9 +41,10 @@ static void asked_size(const struct core *c, const struct job *job, struct job_s
     const struct part *p = part_next(c, &list);
     uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
 
-    s->req_cpus = w->overcommit ? w->min_nodes : w->ntasks * each;
-    if (w->min_cpus_node.set && s->req_cpus < w->min_cpus_node.v * w->min_nodes)
-        s->req_cpus = w->min_cpus_node.v * w->min_nodes;
+    bool is_open = !w->has_ntasks && w->max_nodes != w->min_nodes && w->min_nodes > 1 &&
+                   !(w->ntasks_per_node.set && w->ntasks_per_node.v);
+
+    s->req_cpus = w->overcommit ? w->min_nodes : (is_open ? 1 : w->ntasks) * each;
     if (!p)
         return;
     struct mem_need need = place_memory(c, p, w);
@@ -129,7 +130,8 @@ static enum reason part_reason(const struct core *c, const struct job *job)
         if (here == REASON_None && !why)
             why = REASON_Priority;
         if (here == REASON_None && was_passed_over(job, p))
-            why = REASON_ReqNodeNotAvail;
+            why = license_is_free(c, job->wish->ask->licenses) ? REASON_ReqNodeNotAvail
+                                                               : REASON_Licenses;
         if (here != REASON_None && !why)
             why = here;
     }
@@ -316,6 +318,16 @@ static int64_t last_eval(const struct job *job)
     return job->tried > known ? job->tried : known;
 }
 
+/* As dealt, once it has its nodes: a node may get more than was needed. */
+static uint32_t tasks_of(const struct job *job)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++)
+        sum += job->alloc->nodes.v[i].ntasks;
+    return sum ? sum : job->wish->ask->ntasks;
+}
+
 static void describe(const struct filter *f, const struct job *job, struct job_info *ret)
 {
     const struct core *c = f->c;
@@ -346,9 +358,11 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
         .time_limit_min = job->limit_min,
         .time_min_min = job->min_limit_min,
         .nodes = size.nodes,
-        .num_nodes = size.node_count,
+        .num_nodes = job->phase == PHASE_PENDING && w->nodes_guess > size.node_count
+                         ? w->nodes_guess
+                         : size.node_count,
         .num_cpus = size.cpus,
-        .num_tasks = w->ntasks,
+        .num_tasks = tasks_of(job),
         .tres = *size.tres_alloc ? size.tres_alloc : size.tres_req,
         .exit_code = job->exit_code,
         .restarts = job->restarts,

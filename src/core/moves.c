@@ -67,7 +67,11 @@ static void set_phase(struct core *c, struct job *job, unsigned next)
 
     c->phase_count[old]--;
     c->phase_count[next]++;
+    if (old == PHASE_RUNNING && next != PHASE_RUNNING)
+        license_give_back(c, job);
     job->phase = (uint8_t)next;
+    if (old != PHASE_RUNNING && next == PHASE_RUNNING)
+        license_hold(c, job);
     if (job->array_id)
         array_moved(c, job, old);
     if (old == PHASE_PENDING && next != PHASE_PENDING)

@@ -46,7 +46,6 @@ struct placement {
     uint32_t n;
 };
 
-uint32_t place_free_cpus(const struct node *n);    /* of whole free units */
 struct room place_room_all(const struct node *n);  /* were it empty */
 struct room place_room_free(const struct node *n); /* what is free now */
 /* What a job holds on a node; the same, were it started. */
@@ -65,8 +64,6 @@ struct room place_share(const struct place *p, const struct node *n, uint32_t no
 
 /* False: it does not fit.  why may be NULL. */
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why);
-bool features_match(const char *want, const char *have); /* a&b|c, parentheses */
-bool features_valid(const char *want);
 
 /* Memory that a job gets on a node, with the defaults of partition and configuration. */
 struct mem_need {

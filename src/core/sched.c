@@ -85,6 +85,7 @@ static void start(struct pass *s, const struct job *job, const struct part *p,
 
     alloc.nodes.v = at->v;
     alloc.nodes.n = at->n;
+    alloc.licenses = license_pick(s->c, job->wish->ask->licenses, t.a);
     turn_fact(&t, FACT_job_alloc, &alloc);
     commit(s, &t, from);
     s->c->started++;
@@ -129,6 +130,8 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
     s->c->considered++;
     ((struct job *)(uintptr_t)job)->tried = s->now;
     if (sched_part_reason(job, p) != REASON_None)
+        return VERDICT_PASSED_OVER;
+    if (!license_is_free(s->c, shape->ask->licenses))
         return VERDICT_PASSED_OVER;
     if (shape->tried_gen == s->c->shape_gen && shape->tried_part == p->index + 1)
         return (enum verdict)shape->verdict;

@@ -12,6 +12,7 @@
 #include "core/core.h"
 #include "core/deps.h"
 #include "core/job.h"
+#include "core/license.h"
 #include "core/node.h"
 #include "core/part.h"
 #include "core/pool.h"
@@ -38,6 +39,7 @@ struct core {
     struct part **parts;
     uint32_t part_count;
     struct smap part_names;
+    struct licenses licenses;
     struct resv **resvs; /* in order of creation */
     uint32_t resv_count;
 

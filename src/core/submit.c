@@ -54,18 +54,13 @@ static const struct later {
         offsetof(struct job_spec, member),                                                  \
             _Generic(((struct job_spec *)0)->member, const char * : 1, default : 0), option \
     }
-    LATER(contiguous, "--contiguous"),
-    LATER(spread_job, "--spread-job"),
     LATER(switches, "--switches"),
     LATER(signal_num, "--signal"),
     LATER(mail_type, "--mail-type"),
-    LATER(prefer, "--prefer"),
-    LATER(licenses, "--licenses"),
     LATER(reservation, "--reservation"),
     LATER(core_spec, "--core-spec"),
     LATER(thread_spec, "--thread-spec"),
     LATER(oversubscribe, "--oversubscribe"),
-    LATER(ntasks_per_socket, "--ntasks-per-socket"),
     LATER(burst_buffer, "--bb"),
     LATER(container, "--container"),
     LATER(network, "--network"),

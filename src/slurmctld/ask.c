@@ -75,6 +75,15 @@ int ask_parts(struct ctld *c, const struct pending *p, void *ret, struct err *e)
     return 0;
 }
 
+int ask_licenses(struct ctld *c, const struct pending *p, void *ret, struct err *e)
+{
+    struct license_infos *infos = ret;
+
+    core_list_licenses(c->core, &c->arena, infos);
+    infos->now = ctld_now(c);
+    return 0;
+}
+
 int ask_resvs(struct ctld *c, const struct pending *p, void *ret, struct err *e)
 {
     struct resv_infos *infos = ret;

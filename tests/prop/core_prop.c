@@ -274,6 +274,7 @@ static void configure(struct world *w)
                               .scheduler_type = w->seed % 4 ? "backfill" : "builtin",
                               .sched_params = plans[w->seed % 7],
                               .gres_types = "gpu,shard,lic",
+                              .licenses = "x:2,y:3",
                               .select_type = w->seed % 7 == 0 ? "linear" : "cons_tres",
                               .max_array_size = 100,
                               .min_job_age_s = 50,
@@ -430,6 +431,8 @@ static void submit(struct world *w)
         s.exclusive = "exclusive";
     if (chance(w, 15))
         ask_gres(w, &s);
+    if (chance(w, 8))
+        s.licenses = chance(w, 50) ? "x:1,y" : "x:2;y:2";
     if (chance(w, 15))
         s.array = arrays[pick(w, 4)];
     if (chance(w, 10))
