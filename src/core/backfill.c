@@ -18,6 +18,7 @@
 
 #define FILL_MARK 0x80000000u /* in wish.tried_part: the verdict is ours */
 #define FEW_NODES 64u         /* of a partition: cheap to look at all of them */
+#define ROUNDS 8u             /* of TRY in a pass */
 #define SEARCH_COST 64u       /* jobs of a slice that one search counts for */
 
 /* PROMISE: jobs without a promise, or with one that cannot be kept, get one.
@@ -49,6 +50,7 @@ struct backfill {
     uint32_t turns_n, turns_at;
     bool is_lined_up;
 
+    uint32_t rounds;
     bool is_again; /* TRY has to look at all jobs once more */
 };
 
@@ -85,7 +87,7 @@ static void restart(struct backfill *b)
     b->stage = COMPACT;
     b->is_begun = false;
     b->is_lined_up = false;
-    b->tested = b->started = 0;
+    b->tested = b->started = b->rounds = 0;
 }
 
 void backfill_touch(struct core *c, struct part *p, struct queue_key key)
@@ -291,6 +293,17 @@ static void promise(struct pass *s, const struct job *job, const struct part *p,
     tell(s, &f);
 }
 
+/* It was only lifted, and found its place again. */
+static bool is_the_same(const struct promise *old, const struct part *p, const struct slot *slot)
+{
+    bool is_same = old && old->is_lifted && old->part == p && old->start == slot->start &&
+                   old->end == slot->start + slot->length && old->n == slot->at.n;
+
+    for (uint32_t i = 0; is_same && i < old->n; i++)
+        is_same = old->v[i].node == slot->at.v[i].node;
+    return is_same;
+}
+
 static void withdraw(struct pass *s, const struct job *job)
 {
     struct fact_job_promise f = {
@@ -330,7 +343,10 @@ static bool plan_job(struct pass *s, const struct job *job, struct part *p)
     if (plan_earliest(c, job, p, (struct when){ s->now, TIMELINE_NEVER }, &slot)) {
         if (slot.start <= s->now && may_start(s) && start_now(s, job, p))
             return true;
-        promise(s, job, p, &slot);
+        if (is_the_same(job->promise, p, &slot))
+            plan_lower(c, job->promise);
+        else
+            promise(s, job, p, &slot);
         if (p->promised > bf_of(c)->promises)
             withdraw_last(s, p);
         return false;
@@ -633,8 +649,9 @@ static unsigned late(struct pass *s)
             withdraw(s, job);
         arena_reset(&c->scratch);
     }
-    c->backfill->stage = c->backfill->is_again ? TRY : REST;
-    if (c->backfill->is_again)
+    bool is_again = c->backfill->is_again && c->backfill->rounds++ < ROUNDS;
+    c->backfill->stage = is_again ? TRY : REST;
+    if (is_again)
         try_begin(c);
     return 1;
 }

@@ -14,6 +14,7 @@
 struct plan {
     struct timeline lanes;
     bool is_built;
+    int64_t built;    /* when */
     struct heap ends; /* planned ends of jobs that hold something: job id as value, perhaps stale */
 };
 
@@ -167,6 +168,7 @@ static void build(struct core *c, int64_t now)
         timeline_open(&p->lanes, i, now, &all);
     }
     p->is_built = true;
+    p->built = now;
     QUEUE_FOREACH(it, &c->jobs)
     if (holds_something(it->job))
         occupy(c, it->job, now);
@@ -186,7 +188,7 @@ void plan_overdue(struct core *c, int64_t now)
     struct plan *p = built(c);
     const struct heap_entry *top;
 
-    if (p && p->lanes.is_overdrawn)
+    if (p && p->lanes.is_overdrawn && p->built < now)
         build(c, now);
 
     while (p && (top = heap_top(&p->ends)) && top->key <= now) {
