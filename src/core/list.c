@@ -48,8 +48,8 @@ static void asked_size(const struct core *c, const struct job *job, struct job_s
     if (!p)
         return;
     struct mem_need need = place_memory(c, p, w);
-    if (need.is_whole && p->order_n > 0)
-        need.mb = node_memory(c->nodes[p->order[0]]);
+    if (need.is_whole)
+        need.mb = p->most_mem_mb;
     s->req_mem_mb = need.is_per_cpu ? need.mb * s->req_cpus : need.mb * w->min_nodes;
 }
 
@@ -318,6 +318,28 @@ static int64_t last_eval(const struct job *job)
     return job->tried > known ? job->tried : known;
 }
 
+/* How many nodes a waiting job is shown with: Slurm's guess, which scripts know. */
+static uint32_t guess_nodes(const struct core *c, const struct job_wish *w)
+{
+    const char *list = w->partitions;
+    const struct part *p = part_next(c, &list);
+    uint32_t most = p && p->most_cpus ? p->most_cpus : 1, n;
+    uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
+    uint32_t tasks = w->has_ntasks ? w->ntasks : w->min_nodes;
+
+    if (each > 1) {
+        uint32_t fit = most / each ? most / each : 1;
+        n = (tasks / fit ? tasks / fit : 1) + (tasks % fit != 0);
+    } else {
+        n = (tasks + most - 1) / most;
+    }
+    if (w->has_ntasks && w->ntasks_per_node.set && w->ntasks_per_node.v) {
+        uint32_t need = (tasks + w->ntasks_per_node.v - 1) / w->ntasks_per_node.v;
+        n = need > n ? need : n;
+    }
+    return n > w->min_nodes ? n : w->min_nodes;
+}
+
 /* As dealt, once it has its nodes: a node may get more than was needed. */
 static uint32_t tasks_of(const struct job *job)
 {
@@ -358,9 +380,7 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
         .time_limit_min = job->limit_min,
         .time_min_min = job->min_limit_min,
         .nodes = size.nodes,
-        .num_nodes = job->phase == PHASE_PENDING && w->nodes_guess > size.node_count
-                         ? w->nodes_guess
-                         : size.node_count,
+        .num_nodes = job->phase == PHASE_PENDING ? guess_nodes(c, w) : size.node_count,
         .num_cpus = size.cpus,
         .num_tasks = tasks_of(job),
         .tres = *size.tres_alloc ? size.tres_alloc : size.tres_req,

@@ -18,6 +18,8 @@ struct part {
     struct bits nodes;      /* of the size core.node_count */
     uint32_t *order;        /* indices of its nodes, by weight, then index */
     uint32_t order_n;
+    uint32_t most_cpus; /* of the largest node */
+    uint64_t most_mem_mb;
     uint32_t *place;  /* of each node index in that order; only those of its nodes mean something */
     struct bits open; /* places whose node could give something now */
     struct queue queue;    /* ready jobs, best first */

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define FIT_LOOKS 32u /* nodes looked at for a better fit than the first */
+
 static bool has_word(const char *text, const char *word)
 {
     return text && strcasestr(text, word) != NULL;
@@ -158,28 +160,42 @@ static const struct node *node_in(const struct search *s, uint32_t place)
     return s->p->c->nodes[s->p->among ? s->p->among[place] : s->p->part->order[place]];
 }
 
-/* One node is enough for most jobs: the first that holds all of it, in order of weight. */
+/* The one node of a job that needs no more.  Of those that hold all of it, in order of weight, the
+ * fullest among the first few: so large holes stay for large jobs, and yet a start costs the same
+ * on any number of nodes. */
+static bool is_better_fit(const struct spot *spot, const struct spot *best)
+{
+    return !best->node || (node_weight(spot->node) == node_weight(best->node) &&
+                           spot->cpus < best->cpus && spot->is_required == best->is_required);
+}
+
+/* True: one node is all, and it is the only spot.  False: these are the spots to choose from. */
 static bool gather(struct search *s)
 {
     const struct part *part = s->p->part;
     bool wants_one = s->min_nodes <= 1 && s->required_n <= 1 && !s->is_ranged &&
                      !s->is_least_loaded && s->counts.counts_n == 0;
+    struct spot spot, best = { 0 };
+    uint32_t looks = 0;
 
     s->n = 0;
     if (s->p->when == PLACE_NOW && !s->p->among && bits_count(&part->open) < s->min_nodes)
         return false;
     for (int64_t i = next_place(s, 0); i >= 0; i = next_place(s, (uint32_t)i + 1)) {
-        struct spot spot;
+        looks += best.node != NULL;
+        if (looks > FIT_LOOKS)
+            break;
         if (!spot_look(s, node_in(s, (uint32_t)i), &spot))
             continue;
-        if (wants_one && choose_is_enough(s, &spot)) {
-            s->n = 0;
+        if (!best.node)
             add_spot(s, spot);
-            return true;
-        }
-        add_spot(s, spot);
+        if (wants_one && choose_is_enough(s, &spot) && is_better_fit(&spot, &best))
+            best = spot;
     }
-    return false;
+    if (best.node)
+        s->spots[0] = best;
+    s->n = best.node ? 1 : s->n;
+    return best.node != NULL;
 }
 
 /* Of [a|b|c] the first that will do, for all nodes. */
@@ -206,49 +222,52 @@ static uint32_t threads_of(const struct job_wish *w)
     return has_word(w->hint, "nomultithread") ? 1 : w->threads;
 }
 
-static struct search search_of(const struct place *p)
+static void set_rules(struct search *s)
+{
+    const struct core *c = s->p->c;
+    const struct job_wish *w = s->w;
+    const char *params = c->conf->select_params;
+    const char *cores = w->distribution ? strchr(w->distribution, ':') : NULL;
+
+    s->is_near = !has_word(w->gres_flags, "disable-binding");
+    s->is_task_per_core = has_word(params, "CR_ONE_TASK_PER_CORE");
+    s->is_least_loaded = s->p->part->info->lln || has_word(params, "CR_LLN");
+    s->is_block = cores ? strncmp(cores, ":block", 6) == 0
+                        : has_word(params, "CR_CORE_DEFAULT_DIST_BLOCK");
+    s->takes_many_cuts = has_word(params, "MULTIPLE_SHARING_GRES_PJ");
+    s->is_ranged = w->spread_job || (w->max_nodes != UINT32_MAX && w->max_nodes > w->min_nodes &&
+                                     !w->use_min_nodes);
+}
+
+/* False: what it asks for cannot be read. */
+static bool search_begin(struct search *s, const struct place *p, struct place_why *why)
 {
     const struct job_wish *w = p->wish;
-    const char *params = p->c->conf->select_params;
     uint32_t most = p->part->info->max_nodes ? p->part->info->max_nodes : UINT32_MAX;
-    struct search s = {
+
+    assert(w->ntasks > 0 && w->min_nodes > 0);
+    *s = (struct search){
         .p = p,
         .w = w,
+        .why = why,
         .mem = place_memory(p->c, p->part, w),
         .task_cpus = w->cpus_per_task.set && w->cpus_per_task.v ? w->cpus_per_task.v : 1,
         .threads = threads_of(w),
         .min_nodes = w->min_nodes,
         .max_nodes = w->max_nodes < most ? w->max_nodes : most,
         .is_whole = place_is_whole(p->c, p->part, w),
-        .is_near = !has_word(w->gres_flags, "disable-binding"),
-        .is_task_per_core = has_word(params, "CR_ONE_TASK_PER_CORE"),
-        .is_least_loaded = p->part->info->lln || has_word(params, "CR_LLN"),
-        .is_block = has_word(params, "CR_CORE_DEFAULT_DIST_BLOCK"),
-        .takes_many_cuts = has_word(params, "MULTIPLE_SHARING_GRES_PJ"),
+        .constraint = w->features,
     };
-    const char *cores = w->distribution ? strchr(w->distribution, ':') : NULL;
-
-    s.is_ranged = w->spread_job ||
-                  (w->max_nodes != UINT32_MAX && w->max_nodes > w->min_nodes && !w->use_min_nodes);
-    if (cores)
-        s.is_block = strncmp(cores, ":block", 6) == 0;
-    return s;
-}
-
-bool search_begin(struct search *s, const struct place *p, struct place_why *why)
-{
-    assert(p->wish->ntasks > 0 && p->wish->min_nodes > 0);
-    *s = search_of(p);
-    s->why = why;
-    if (gres_asks_read(p->c, p->wish, &s->asks, NULL) < 0)
+    if (gres_asks_read(p->c, w, &s->asks, NULL) < 0)
         return false;
-    s->cpus_per_gpu = s->asks.n ? place_cpus_per_gpu(p->c, p->part, p->wish) : 0;
-    name_set(p->c, p->wish->req_nodes, &s->required, &s->required_n);
-    name_set(p->c, p->wish->exc_nodes, &s->excluded, NULL);
+    s->cpus_per_gpu = s->asks.n ? place_cpus_per_gpu(p->c, p->part, w) : 0;
+    set_rules(s);
+    name_set(p->c, w->req_nodes, &s->required, &s->required_n);
+    name_set(p->c, w->exc_nodes, &s->excluded, NULL);
     return true;
 }
 
-void search_end(struct search *s)
+static void search_end(struct search *s)
 {
     bits_fini(&s->required);
     bits_fini(&s->excluded);
@@ -256,8 +275,8 @@ void search_end(struct search *s)
 
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why)
 {
-    const char *prefer = p->wish->prefer ? p->wish->prefer : "";
     struct place_why unused = { 0 };
+    const char *prefer = p->wish->prefer ? p->wish->prefer : "";
     struct search s;
 
     if (!search_begin(&s, p, why ? why : &unused))
@@ -267,4 +286,86 @@ bool place_job(const struct place *p, struct placement *ret, struct place_why *w
         give(&s, ret);
     search_end(&s);
     return fits;
+}
+
+/* With any of the choices. */
+static bool could_serve(struct search *s, const struct node *n, struct spot *ret)
+{
+    for (s->choice = 0; s->choice < s->counts.choices; s->choice++)
+        if (spot_look(s, n, ret))
+            return true;
+    return false;
+}
+
+struct reach place_reach(const struct place *p)
+{
+    struct place_why unused = { 0 };
+    struct reach r = { 0 };
+    struct search s;
+    struct spot spot;
+
+    if (!search_begin(&s, p, &unused))
+        return r;
+    s.constraint = p->wish->features;
+    features_read(s.constraint, &s.counts);
+    r.nodes = arena_calloc(p->a, p->part->order_n + 1, sizeof *r.nodes);
+    r.tasks = arena_calloc(p->a, p->part->order_n + 1, sizeof *r.tasks);
+    for (uint32_t i = 0; i < p->part->order_n; i++) {
+        if (!could_serve(&s, node_in(&s, i), &spot))
+            continue;
+        r.nodes[r.n] = spot.node->index;
+        r.tasks[r.n++] = spot.tasks;
+        r.most_tasks = spot.tasks > r.most_tasks ? spot.tasks : r.most_tasks;
+    }
+    search_end(&s);
+    return r;
+}
+
+static uint64_t share_of_memory(const struct mem_need *mem, const struct node *n, uint32_t cpus)
+{
+    if (!mem->is_counted || mem->is_per_gpu)
+        return 0;
+    if (mem->is_whole)
+        return node_memory(n);
+    return mem->is_per_cpu ? mem->mb * cpus : mem->mb;
+}
+
+/* Only where one line of the node serves the ask: else any of them may. */
+static void share_of_gres(const struct place *p, const struct node *n, uint32_t nodes,
+                          struct room *share)
+{
+    struct gres_asks asks = { 0 };
+
+    if (gres_asks_read(p->c, p->wish, &asks, NULL) < 0)
+        return;
+    for (uint32_t i = 0; i < asks.n; i++) {
+        const struct gres_ask *ask = &asks.v[i];
+        uint32_t tasks = (p->wish->ntasks + nodes - 1) / nodes, line = 0, serving = 0;
+        uint64_t need = ask->per == GRES_PER_NODE   ? ask->count
+                        : ask->per == GRES_PER_TASK ? gres_for_tasks(ask, tasks)
+                                                    : (ask->count + nodes - 1) / nodes;
+        for (uint32_t k = 0; k < n->gres.n; k++)
+            if (gres_serves(ask, &n->gres.v[k])) {
+                line = k;
+                serving++;
+            }
+        if (serving == 1 && line < ROOM_GRES && need <= n->gres.v[line].count)
+            share->gres[line] += (uint32_t)need;
+    }
+}
+
+struct room place_share(const struct place *p, const struct node *n, uint32_t nodes)
+{
+    const struct job_wish *w = p->wish;
+    struct mem_need mem = place_memory(p->c, p->part, w);
+    struct room all = place_room_all(n);
+    uint32_t each = w->cpus_per_task.set && w->cpus_per_task.v ? w->cpus_per_task.v : 1;
+    uint32_t cpus = w->overcommit ? 1 : (w->ntasks + nodes - 1) / nodes * each;
+
+    if (place_is_whole(p->c, p->part, w))
+        return all;
+    cpus = cpus < all.cpus ? cpus : all.cpus;
+    struct room share = { .cpus = cpus, .mem_mb = share_of_memory(&mem, n, cpus) };
+    share_of_gres(p, n, nodes, &share);
+    return share;
 }

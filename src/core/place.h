@@ -46,8 +46,8 @@ struct placement {
     uint32_t n;
 };
 
-struct room place_room_all(const struct node *n);  /* were it empty */
-struct room place_room_free(const struct node *n); /* what is free now */
+struct room place_room_all(const struct node *n);       /* were it empty */
+struct room place_room_free(const struct node *n);      /* what is free now */
 /* What a job holds on a node; the same, were it started. */
 struct room place_room_held(const struct node *n, const struct alloc_node *part);
 struct room place_room_of(const struct core *c, const struct placement *at, uint32_t i);

@@ -11,10 +11,10 @@
 /* What a node could give. */
 struct spot {
     const struct node *node;
-    uint32_t tasks;               /* that fit */
-    uint32_t cpus;                /* that may be held */
+    uint32_t tasks; /* that fit */
+    uint32_t cpus;  /* that may be held */
     uint32_t gres[GRES_ASKS_MAX]; /* of asks for the whole job */
-    uint32_t kinds;               /* counts of the constraint that it adds to, as bits */
+    uint32_t kinds; /* counts of the constraint that it adds to, as bits */
     bool is_required;
 };
 
@@ -42,10 +42,6 @@ struct search {
     struct spot *spots;
     uint32_t n, cap;
 };
-
-/* False: what the wish asks for cannot be read. */
-bool search_begin(struct search *s, const struct place *p, struct place_why *why);
-void search_end(struct search *s);
 
 /* False when the node is no use for this job; s->why counts the causes. */
 bool spot_look(struct search *s, const struct node *n, struct spot *ret);

@@ -146,8 +146,8 @@ static uint64_t shares_left(const struct search *s, const struct node *n,
     return most;
 }
 
-static uint64_t look_at_gres(const struct search *s, const struct node *n, const struct room *room,
-                             const struct gres_ask *ask)
+static uint64_t look_at_gres(const struct search *s, const struct node *n,
+                             const struct room *room, const struct gres_ask *ask)
 {
     uint64_t sum = 0;
 

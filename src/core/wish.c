@@ -131,8 +131,6 @@ static int count_nodes(const struct job_spec *s, uint32_t named, struct job_wish
                        w->max_nodes);
     if (s->ntasks.set && s->ntasks.v == 0)
         return err_set(e, ESLURM_BAD_TASK_COUNT, "asked: -n 0\na job needs one task at least");
-    if (each && s->ntasks.set && !s->min_nodes.set)
-        w->min_nodes = (s->ntasks.v + each - 1) / each;
     if (named > w->min_nodes)
         w->min_nodes = named;
     if (w->max_nodes < w->min_nodes)
@@ -217,7 +215,9 @@ static int shape_gpus(const struct job_spec *s, struct arena *a, struct job_wish
 {
     bool is_counted = s->ntasks.set || *w->tres_per_job || s->ntasks_per_node.set;
 
-    if (*w->tres_per_task && !is_counted && !s->min_nodes.set)
+    bool has_nodes = s->min_nodes.set && w->max_nodes == w->min_nodes;
+
+    if (*w->tres_per_task && !is_counted && !has_nodes)
         return err_set(e, ESLURM_INVALID_GRES,
                        "asked: --gpus-per-task=%.80s\nsay how many tasks (-n) or GPUs (--gpus) too",
                        w->tres_per_task);
@@ -342,7 +342,7 @@ static int check_in_partition(const struct core *c, const struct part *p, const 
 }
 
 /* One partition that could run it is enough; the first one's refusal is told otherwise. */
-int wish_can_run(const struct core *c, struct job_wish *w, struct arena *a, struct err *e)
+int wish_can_run(const struct core *c, const struct job_wish *w, struct arena *a, struct err *e)
 {
     const char *list = w->partitions;
     struct err first = { 0 };
@@ -357,10 +357,8 @@ int wish_can_run(const struct core *c, struct job_wish *w, struct arena *a, stru
             r = check_in_partition(c, p, w, &here);
         if (r == 0 && !place_job(&place, &at, &why))
             r = explain(c, p, w, &why, &here);
-        if (r == 0) {
-            w->nodes_guess = at.n;
+        if (r == 0)
             return 0;
-        }
         first = first.code ? first : here;
     }
     return err_set(e, first.code ? first.code : ESLURM_INVALID_PARTITION_NAME, "%s", first.text);

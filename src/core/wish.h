@@ -15,8 +15,7 @@ int wish_from_spec(const struct core *c, const struct job_spec *spec, struct are
                    struct job_wish *ret, struct err *e);
 /* The same checks for a wish that an update made. */
 int wish_check(const struct core *c, struct job_wish *w, struct arena *a, struct err *e);
-/* Refuses what could never run in any of the wish's partitions, with what would; guesses the number
- * of nodes of what could. */
-int wish_can_run(const struct core *c, struct job_wish *w, struct arena *a, struct err *e);
+/* Refuses what could never run in any of the wish's partitions, with what would. */
+int wish_can_run(const struct core *c, const struct job_wish *w, struct arena *a, struct err *e);
 
 #endif
