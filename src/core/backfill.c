@@ -313,15 +313,15 @@ static void withdraw(struct pass *s, const struct job *job)
     tell(s, &f);
 }
 
-/* The limit is reached, and a job that ranks higher has come. */
-static void withdraw_last(struct pass *s, const struct part *p)
+/* The lowest that may lose its promise to one that ranks higher: no partition's only one. */
+static const struct job *last_to_lose(const struct core *c)
 {
     const struct job *last = NULL;
 
-    QUEUE_FOREACH(it, &s->c->promised)
-    if (it->job->promise->part == p)
+    QUEUE_FOREACH(it, &c->promised)
+    if (it->job->promise->part->promised > 1)
         last = it->job;
-    withdraw(s, last);
+    return last;
 }
 
 static bool give_up(struct pass *s, const struct job *job)
@@ -347,8 +347,9 @@ static bool plan_job(struct pass *s, const struct job *job, struct part *p)
             plan_lower(c, job->promise);
         else
             promise(s, job, p, &slot);
-        if (p->promised > bf_of(c)->promises)
-            withdraw_last(s, p);
+        const struct job *last = c->promised.count > bf_of(c)->promises ? last_to_lose(c) : NULL;
+        if (last && last != job)
+            withdraw(s, last);
         return false;
     }
     return give_up(s, job);
@@ -399,39 +400,47 @@ static void walk_from_the_start(struct core *c)
     }
 }
 
-static bool ranks_above_one(const struct core *c, const struct part *p, struct queue_key key)
+/* Each partition has at least one. */
+static bool has_promises_left(const struct core *c, const struct part *p)
 {
-    const struct queue_entry *it;
-
-    while ((it = queue_from(&c->promised, (struct queue_key){ key.rank, key.id + 1 }))) {
-        if (it->job->promise->part == p)
-            return true;
-        key = it->key;
-    }
-    return false;
+    return p->promised == 0 || c->promised.count < bf_of(c)->promises;
 }
 
 static bool may_be_promised(const struct pass *s, const struct job *job, const struct part *p)
 {
     const struct bf *bf = bf_of(s->c);
+    const struct job *last = has_promises_left(s->c, p) ? NULL : last_to_lose(s->c);
 
     return s->now - job->eligible >= bf->min_age_reserve_s &&
            job_priority(job) >= bf->min_prio_reserve &&
-           (p->promised < bf->promises || ranks_above_one(s->c, p, job_key_in(job, p)));
+           (has_promises_left(s->c, p) ||
+            (last && queue_compare(job_key_in(job, p), last->promise->key) < 0));
+}
+
+/* Whether a promise there could be in the way of a job here. */
+static bool shares_nodes(const struct part *a, const struct part *b)
+{
+    return a == b || bits_any_and(&a->nodes, &b->nodes);
 }
 
 /* Promises to those that rank below the job are taken out of the plan until its turn is over. */
-static void lift_below(struct core *c, const struct job *job, struct queue_key key)
+static void lift_below(struct core *c, const struct job *job, const struct part *p)
 {
+    struct queue_key key = job_key_in(job, p);
+    const struct part *apart = NULL;
     const struct queue_entry *it;
 
     while ((it = queue_from(&c->promised, (struct queue_key){ key.rank, key.id + 1 }))) {
-        struct promise *p = it->job->promise;
+        struct promise *below = it->job->promise;
         key = it->key;
-        if (p->is_lifted)
+        if (below->is_lifted || below->part == apart)
             continue;
-        plan_lift(c, p);
-        promise_blame(p, LIFTED_RANK, job->id);
+        if (!shares_nodes(below->part, p)) {
+            apart = below->part;
+            continue;
+        }
+        plan_lift(c, below);
+        promise_blame(below, LIFTED_RANK, job->id);
     }
 }
 
@@ -458,11 +467,6 @@ static void put_back(struct pass *s)
     }
 }
 
-static bool ranks_above_some(const struct core *c, struct queue_key key)
-{
-    return queue_from(&c->promised, (struct queue_key){ key.rank, key.id + 1 }) != NULL;
-}
-
 /* One job.  Returns what it cost. */
 static unsigned promise_step(struct pass *s)
 {
@@ -481,11 +485,11 @@ static unsigned promise_step(struct pass *s)
     if (job->promise && (!job->promise->is_lifted || job->promise->part != p))
         return 1;
     if (!job->promise && !may_be_promised(s, job, p)) {
-        p->is_walking = p->promised < bf_of(c)->promises;
+        p->is_walking = has_promises_left(c, p);
         return 1;
     }
-    if (!job->promise && ranks_above_some(c, at.key))
-        lift_below(c, job, at.key);
+    if (!job->promise)
+        lift_below(c, job, p);
     if (plan_job(s, job, p))
         p->fill = at.key; /* the rest of an array: its next task */
     arena_reset(&c->scratch);
