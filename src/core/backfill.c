@@ -16,10 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILL_MARK 0x80000000u /* in wish.tried_part: the verdict is ours */
-#define FEW_NODES 64u         /* of a partition: cheap to look at all of them */
-#define ROUNDS 8u             /* of TRY in a pass */
-#define SEARCH_COST 64u       /* jobs of a slice that one search counts for */
+#define FEW_NODES 64u   /* of a partition: cheap to look at all of them */
+#define ROUNDS 8u       /* of TRY in a pass */
+#define SEARCH_COST 64u /* jobs of a slice that one search counts for */
 
 /* PROMISE: jobs without a promise, or with one that cannot be kept, get one.
  * TRY: every job, whether it may start now.  LATE: promises whose time came in vain.
@@ -145,40 +144,86 @@ static bool is_full(const struct part *p)
 
 /* ---- starting now */
 
-bool backfill_fits_now(struct pass *s, const struct job *job, const struct part *p,
-                       struct placement *ret)
+static struct place place_now(const struct pass *s, const struct job *job, const struct part *p)
 {
-    struct core *c = s->c;
-    const struct timeline *lanes = plan_lanes(c, s->now);
-    struct place place = { .c = c,
+    return (struct place){ .c = s->c,
                            .part = p,
                            .wish = job->wish->ask,
                            .when = PLACE_NOW,
-                           .a = &c->scratch,
-                           .plan = lanes,
+                           .a = &s->c->scratch,
+                           .plan = plan_lanes(s->c, s->now),
                            .from = s->now,
-                           .until = s->now + plan_length(c, job, p) };
-    struct promise *own = job->promise;
-    bool is_in_the_way = own && !own->is_lifted && own->start < place.until;
+                           .until = s->now + plan_length(s->c, job, p) };
+}
 
-    if (is_in_the_way)
-        plan_lift(c, own);
+/* Its own promise is not in the way of a job, but of others. */
+static bool stands_in_its_way(const struct job *job, const struct place *place)
+{
+    return job->promise && !job->promise->is_lifted && job->promise->start < place->until;
+}
+
+bool backfill_fits_now(struct pass *s, const struct job *job, const struct part *p,
+                       struct placement *ret)
+{
+    struct place place = place_now(s, job, p);
+    bool is_lifted = stands_in_its_way(job, &place);
+
+    if (is_lifted)
+        plan_lift(s->c, job->promise);
     bool fits = place_job(&place, ret, NULL);
-    if (is_in_the_way)
-        plan_lower(c, own);
+    if (is_lifted)
+        plan_lower(s->c, job->promise);
     return fits;
 }
 
 /* A job whose own promise stands in its way may fit where others of its wish do not. */
-static bool failed_before(const struct pass *s, const struct job *job, const struct part *p,
-                          int64_t length)
+static struct failure *memory_for(const struct pass *s, const struct job *job, int64_t length)
 {
-    const struct wish *w = job->wish;
+    bool is_own = job->promise && job->promise->start < s->now + length;
 
-    if (job->promise && job->promise->start < s->now + length)
+    return is_own ? &job->promise->failed : &job->wish->fill;
+}
+
+/* Asked for the shortest run that failed, since the answer is kept for all of them. */
+static bool could_anything_serve(struct pass *s, const struct job *job, const struct part *p,
+                                 const struct failure *f)
+{
+    struct core *c = s->c;
+    uint32_t nodes[GROWN_MAX];
+    struct place place = place_now(s, job, p);
+
+    place.until = s->now + f->length;
+    bool is_lifted = stands_in_its_way(job, &place);
+    for (uint64_t i = f->seq; i < c->grown.seq; i++)
+        nodes[place.among_n++] = c->grown.nodes[i % GROWN_MAX];
+    place.among = nodes;
+    if (is_lifted)
+        plan_lift(c, job->promise);
+    bool is_any = place_any(&place);
+    if (is_lifted)
+        plan_lower(c, job->promise);
+    return is_any;
+}
+
+static uint64_t everything_else(const struct core *c)
+{
+    return c->void_gen + c->fleet_gen;
+}
+
+/* Only what was given back since it failed can help a job; so a pass after one job's end costs
+ * little, however many wait. */
+static bool fails_still(struct pass *s, const struct job *job, const struct part *p, int64_t length)
+{
+    struct core *c = s->c;
+    struct failure *f = memory_for(s, job, length);
+
+    if (f->part != p->index + 1 || f->gen != everything_else(c) || length < f->length ||
+        c->grown.seq - f->seq > GROWN_MAX)
         return false;
-    return w->tried_gen == s->c->shape_gen && w->tried_part == (FILL_MARK | (p->index + 1)) &&
-           length >= w->verdict;
+    if (f->seq < c->grown.seq && could_anything_serve(s, job, p, f))
+        return false;
+    f->seq = c->grown.seq;
+    return true;
 }
 
 static bool may_start(const struct pass *s)
@@ -226,18 +271,16 @@ static bool start_now(struct pass *s, const struct job *job, struct part *p)
 static bool try_now(struct pass *s, const struct job *job, struct part *p)
 {
     struct core *c = s->c;
-    struct wish *w = job->wish;
     int64_t length = plan_length(c, job, p);
 
     c->considered++;
-    if (is_full(p) || !may_start(s) || failed_before(s, job, p, length) ||
+    if (is_full(p) || !may_start(s) || fails_still(s, job, p, length) ||
         sched_part_reason(job, p) != REASON_None || !license_is_free(c, job->wish->ask->licenses))
         return false;
     if (start_now(s, job, p))
         return true;
-    w->tried_gen = c->shape_gen;
-    w->tried_part = FILL_MARK | (p->index + 1);
-    w->verdict = length < UINT32_MAX ? (uint32_t)length : UINT32_MAX;
+    *memory_for(s, job, length) =
+        (struct failure){ c->grown.seq, everything_else(c), p->index + 1, length };
     return false;
 }
 
@@ -365,7 +408,7 @@ static const struct queue_entry *next_job(struct core *c, struct part **ret)
     for (uint32_t i = 0; i < c->part_count; i++) {
         struct part *p = c->parts[i];
         const struct queue_entry *it =
-            p->is_walking && is_fillable(p) ? queue_from(&p->queue, p->fill) : NULL;
+            p->is_walking && is_fillable(p) ? queue_walk_peek(&p->queue, &p->fill) : NULL;
         if (!it)
             p->is_walking = false;
         if (it && (!best || queue_compare(it->key, best->key) < 0)) {
@@ -378,7 +421,10 @@ static const struct queue_entry *next_job(struct core *c, struct part **ret)
 
 static void walk_on(struct part *p, struct queue_key key)
 {
-    p->fill = (struct queue_key){ key.rank, key.id + 1 };
+    const struct queue_entry *it = queue_walk_peek(&p->queue, &p->fill);
+
+    if (it && queue_compare(it->key, key) <= 0)
+        queue_walk_on(&p->queue, &p->fill);
 }
 
 static void fill_everywhere(struct core *c)
@@ -395,7 +441,7 @@ static void walk_from_the_start(struct core *c)
     for (uint32_t i = 0; i < c->part_count; i++) {
         struct part *p = c->parts[i];
         p->is_walking = p->is_filling;
-        p->fill = p->fill_from;
+        queue_walk_from(&p->fill, p->fill_from);
         p->most_free = p->is_filling ? most_free(c, p) : 0;
     }
 }
@@ -491,7 +537,7 @@ static unsigned promise_step(struct pass *s)
     if (!job->promise)
         lift_below(c, job, p);
     if (plan_job(s, job, p))
-        p->fill = at.key; /* the rest of an array: its next task */
+        queue_walk_from(&p->fill, at.key); /* the rest of an array: its next task */
     arena_reset(&c->scratch);
     return SEARCH_COST;
 }
@@ -537,7 +583,7 @@ static int by_length(const void *a, const void *b)
 static void add_turns(struct core *c, struct part *p)
 {
     struct backfill *b = c->backfill;
-    struct queue_key from = p->fill;
+    struct queue_key from = p->fill.key;
 
     for (const struct queue_entry *it; (it = queue_from(&p->queue, from));) {
         if (!is_too_big(p, it->job->wish->ask))

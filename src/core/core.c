@@ -216,6 +216,7 @@ void core_replan(struct core *c)
 {
     plan_forget(c);
     c->shape_gen++;
+    c->void_gen++;
     c->fleet_gen++;
     for (uint32_t i = 0; i < c->part_count; i++)
         part_touch(c, c->parts[i], (struct queue_key){ 0, 0 });

@@ -297,6 +297,25 @@ static bool could_serve(struct search *s, const struct node *n, struct spot *ret
     return false;
 }
 
+bool place_any(const struct place *p)
+{
+    struct place_why unused = { 0 };
+    struct search s;
+    struct spot spot;
+    bool is_one = p->wish->max_nodes == 1 || p->wish->ntasks == 1, is_found = false;
+
+    if (!search_begin(&s, p, &unused))
+        return false;
+    s.constraint = p->wish->features;
+    features_read(s.constraint, &s.counts);
+    for (uint32_t i = 0; i < p->among_n && !is_found; i++)
+        is_found = bits_test(&p->part->nodes, p->among[i]) &&
+                   could_serve(&s, p->c->nodes[p->among[i]], &spot) &&
+                   (!is_one || choose_is_enough(&s, &spot));
+    search_end(&s);
+    return is_found;
+}
+
 struct reach place_reach(const struct place *p)
 {
     struct place_why unused = { 0 };

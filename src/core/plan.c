@@ -38,6 +38,17 @@ void plan_forget(struct core *c)
         c->plan->is_built = false;
 }
 
+void plan_grew(struct core *c, uint32_t node)
+{
+    c->grown.nodes[c->grown.seq++ % GROWN_MAX] = node;
+}
+
+void plan_grew_promise(struct core *c, const struct promise *p)
+{
+    for (uint32_t i = 0; i < p->n; i++)
+        plan_grew(c, p->v[i].node);
+}
+
 int64_t plan_length(const struct core *c, const struct job *job, const struct part *p)
 {
     const struct bf *bf = bf_of(c);
@@ -97,6 +108,7 @@ void plan_gave_back(struct core *c, const struct job *job, const struct alloc_no
     struct plan *p = built(c);
     struct room held = place_room_held(c->nodes[part->node], part);
 
+    plan_grew(c, part->node);
     if (!p)
         return;
     timeline_forget(&p->lanes, part->node, c->now);
@@ -138,6 +150,8 @@ static void move_end(struct core *c, struct job *job, int64_t now)
         struct span more = { &held, is - was };
         if (part->is_clean)
             continue;
+        if (is < was)
+            plan_grew(c, part->node);
         timeline_give(&p->lanes, part->node, is, was, &held);
         if (is > was)
             make_way(c, job, part->node, &more, was);
