@@ -213,6 +213,16 @@ int64_t core_next_timer(const struct core *c)
     return node && node->key >> 26 < due ? node->key >> 26 : due;
 }
 
+void core_replan(struct core *c)
+{
+    plan_forget(c);
+    c->shape_gen++;
+    c->void_gen++;
+    c->fleet_gen++;
+    for (uint32_t i = 0; i < c->part_count; i++)
+        part_touch(c, c->parts[i], (struct queue_key){ 0, 0 });
+}
+
 int64_t core_next_pass(const struct core *c)
 {
     return backfill_due(c);

@@ -276,7 +276,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     plan_gave_back(c, job, part);
     part->is_clean = true;
     part_open(c, n);
-    part_mark_dirty(c, n);
+    part_freed(c, n);
 }
 
 static struct last_run *last_new(struct core *c, const char *text, const char *partition)

@@ -314,6 +314,34 @@ bool place_job(const struct place *p, struct placement *ret, struct place_why *w
     return fits;
 }
 
+/* With any of the choices. */
+static bool could_serve(struct search *s, const struct node *n, struct spot *ret)
+{
+    for (s->choice = 0; s->choice < s->counts.choices; s->choice++)
+        if (spot_look(s, n, ret))
+            return true;
+    return false;
+}
+
+bool place_any(const struct place *p)
+{
+    struct place_why unused = { 0 };
+    struct search s;
+    struct spot spot;
+    bool is_one = p->wish->max_nodes == 1 || p->wish->ntasks == 1, is_found = false;
+
+    if (!search_begin(&s, p, &unused))
+        return false;
+    s.constraint = p->wish->features;
+    features_read(s.constraint, &s.counts);
+    for (uint32_t i = 0; i < p->among_n && !is_found; i++)
+        is_found = bits_test(&p->part->nodes, p->among[i]) &&
+                   could_serve(&s, p->c->nodes[p->among[i]], &spot) &&
+                   (!is_one || choose_is_enough(&s, &spot));
+    search_end(&s);
+    return is_found;
+}
+
 struct reach place_reach(const struct place *p)
 {
     struct place_why unused = { 0 };
@@ -323,10 +351,12 @@ struct reach place_reach(const struct place *p)
 
     if (!search_begin(&s, p, &unused))
         return r;
+    s.constraint = p->wish->features;
+    features_read(s.constraint, &s.counts);
     r.nodes = arena_calloc(p->a, p->part->order_n + 1, sizeof *r.nodes);
     r.tasks = arena_calloc(p->a, p->part->order_n + 1, sizeof *r.tasks);
     for (uint32_t i = 0; i < p->part->order_n; i++) {
-        if (!spot_look(&s, node_in(&s, i), &spot))
+        if (!could_serve(&s, node_in(&s, i), &spot))
             continue;
         r.nodes[r.n] = spot.node->index;
         r.tasks[r.n++] = spot.tasks;

@@ -63,6 +63,9 @@ struct reach place_reach(const struct place *p); /* in the arena */
 /* What a node must have left when so many nodes share the job evenly: less will hardly do. */
 struct room place_share(const struct place *p, const struct node *n, uint32_t nodes);
 
+/* Whether one of `among` could give anything: if none can, they add nothing to what is known. */
+bool place_any(const struct place *p);
+
 /* False: it does not fit.  why may be NULL. */
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why);
 

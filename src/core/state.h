@@ -11,6 +11,7 @@
 #include "schema/errors.h"
 #include "core/core.h"
 #include "core/deps.h"
+#include "core/grown.h"
 #include "core/job.h"
 #include "core/license.h"
 #include "core/node.h"
@@ -87,6 +88,8 @@ struct core {
     struct plan *plan;         /* what is free when */
     struct bf *bf;             /* read from conf */
     bool is_guarded;           /* predictions do not count now */
+    struct grown grown;        /* where more became free lately */
+    uint64_t void_gen;         /* raised when anything else may let jobs start */
     uint32_t lifted;           /* promises that are not in the plan */
     uint64_t passes, considered, started;
 };

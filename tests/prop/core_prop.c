@@ -48,7 +48,7 @@ static void fail(const struct world *w, const char *what, const char *detail)
 {
     printf("core_prop: seed %llu step %u: %s: %s\nthe step's facts:", (unsigned long long)w->seed,
            w->step, what, detail);
-    for (unsigned i = 0; i < w->facts.n; i++)
+    for (unsigned i = 0; i < w->facts.n && i < 40; i++)
         printf(" %s(%u)", fact_name(w->facts.v[i].kind), *(const uint32_t *)w->facts.v[i].body);
     printf("\n");
     exit(1);
@@ -237,6 +237,8 @@ static struct core *rebuild(struct world *w)
         ;
     /* Promises may move earlier now that could not a moment ago; running jobs are guessed anew. */
     bool is_guessed = bf_of(copy)->predict || bf_of(copy)->interval_s > 0;
+    QUEUE_FOREACH(it, &w->live->promised)
+    is_guessed = is_guessed || it->job->promise->start <= w->now; /* its time came, and no event */
     for (unsigned i = 0; i < w->facts.n && !is_guessed; i++)
         if (w->facts.v[i].kind != FACT_job_promise)
             fail(w, "overlooked", fact_name(w->facts.v[i].kind));
