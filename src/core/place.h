@@ -30,6 +30,7 @@ struct place {
     int64_t from, until;         /* with plan: when the job would run */
     const uint32_t *among; /* look at these nodes only, in this order; NULL: the partition's */
     uint32_t among_n;
+    bool is_late; /* it has waited for few switches long enough */
 };
 
 /* How many nodes of the partition fell out for which cause, and the most that any of them offers:
@@ -61,6 +62,9 @@ struct reach {
 struct reach place_reach(const struct place *p); /* in the arena */
 /* What a node must have left when so many nodes share the job evenly: less will hardly do. */
 struct room place_share(const struct place *p, const struct node *n, uint32_t nodes);
+
+/* Whether one of `among` could give anything: if none can, they add nothing to what is known. */
+bool place_any(const struct place *p);
 
 /* False: it does not fit.  why may be NULL. */
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why);
