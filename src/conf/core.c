@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 static void copy_strings(struct arena *a, const struct desc *d, void *message);
 static void fill_scalars(const struct conf *c, struct arena *a, struct core_conf *r);
@@ -15,6 +16,13 @@ static const char *plugin(const char *s)
     const char *slash = strchr(s, '/');
 
     return slash ? slash + 1 : s;
+}
+
+/* Of the winter half of the year: reset periods may begin an hour off in summer. */
+static int32_t utc_offset(void)
+{
+    tzset();
+    return (int32_t)-timezone;
 }
 
 /* In the form that a partition has them. */
@@ -53,6 +61,10 @@ int conf_to_core(const struct conf *c, struct arena *a, struct core_conf *ret, s
     r.parts.v = arena_memdup(a, c->parts, c->part_count * sizeof *c->parts);
     for (uint32_t i = 0; i < r.parts.n; i++)
         copy_strings(a, &desc_part_info, &r.parts.v[i]);
+    r.switches.n = c->switch_count;
+    r.switches.v = arena_memdup(a, c->switches, c->switch_count * sizeof *c->switches);
+    for (uint32_t i = 0; i < r.switches.n; i++)
+        copy_strings(a, &desc_topo_switch, &r.switches.v[i]);
     copy_strings(a, &desc_core_conf, &r);
     *ret = r;
     return 0;
@@ -95,6 +107,9 @@ static void fill_scalars(const struct conf *c, struct arena *a, struct core_conf
         .private_data = conf_str(c, "PrivateData"),
         .licenses = conf_str(c, "Licenses"),
         .job_defaults = conf_job_defaults(c, a),
+        .topology = conf_topology_kind(c),
+        .topology_param = conf_str(c, "TopologyParam"),
+        .block_sizes = c->block_sizes ? c->block_sizes : "",
         .gres_types = conf_str(c, "GresTypes"),
         .disable_root_jobs = conf_u32(c, "DisableRootJobs") != 0,
         .kill_invalid_depend = conf_flag(c, "DependencyParameters", "kill_invalid_depend"),
@@ -114,6 +129,10 @@ static void fill_scalars(const struct conf *c, struct arena *a, struct core_conf
         .prio_half_life_s = conf_u32(c, "PriorityDecayHalfLife"),
         .prio_period_s = conf_u32(c, "PriorityCalcPeriod"),
         .prio_dampening = conf_u32(c, "FairShareDampeningFactor"),
+        .prio_reset = conf_str(c, "PriorityUsageResetPeriod"),
+        .utc_offset_s = utc_offset(),
+        .acct_enforce = conf_str(c, "AccountingStorageEnforce"),
+        .acct_tres = conf_str(c, "AccountingStorageTRES"),
         .acct_enabled = strcasecmp(plugin(conf_str(c, "AccountingStorageType")), "slurmdbd") == 0,
     };
 }

@@ -6,6 +6,7 @@
 #include "base/slab.h"
 #include "core/pool.h"
 #include "core/queue.h"
+#include "core/tres.h"
 #include "schema/fact.h"
 #include "schema/messages.h"
 #include <stdbool.h>
@@ -49,6 +50,7 @@ enum job_bit {
     JOB_NO_KILL = 512,
     JOB_LIMIT_ASKED = 1024, /* --time was given, it is not the partition's default */
     JOB_PRIO_DIRECT = 2048, /* priority set by hand */
+    JOB_LATE = 4096,        /* has waited for few switches long enough */
 };
 
 #define NO_TASK UINT32_MAX
@@ -56,7 +58,23 @@ enum job_bit {
 
 struct core;
 struct array;
+struct assoc;
 struct part;
+struct promise;
+struct qos;
+struct gauge;
+
+/* The rules that a job is under; NULL: none of that kind. */
+struct standing {
+    struct assoc *assoc;
+    struct qos *qos, *part_qos;
+};
+
+/* What a running job holds, as its owners count it (limits.h). */
+struct running {
+    struct amounts all;
+    int64_t start, end; /* its time limit's end */
+};
 
 struct job {
     uint32_t id;
@@ -89,7 +107,14 @@ struct job {
     uint32_t timer_at;                 /* place in core.timers */
     bool is_queued;                    /* in the queues of its partitions */
     bool is_waiting;                   /* in the index of those that depend on others */
+    struct promise *promise;           /* NULL: none */
+    int64_t planned_end;               /* until when the plan has its nodes taken; not state */
     int64_t tried;                     /* when the scheduler last looked at it; not state */
+    struct standing standing; /* meaningful while staked */
+    uint32_t staked;          /* tasks that its owners count as submitted */
+    struct running *running;  /* what they count as running; NULL: it does not run */
+    struct gauge *parked;     /* the counter it waits at, out of its queues; not state */
+    uint8_t parked_why;       /* enum reason; also of one whose placement was too large */
     struct slab_ref self;
 };
 
@@ -97,8 +122,8 @@ struct job {
 struct last_run {
     uint64_t mem_mb;
     uint32_t cpus, nodes;
-    const char *partition; /* of core.texts */
-    char text[];           /* host list */
+    const char *partition, *tres; /* of core.texts */
+    char text[];                  /* host list */
 };
 
 enum job_effect {
@@ -129,6 +154,8 @@ const char *reason_text(unsigned reason);
 uint32_t job_priority(const struct job *job);                             /* 0 when held */
 struct queue_key job_key_in(const struct job *job, const struct part *p); /* its place there */
 int64_t job_limit_end(const struct job *job);    /* of a running job; 0: it has no limit */
+int64_t job_switches_due(const struct core *c,
+                         const struct job *job); /* when it waits for few switches no more */
 int64_t job_deadline_due(const struct job *job); /* when its deadline ends it; INT64_MAX: never */
 int64_t job_timer_due(const struct core *c, const struct job *job); /* INT64_MAX: no timer */
 bool job_is_ready(const struct core *c, const struct job *job);     /* it could be queued */
