@@ -202,7 +202,6 @@ static void conn_new(struct server *s, int fd)
     c->who = (struct caller){ .uid = peer.uid, .gid = peer.gid, .pid = peer.pid };
     c->user = user_of(s, peer.uid);
     c->user->conns++;
-    c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
     list_init(&c->queued);
     list_init(&c->waits);
     conn_queue(c);
@@ -263,13 +262,15 @@ static void deadline_renew(struct conn *c, int64_t now)
     list_add_tail(&c->server->waiting, &c->waits);
 }
 
-/* The deadlines are equally long, so the list is in their order when entries join at its end. */
+/* The deadlines are equally long, so the list is in their order when entries join at its end.  A
+ * clock is read only for those who must wait: until then what is late is us. */
 static void conn_wait(struct conn *c, unsigned events)
 {
     struct server *s = c->server;
 
     if (list_empty(&c->waits)) {
         bool is_first = list_empty(&s->waiting);
+        c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
         list_add_tail(&s->waiting, &c->waits);
         if (is_first)
             deadline_arm(s);
@@ -355,7 +356,6 @@ static void conn_answer(struct conn *c, const struct request *q)
     buf_put(&c->bytes, s->reply.data + sent, s->reply.len - sent);
     c->user->bytes += c->bytes.len;
     list_remove(&c->waits);
-    c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
     conn_wait(c, LOOP_WRITE);
 }
 
