@@ -328,6 +328,20 @@ static void failure_log(struct conn *c, const struct verdict *v)
                     c->who.pid);
 }
 
+/* Keeps what has arrived of a longer message, or what is left of a reply, as far as its user may
+ * still have memory: a reply can be a thousand times as long as the request for it. */
+static bool conn_keep(struct conn *c, const uint8_t *p, size_t len)
+{
+    if (c->user->bytes + len > SERVE_USER_BYTES) {
+        log_limited(&c->user->log, 1, LOG_INFO, "Too many unfinished messages of UID=%u",
+                    c->who.uid);
+        return false;
+    }
+    c->user->bytes += len;
+    buf_put(&c->bytes, p, len);
+    return true;
+}
+
 /* One send in nearly every case: a reply that does not fit the socket is kept and sent on by the
  * loop.  The decode counts as long as the client may still get the answer. */
 static void conn_answer(struct conn *c, const struct request *q)
@@ -343,33 +357,18 @@ static void conn_answer(struct conn *c, const struct request *q)
         conn_free(c);
         return;
     }
-    if (n < 0 && errno != EAGAIN) {
-        guard_forget(s->guard, &v.memory);
-        conn_free(c);
-        return;
-    }
     c->is_sending = true;
     c->memory = v.memory;
     c->user->bytes -= c->bytes.len;
     buf_reset(&c->bytes);
     size_t sent = n > 0 ? (size_t)n : 0;
-    buf_put(&c->bytes, s->reply.data + sent, s->reply.len - sent);
-    c->user->bytes += c->bytes.len;
+    if ((n < 0 && errno != EAGAIN) || !conn_keep(c, s->reply.data + sent, s->reply.len - sent)) {
+        guard_forget(s->guard, &v.memory);
+        conn_free(c);
+        return;
+    }
     list_remove(&c->waits);
     conn_wait(c, LOOP_WRITE);
-}
-
-/* Keeps what has arrived of a longer message, as far as its user may still have memory. */
-static bool conn_keep(struct conn *c, const uint8_t *p, size_t len)
-{
-    if (c->user->bytes + len > SERVE_USER_BYTES) {
-        log_limited(&c->user->log, 1, LOG_INFO, "Too many unfinished requests of UID=%u",
-                    c->who.uid);
-        return false;
-    }
-    c->user->bytes += len;
-    buf_put(&c->bytes, p, len);
-    return true;
 }
 
 /* Reads what is there and looks whether it is a whole request.  The usual one never leaves the
