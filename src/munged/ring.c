@@ -164,12 +164,15 @@ static void ask(struct io_uring_sqe *s, const struct ring_conn *c, unsigned done
     s->user_data = (uintptr_t)c | done;
 }
 
-/* The kernel hangs up on whom it finds no slot for, so there are always many more than can wait in
+/* The kernel hangs up on whom it finds no slot for, so half of them are kept for those who wait in
  * the listener's queue. */
+unsigned ring_room(const struct ring *r)
+{
+    return r->slots / 2;
+}
+
 void ring_accept(struct ring *r)
 {
-    if (r->places.count > r->slots / 2)
-        return;
     struct io_uring_sqe *s = sqe(r);
 
     io_uring_prep_multishot_accept_direct(s, r->listen_fd, NULL, NULL, SOCK_NONBLOCK);

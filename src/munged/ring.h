@@ -39,8 +39,9 @@ struct ring_calls {
 /* Negative, with words: not here. */
 int ring_new(struct ring **ret, int listen_fd, const struct ring_calls *calls, void *ctx,
              struct err *e);
-void ring_free(struct ring *r);   /* accepts NULL; hangs up on whoever is on it */
-void ring_accept(struct ring *r); /* asks for all who wait at the listening socket */
+void ring_free(struct ring *r);           /* accepts NULL; hangs up on whoever is on it */
+unsigned ring_room(const struct ring *r); /* for connections at a time */
+void ring_accept(struct ring *r);         /* asks for all who wait at the listening socket */
 /* Does what was asked and calls back with what came of it; true: which asked for more. */
 bool ring_run(struct ring *r);
 

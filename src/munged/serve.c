@@ -88,10 +88,12 @@ void server_open(struct server *s, struct loop *loop, struct guard *guard, int l
     s->deadline = loop_add_timer(loop, -1, on_deadline, s);
     s->again = loop_add_timer(loop, -1, on_again, s);
     s->listen = loop_add_fd(loop, listen_fd, LOOP_READ, on_listen, s);
-    if (ring_new(&s->ring, listen_fd, &ring_calls, s, &e) == 0)
+    if (ring_new(&s->ring, listen_fd, &ring_calls, s, &e) == 0) {
+        s->conns_max = s->conns_max < ring_room(s->ring) ? s->conns_max : ring_room(s->ring);
         log_info("Serving by io_uring");
-    else
+    } else {
         log_info("Serving by a system call for each step: %s", e.text);
+    }
 }
 
 void server_close(struct server *s)
@@ -188,7 +190,7 @@ static struct user *user_of(struct server *s, uint32_t uid)
     return u;
 }
 
-/* Makes room: the oldest waiting connection of the user who has most. */
+/* Makes room: the oldest waiting connection of the user who has most, or the last in the queue. */
 static void evict(struct server *s)
 {
     struct user *heaviest = NULL;
@@ -201,15 +203,20 @@ static void evict(struct server *s)
         if (!heaviest || u->conns > heaviest->conns)
             heaviest = u;
     }
+    struct conn *out = NULL;
     LIST_FOREACH(it, &s->waiting) {
-        struct conn *c = list_entry(it, struct conn, waits);
-        if (c->user == heaviest) {
-            log_limited(&heaviest->log, 1, LOG_INFO,
-                        "Too many connections: closed the oldest of UID=%u", heaviest->uid);
-            conn_free(c);
-            return;
-        }
+        out = list_entry(it, struct conn, waits);
+        if (out->user == heaviest)
+            break;
+        out = NULL;
     }
+    if (!out && heaviest && !list_empty(&heaviest->queue))
+        out = list_entry(heaviest->queue.prev, struct conn, queued);
+    if (!out)
+        return;
+    log_limited(&heaviest->log, 1, LOG_INFO, "Too many connections: closed one of UID=%u",
+                heaviest->uid);
+    conn_free(out);
 }
 
 /* No deadline is armed and nothing is watched yet: most requests have arrived before us. */

@@ -30,7 +30,7 @@ def ours(place, request):
     d = kit.Daemon(kit.OURS, place / "ours", os.urandom(128))
     d.prepare = kit.refuse_io_uring if request.param == "no io_uring" else None
     with d:
-        assert "Serving by" in d.log.read_text()
+        kit.until(lambda: "Serving by" in d.log.read_text())
         if d.prepare:
             assert "Serving by a system call for each step: no io_uring: Operation not permitted" in d.log.read_text()
         yield d
