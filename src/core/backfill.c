@@ -150,6 +150,7 @@ static struct place place_now(const struct pass *s, const struct job *job, const
                            .part = p,
                            .wish = job->wish->ask,
                            .is_late = job->flags & JOB_LATE,
+                           .uid = job->uid,
                            .when = PLACE_NOW,
                            .a = &s->c->scratch,
                            .plan = plan_lanes(s->c, s->now),

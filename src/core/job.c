@@ -251,6 +251,7 @@ static void occupy_node(struct core *c, struct job *job, const struct alloc_node
     n->cpus_used += alloc_cpus(part);
     n->mem_used += part->mem_mb;
     gres_hold(n, part);
+    n->owned += job->alloc->owns;
     n->ending += job->phase == PHASE_ENDING;
     ids_add(&n->jobs, job->id);
     part_open(c, n);
@@ -273,6 +274,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     n->cpus_used -= alloc_cpus(part);
     n->mem_used -= part->mem_mb;
     gres_give_back(n, part);
+    n->owned -= job->alloc->owns;
     n->ending -= job->phase == PHASE_ENDING;
     n->rec->last_busy = c->now;
     ids_remove(&n->jobs, job->id);
@@ -392,6 +394,7 @@ static void load_alloc(struct core *c, struct job *job, const struct job_record 
     alloc.nodes.n = rec->alloc.n;
     alloc.share = rec->share;
     alloc.licenses = rec->alloc_licenses;
+    alloc.owns = rec->owns;
     job->alloc = msg_clone(&desc_fact_job_alloc, &alloc);
     job_occupy(c, job);
     if (job->phase == PHASE_RUNNING)
@@ -543,6 +546,7 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         rec.alloc.n = job->alloc->nodes.n;
         rec.share = job->alloc->share;
         rec.alloc_licenses = job->alloc->licenses;
+        rec.owns = job->alloc->owns;
     }
     if (job->last) {
         rec.partition = job->alloc ? rec.partition : job->last->partition;

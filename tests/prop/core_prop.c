@@ -531,7 +531,7 @@ static void submit(struct world *w)
     if (chance(w, 8))
         s.exc_nodes = node_name(pick(w, NODES));
     if (chance(w, 10))
-        s.exclusive = "exclusive";
+        s.exclusive = chance(w, 50) ? "exclusive" : "user";
     if (chance(w, 15))
         ask_gres(w, &s);
     if (chance(w, 10))
