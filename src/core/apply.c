@@ -115,10 +115,11 @@ static int apply_configured(struct core *c, const struct fact *f, struct effects
     for (uint32_t i = 0; i < c->conf->parts.n; i++)
         part_set(c, part_ensure(c, c->conf->parts.v[i].name), &c->conf->parts.v[i]);
     prio_configured(c);
+    license_configure(c);
+    topo_configure(c);
     bf_configured(c);
     promise_configured(c);
     plan_forget(c);
-    license_configure(c);
     settle_all(c);
     return 0;
 }

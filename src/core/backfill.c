@@ -149,6 +149,7 @@ static struct place place_now(const struct pass *s, const struct job *job, const
     return (struct place){ .c = s->c,
                            .part = p,
                            .wish = job->wish->ask,
+                           .is_late = job->flags & JOB_LATE,
                            .when = PLACE_NOW,
                            .a = &s->c->scratch,
                            .plan = plan_lanes(s->c, s->now),

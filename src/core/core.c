@@ -67,6 +67,7 @@ void core_free(struct core *c)
     wishes_fini(&c->wishes);
     pool_fini(&c->texts);
     licenses_fini(&c->licenses);
+    topo_fini(&c->topo);
     intern_fini(&c->names);
     arena_fini(&c->scratch);
     arena_fini(&c->prio_texts);

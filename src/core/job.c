@@ -150,11 +150,27 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* --switches=count@time, at most max_switch_wait; without a time so long too. */
+int64_t job_switches_due(const struct core *c, const struct job *job)
+{
+    const struct job_wish *w = job->wish->ask;
+    const char *params = c->conf->sched_params ? c->conf->sched_params : "";
+    const char *at = strcasestr(params, "max_switch_wait=");
+    uint32_t most = at ? (uint32_t)strtoul(at + strlen("max_switch_wait="), NULL, 10) : 300;
+
+    if (!w->switches || !job->eligible || job->flags & JOB_LATE)
+        return INT64_MAX;
+    return job->eligible +
+           (w->switches_wait_s.set && w->switches_wait_s.v < most ? w->switches_wait_s.v : most);
+}
+
 int64_t job_timer_due(const struct core *c, const struct job *job)
 {
     switch (job->phase) {
     case PHASE_PENDING:
-        return earlier(job->flags & JOB_BEGUN ? deps_due(job) : job->begin, job_deadline_due(job));
+        return earlier(earlier(job->flags & JOB_BEGUN ? deps_due(job) : job->begin,
+                               job_deadline_due(job)),
+                       job_switches_due(c, job));
     case PHASE_RUNNING:
         return earlier(running_due(c, job), job_deadline_due(job));
     case PHASE_DONE:
@@ -204,10 +220,10 @@ static void enqueue(struct core *c, struct job *job)
 void job_settle(struct core *c, struct job *job)
 {
     bool is_ready = job_is_ready(c, job);
-    int64_t due = job_timer_due(c, job);
 
     if (job->eligible == 0 && is_eligible(c, job))
         job->eligible = c->now;
+    int64_t due = job_timer_due(c, job);
     if (job->is_queued && !is_ready)
         job_unqueue(c, job);
     else if (is_ready && !job->is_queued)

@@ -6,6 +6,7 @@
 #include "core/cores.h"
 #include "core/search.h"
 #include "core/state.h"
+#include "core/topo.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -163,10 +164,32 @@ static const struct node *node_in(const struct search *s, uint32_t place)
 /* The one node of a job that needs no more.  Of those that hold all of it, in order of weight, the
  * fullest among the first few: so large holes stay for large jobs, and yet a start costs the same
  * on any number of nodes. */
-static bool is_better_fit(const struct spot *spot, const struct spot *best)
+static bool is_better_fit(const struct search *s, const struct spot *spot, const struct spot *best)
 {
-    return !best->node || (node_weight(spot->node) == node_weight(best->node) &&
-                           spot->cpus < best->cpus && spot->is_required == best->is_required);
+    if (!best->node)
+        return true;
+    if (spot->is_required != best->is_required)
+        return false;
+    return s->w->ntasks_per_socket.set ? spot->tasks < best->tasks : spot->cpus < best->cpus;
+}
+
+/* What gathering has seen. */
+struct seen {
+    struct spot best; /* the one node; node NULL: none yet */
+    uint32_t looks;   /* since then */
+    uint32_t weight;  /* of the last spot */
+    uint64_t tasks;   /* of all spots */
+};
+
+/* Heavier nodes are not looked at when there is enough without them. */
+static bool is_done(const struct search *s, const struct seen *seen, const struct node *n)
+{
+    if (seen->best.node)
+        return seen->looks > FIT_LOOKS || node_weight(n) != seen->weight;
+    return s->n > 0 && node_weight(n) != seen->weight && s->asks.n == 0 &&
+           s->counts.counts_n == 0 && s->required_n == 0 && s->max_nodes == UINT32_MAX &&
+           !s->w->contiguous && !topo_matters(s) && s->n >= s->min_nodes &&
+           seen->tasks >= s->w->ntasks;
 }
 
 /* True: one node is all, and it is the only spot.  False: these are the spots to choose from. */
@@ -175,27 +198,30 @@ static bool gather(struct search *s)
     const struct part *part = s->p->part;
     bool wants_one = s->min_nodes <= 1 && s->required_n <= 1 && !s->is_ranged &&
                      !s->is_least_loaded && s->counts.counts_n == 0;
-    struct spot spot, best = { 0 };
-    uint32_t looks = 0;
+    struct seen seen = { .looks = 0 };
+    struct spot spot;
 
     s->n = 0;
     if (s->p->when == PLACE_NOW && !s->p->among && bits_count(&part->open) < s->min_nodes)
         return false;
     for (int64_t i = next_place(s, 0); i >= 0; i = next_place(s, (uint32_t)i + 1)) {
-        looks += best.node != NULL;
-        if (looks > FIT_LOOKS)
+        const struct node *n = node_in(s, (uint32_t)i);
+        if (is_done(s, &seen, n))
             break;
-        if (!spot_look(s, node_in(s, (uint32_t)i), &spot))
+        seen.looks += seen.best.node != NULL;
+        if (!spot_look(s, n, &spot))
             continue;
-        if (!best.node)
+        seen.weight = node_weight(n);
+        seen.tasks += spot.tasks;
+        if (!seen.best.node)
             add_spot(s, spot);
-        if (wants_one && choose_is_enough(s, &spot) && is_better_fit(&spot, &best))
-            best = spot;
+        if (wants_one && choose_is_enough(s, &spot) && is_better_fit(s, &spot, &seen.best))
+            seen.best = spot;
     }
-    if (best.node)
-        s->spots[0] = best;
-    s->n = best.node ? 1 : s->n;
-    return best.node != NULL;
+    if (seen.best.node)
+        s->spots[0] = seen.best;
+    s->n = seen.best.node ? 1 : s->n;
+    return seen.best.node != NULL;
 }
 
 /* Of [a|b|c] the first that will do, for all nodes. */

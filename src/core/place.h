@@ -30,6 +30,7 @@ struct place {
     int64_t from, until;         /* with plan: when the job would run */
     const uint32_t *among; /* look at these nodes only, in this order; NULL: the partition's */
     uint32_t among_n;
+    bool is_late; /* it has waited for few switches long enough */
 };
 
 /* How many nodes of the partition fell out for which cause, and the most that any of them offers:

@@ -121,7 +121,8 @@ bool sched_start(struct pass *s, const struct job *job, const struct part *p,
 static enum verdict try_job(struct pass *s, const struct job *job, const struct part *p)
 {
     struct place place = {
-        .c = s->c, .part = p, .wish = job->wish->ask, .when = PLACE_NOW, .a = &s->c->scratch
+        .c = s->c, .part = p, .wish = job->wish->ask, .when = PLACE_NOW, .a = &s->c->scratch,
+        .is_late = job->flags & JOB_LATE
     };
     struct placement at;
     struct wish *shape = job->wish;
@@ -133,7 +134,8 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
         return VERDICT_PASSED_OVER;
     if (!license_is_free(s->c, shape->ask->licenses))
         return VERDICT_PASSED_OVER;
-    if (shape->tried_gen == s->c->shape_gen && shape->tried_part == p->index + 1)
+    if (!place.is_late && shape->tried_gen == s->c->shape_gen &&
+        shape->tried_part == p->index + 1)
         return (enum verdict)shape->verdict;
     bool fits = is_planned ? backfill_fits_now(s, job, p, &at) : place_job(&place, &at, NULL);
     if (!fits) {

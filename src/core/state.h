@@ -19,6 +19,7 @@
 #include "core/pool.h"
 #include "core/prio_job.h"
 #include "core/queue.h"
+#include "core/topo.h"
 #include "core/resv.h"
 
 /* A submission that is remembered, so that a retry gets the same answer. */
@@ -41,6 +42,7 @@ struct core {
     uint32_t part_count;
     struct smap part_names;
     struct licenses licenses;
+    struct topo topo;
     struct resv **resvs; /* in order of creation */
     uint32_t resv_count;
 

@@ -260,6 +260,9 @@ static void configure(struct world *w)
     static const char *const params[] = { "CR_CPU", "CR_CPU_Memory", "CR_Core_Memory", "CR_CPU" };
     static const char *const flags[] = { "", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME",
                                          "INCR_ONLY" };
+    static struct topo_switch tree[] = { { .name = "s1", .nodes = "n[1-2]" },
+                                         { .name = "s2", .nodes = "n[3-5]" },
+                                         { .name = "top", .switches = "s[1-2]" } };
     static const char *const gres[] = { "", "gpu:a:1,gpu:b:2,lic:100", "gpu:3,shard:7" };
     struct conf_node nodes[NODES];
     struct part_info parts[3] = { 0 };
@@ -277,6 +280,8 @@ static void configure(struct world *w)
                               .sched_params = plans[w->seed % 7],
                               .gres_types = "gpu,shard,lic",
                               .licenses = "x:2,y:3",
+                              .topology = w->seed % 3 ? "none" : "tree",
+                              .switches = { tree, w->seed % 3 ? 0 : 3 },
                               .select_type = w->seed % 7 == 0 ? "linear" : "cons_tres",
                               .max_array_size = 100,
                               .min_job_age_s = 50,
@@ -433,6 +438,10 @@ static void submit(struct world *w)
         s.exclusive = "exclusive";
     if (chance(w, 15))
         ask_gres(w, &s);
+    if (chance(w, 10))
+        s.switches = (struct opt_u32){ true, 1 + pick(w, 2) };
+    if (s.switches.set && chance(w, 60))
+        s.switches_wait_s = (struct opt_u32){ true, pick(w, 200) };
     if (chance(w, 8))
         s.licenses = chance(w, 50) ? "x:1,y" : "x:2;y:2";
     if (chance(w, 15))
