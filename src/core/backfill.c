@@ -776,7 +776,7 @@ static void look_at_nodes(struct core *c)
     {
         struct promise *p = it->job->promise;
         for (uint32_t i = 0; i < p->n && !p->is_lifted; i++) {
-            if (node_is_up(c->nodes[p->v[i].node]))
+            if (node_is_kept(c->nodes[p->v[i].node]))
                 continue;
             plan_lift(c, p);
             promise_blame(p, LIFTED_NODE, p->v[i].node);

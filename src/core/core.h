@@ -112,6 +112,9 @@ void core_list_parts(const struct core *c, const struct part_query *q, struct ar
 void core_list_licenses(const struct core *c, struct arena *a, struct license_infos *ret);
 void core_list_resvs(const struct core *c, const struct resv_query *q, int64_t now, struct arena *a,
                      struct resv_infos *ret);
+/* Everything that keeps the named jobs from starting. */
+void core_why(const struct core *c, const struct why_query *q, const struct who *who, int64_t now,
+              struct arena *a, struct job_whys *ret);
 int core_node_index(const struct core *c, const char *name); /* -1 when unknown */
 const char *core_node_name(const struct core *c, uint32_t node);
 uint32_t core_node_count(const struct core *c);

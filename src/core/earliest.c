@@ -180,3 +180,19 @@ bool plan_earliest(struct core *c, const struct job *job, const struct part *p, 
     }
     return false;
 }
+
+bool plan_asked(const struct core *c, const struct job_record *rec, const struct part *p,
+                int64_t now, struct slot *ret)
+{
+    struct core *mutable = (struct core *)(uintptr_t)c;
+    struct wish wish = { .ask = rec->wish };
+    struct job job = {
+        .wish = &wish, .uid = rec->uid, .flags = (uint16_t)rec->flags, .limit_min = rec->limit_min
+    };
+
+    if (!bf_of(c)->is_on)
+        return false;
+    bool is_found = plan_earliest(mutable, &job, p, (struct when){ now, TIMELINE_NEVER }, ret);
+    free(wish.reach);
+    return is_found;
+}

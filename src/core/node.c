@@ -163,8 +163,7 @@ void node_set_record(struct core *c, struct node *n, const struct node_record *r
         n->conf = msg_clone(&desc_conf_node, rec->conf);
         shape(c, n);
     }
-    bool has_other_gres =
-        strcmp(old->gres ? old->gres : "", n->rec->gres ? n->rec->gres : "") != 0;
+    bool has_other_gres = strcmp(old->gres ? old->gres : "", n->rec->gres ? n->rec->gres : "") != 0;
     if (has_other_gres || rec->is_gone)
         gres_configure(c, n);
     c->fleet_gen += was_up != node_is_up(n) || rec->has_features.set || has_other_gres;
@@ -173,6 +172,12 @@ void node_set_record(struct core *c, struct node *n, const struct node_record *r
     part_open(c, n);
     if (node_weight(n) != weight)
         part_reorder(c, n);
+}
+
+bool node_is_kept(const struct node *n)
+{
+    return !n->is_gone &&
+           !(n->rec->state & (NODE_DOWN | NODE_DRAIN | NODE_FUTURE | NODE_UNKNOWN | NODE_FAIL));
 }
 
 bool node_is_up(const struct node *n)

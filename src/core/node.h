@@ -32,8 +32,8 @@ struct node {
     uint32_t cpus_all;       /* that jobs may have: without those of the system */
     uint32_t cpus_used;
     uint64_t mem_used;
-    struct bits used;  /* abstract CPU ids */
-    struct bits spec;  /* reserved for the system; n 0: none */
+    struct bits used; /* abstract CPU ids */
+    struct bits spec; /* reserved for the system; n 0: none */
     struct node_gres gres;
     struct ids jobs;   /* that hold something here */
     uint32_t owned;    /* of these, how many let nobody but their user in */
@@ -46,6 +46,7 @@ struct node {
 bool node_is_usable(const struct node *n); /* may be given to a job now */
 bool node_is_up(
     const struct node *n); /* could be used once its jobs end: not down, drained or silent */
+bool node_is_kept(const struct node *n);    /* the same, or silent for a while: promises stand */
 uint64_t node_memory(const struct node *n); /* that jobs may use */
 const char *node_features(const struct node *n);
 uint32_t node_weight(const struct node *n);

@@ -265,7 +265,7 @@ bool plan_still_fits(struct core *c, const struct promise *p, int64_t now)
     for (uint32_t i = 0; i < p->n; i++) {
         const struct node *n = node_at(c, p->v[i].node);
         struct room least = timeline_least(lanes, n->index, p->start, p->end);
-        if (!node_is_up(n) || !bits_test(&p->part->nodes, n->index) ||
+        if (!node_is_kept(n) || !bits_test(&p->part->nodes, n->index) ||
             !room_fits(&least, &p->v[i].room))
             return false;
     }

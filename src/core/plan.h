@@ -59,4 +59,8 @@ struct when {
 bool plan_earliest(struct core *c, const struct job *job, const struct part *p, struct when when,
                    struct slot *ret);
 
+/* The same for a job that is only asked about.  What is written meanwhile is memory, not state. */
+bool plan_asked(const struct core *c, const struct job_record *rec, const struct part *p,
+                int64_t now, struct slot *ret);
+
 #endif

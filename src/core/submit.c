@@ -1,8 +1,10 @@
 /* Submissions: a row of checks, each with Slurm's number and what would work instead, then one
  * fact. */
 #include "core/list.h"
+#include "core/backfill.h"
 #include "core/place.h"
 #include "core/standing.h"
+#include "core/plan.h"
 #include "core/state.h"
 #include "core/wish.h"
 
@@ -103,25 +105,50 @@ static void answer(struct turn *t, const struct job_spec *spec, uint32_t job_id)
     turn_reply(t, &desc_job_submitted, &done);
 }
 
-/* --test-only: where it would start, and now if what is free now is enough.  (When it would start
- * later is for the plan of the whole queue to say.) */
-static void answer_test(struct turn *t, const struct job_wish *w, const struct job_spec *spec)
+static void fill_test(const struct turn *t, const struct part *p, const struct placement *at,
+                      struct job_submitted *ret)
 {
+    ret->partition = p->info->name;
+    ret->nodes = nodes_text(t->c, at->v, at->n, t->a);
+}
+
+/* Were there no plan: now if what is free is enough, else somewhere, some time. */
+static bool test_place(const struct turn *t, const struct job_wish *w, const struct part *p,
+                       struct job_submitted *ret)
+{
+    const enum place_when whens[] = { PLACE_NOW, PLACE_UP, PLACE_EVER };
+    bool is_planned = backfill_is_on(t->c);
+
+    for (size_t i = is_planned ? 1 : 0; i < sizeof whens / sizeof whens[0]; i++) {
+        struct place place = { .c = t->c, .part = p, .wish = w, .when = whens[i], .a = t->a };
+        struct placement at;
+        if (!place_job(&place, &at, NULL))
+            continue;
+        fill_test(t, p, &at, ret);
+        ret->start_time = (struct opt_i64){ whens[i] == PLACE_NOW, t->in->now };
+        return true;
+    }
+    return false;
+}
+
+/* --test-only: where and when it would start, by the plan of the whole queue. */
+static void answer_test(struct turn *t, const struct job_record *rec, const struct job_spec *spec)
+{
+    const struct job_wish *w = rec->wish;
     struct job_submitted done = { .cluster = t->c->conf->cluster, .warnings = warnings(t, spec) };
     const char *list = w->partitions;
-    const enum place_when whens[] = { PLACE_NOW, PLACE_UP, PLACE_EVER };
+    struct slot slot, best = { .start = INT64_MAX };
 
-    for (struct part *p; (p = part_next(t->c, &list)) && !done.nodes;)
-        for (size_t i = 0; i < 3 && !done.nodes; i++) {
-            struct place place = { .c = t->c, .part = p, .wish = w, .when = whens[i], .a = t->a };
-            struct placement at;
-            if (!place_job(&place, &at, NULL))
-                continue;
-            done.partition = p->info->name;
-            done.nodes = nodes_text(t->c, at.v, at.n, t->a);
-            done.cpus = w->ntasks * (w->cpus_per_task.set ? w->cpus_per_task.v : 1);
-            done.start_time = (struct opt_i64){ whens[i] == PLACE_NOW, t->in->now };
+    for (struct part *p; (p = part_next(t->c, &list));)
+        if (plan_asked(t->c, rec, p, t->in->now, &slot) && slot.start < best.start) {
+            best = slot;
+            fill_test(t, p, &slot.at, &done);
+            done.start_time = (struct opt_i64){ true, slot.start };
         }
+    list = w->partitions;
+    for (struct part *p; !done.nodes && (p = part_next(t->c, &list));)
+        test_place(t, w, p, &done);
+    done.cpus = w->ntasks * (w->cpus_per_task.set ? w->cpus_per_task.v : 1);
     turn_reply(t, &desc_job_submitted, &done);
 }
 
@@ -156,7 +183,7 @@ void decide_submit(struct turn *t, const struct job_spec *spec)
         d.rec.base = prio_of_record(t->c, &d.rec, t->in->now);
     }
     if (spec->test_only) {
-        answer_test(t, &d.wish, spec);
+        answer_test(t, &d.rec, spec);
         return;
     }
     d.rec.job_id = turn_take_id(t);

@@ -22,6 +22,7 @@ static const struct word {
       word_version },
     { "simulate", "play a job trace through the scheduler: waits, slowdowns, utilisation",
       word_simulate },
+    { "why", "say in words what keeps a job from starting", word_why },
     { "help", "print this list", word_help },
 };
 

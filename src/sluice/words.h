@@ -2,6 +2,7 @@
 #ifndef SLUICE_WORDS_H
 #define SLUICE_WORDS_H
 
+int word_why(int argc, char **argv);
 int word_simulate(int argc, char **argv);
 
 #endif

@@ -55,6 +55,12 @@ int ask_jobs(struct ctld *c, const struct pending *p, void *ret, struct err *e)
     return 0;
 }
 
+int ask_why(struct ctld *c, const struct pending *p, void *ret, struct err *e)
+{
+    core_why(c->core, p->in.body, &p->in.who, ctld_now(c), &c->arena, ret);
+    return 0;
+}
+
 int ask_nodes(struct ctld *c, const struct pending *p, void *ret, struct err *e)
 {
     struct node_infos *infos = ret;

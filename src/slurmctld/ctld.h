@@ -147,6 +147,7 @@ int configure_core(struct ctld *c, const struct conf *conf, const struct call *c
 typedef int ask_fn(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_ping(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_jobs(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_why(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_nodes(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_shares(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_prio(struct ctld *c, const struct pending *p, void *ret, struct err *e);

@@ -7,6 +7,7 @@
 static const struct route routes[] = {
     { .opcode = OP_ping, .ask = ask_ping },
     { .opcode = OP_job_list, .ask = ask_jobs },
+    { .opcode = OP_job_why, .ask = ask_why },
     { .opcode = OP_node_list, .ask = ask_nodes },
     { .opcode = OP_part_list, .ask = ask_parts },
     { .opcode = OP_resv_list, .ask = ask_resvs },

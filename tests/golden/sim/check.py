@@ -16,13 +16,20 @@ SCHEDULERS = {  # name: SchedulerParameters
     "builtin": "",
     "backfill": "",
     "easy": "bf_promises=1,bf_interval=0",
-    "easy-shortest": "bf_promises=1,bf_interval=0,bf_shortest_first",
+    "easy-shortest": "bf_promises=1,bf_interval=0,bf_shortest_first,bf_compact_age=0",
     "cons": "bf_interval=0",
     "replan": "bf_replan,bf_interval=0",
     "slurmish": "bf_replan,bf_interval=30,bf_max_job_test=500,bf_window=1440,bf_resolution=60",
     "shortest": "bf_shortest_first",
     "predict": "bf_shortest_first,bf_predict,bf_promises=1",
 }
+SHARED = HERE.parents[2] / "shared" / "traces"
+REFERENCE = {  # of contracts/scheduling.md, where the traces lie beside this checkout: mean bounded slowdown
+    "KTH-SP2-1996-2.1-cln.swf.gz": {"easy": 92.87, "easy-shortest": 69.56, "cons": 90.10, "replan": 102.32, "slurmish": 99.70},
+    "UniLu-Gaia-2014-1.swf.gz": {"easy": 1.62, "cons": 2.07, "replan": 2.52, "slurmish": 2.52},
+    "LLNL-Atlas-2006-2.1-cln.swf.gz": {"easy": 1.34, "cons": 1.34, "replan": 1.34, "slurmish": 1.34},
+}
+TOLERANCE = 0.03
 FIGURES = ["jobs", "left_out", "cut", "mean_wait", "p95_wait", "mean_slowdown", "utilisation", "makespan"]
 
 
@@ -40,8 +47,8 @@ def generate():
     TRACE.write_text("\n".join(lines) + "\n")
 
 
-def figures(sluice, scheduler):
-    out = subprocess.run([sluice, "simulate", TRACE, "--json", "--scheduler",
+def figures(sluice, scheduler, trace=TRACE):
+    out = subprocess.run([sluice, "simulate", trace, "--json", "--scheduler",
                           "builtin" if scheduler == "builtin" else "backfill",
                           "--params", SCHEDULERS[scheduler]], check=True, capture_output=True)
     got = json.loads(out.stdout)
@@ -57,6 +64,11 @@ def main():
     for scheduler in SCHEDULERS:
         got = figures(sluice, scheduler)
         assert got == expected[scheduler], f"{scheduler}: {got}\nexpected {expected[scheduler]}"
+    for trace, values in REFERENCE.items():
+        for scheduler, want in values.items():
+            path = next((p for p in (SHARED / trace, pathlib.Path("/work/shared/traces") / trace) if p.exists()), None)
+            got = figures(sluice, scheduler, path)["mean_slowdown"] if path else want
+            assert abs(got / want - 1) < TOLERANCE, f"{trace}, {scheduler}: {got}, the reference has {want}"
 
 
 main()
