@@ -18,6 +18,7 @@
 #define CONN_UNAUTH_MAX 1000u
 #define CONN_UID_MAX 4096u /* from one user that is neither root nor the daemon's own */
 #define CONN_OUT_MAX (256u << 20) /* bytes queued to one peer before it is dropped */
+#define STEP_TASKS_MAX (1u << 20) /* tasks of one step */
 #define CONF_FILE_MAX (16u << 20) /* bytes of one configuration file */
 #define CONF_INCLUDE_MAX 8u       /* files that include files */
 #define JOB_ID_BLOCK 1000u        /* ids reserved in the journal at a time */

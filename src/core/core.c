@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "core/fairshare.h"
 #include "core/msgs.h"
+#include "core/step.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -139,6 +140,15 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
         break;
     case OP_part_modify:
         decide_part_update(&t, in->body);
+        break;
+    case OP_step_create:
+        decide_step_create(&t, in->body);
+        break;
+    case OP_step_watch:
+        decide_step_watch(&t, in->body);
+        break;
+    case OP_job_through:
+        decide_through(&t, in->body);
         break;
     case OP_shutdown:
         stop(&t);

@@ -11,6 +11,8 @@ static const struct route routes[] = {
     { .opcode = OP_part_list, .ask = ask_parts },
     { .opcode = OP_conf_show, .ask = ask_conf },
     { .opcode = OP_stats_show, .ask = ask_stats },
+    { .opcode = OP_step_list, .ask = ask_steps },
+    { .opcode = OP_job_wait, .ask = ask_alloc },
 
     { .opcode = OP_node_hello, .prepare = prepare_node },
     { .opcode = OP_node_beat, .prepare = prepare_node },
@@ -28,6 +30,9 @@ static const struct route routes[] = {
     { .opcode = OP_job_resume },
     { .opcode = OP_job_top },
     { .opcode = OP_job_modify },
+    { .opcode = OP_job_through },
+    { .opcode = OP_step_create },
+    { .opcode = OP_step_watch },
 
     { .opcode = OP_node_modify },
     { .opcode = OP_part_modify },
