@@ -174,7 +174,7 @@ uint32_t step_result(const struct job *job, const struct step *s)
                                        [RESULT_TIMEOUT] = STATE_TIMEOUT,
                                        [RESULT_NODE_FAIL] = STATE_NODE_FAIL,
                                        [RESULT_OUT_OF_MEMORY] = STATE_OUT_OF_MEMORY };
-    const struct step_record *rec = s->rec;
+    const struct step_memo *rec = s->rec;
     uint32_t told = rec->result < sizeof states / sizeof states[0] ? states[rec->result] : 0;
 
     if (!step_is_over(s))
@@ -202,7 +202,7 @@ static const char *layout_name(const char *distribution)
 void account_numbered_step(struct core *c, const struct job *job, const struct step *s,
                            struct effects *effects)
 {
-    const struct step_record *rec = s->rec;
+    const struct step_memo *rec = s->rec;
     struct arena a = { 0 };
     struct acct_step row = { .db_id = job->db_id,
                              .step_id = rec->step_id,

@@ -63,25 +63,15 @@ static int64_t planned_end(const struct core *c, const struct job *job, int64_t 
     return due > now ? due : now + 1;
 }
 
-static struct room room_now(const struct node *n)
-{
-    uint64_t all = node_memory(n);
-
-    return (struct room){ .cpus = place_free_cpus(n),
-                          .jobs = n->jobs.n,
-                          .mem_mb = all > n->mem_used ? all - n->mem_used : 0 };
-}
-
 static void fill_timeline(const struct core *c, const struct part *p, int64_t now,
                           struct timeline *ret)
 {
     for (uint32_t i = 0; i < p->order_n; i++) {
         const struct node *n = c->nodes[p->order[i]];
-        ret->now[n->index] = room_now(n);
+        ret->now[n->index] = place_room_free(n);
         for (uint32_t k = 0; k < n->jobs.n; k++) {
             const struct job *job = job_find(c, n->jobs.v[k]);
-            const struct alloc_node *part = alloc_find(job, n->index);
-            struct room room = { alloc_cpus(part), 1, part->mem_mb };
+            struct room room = place_room_held(alloc_find(job, n->index));
             timeline_add(ret, (struct release){ planned_end(c, job, now), n->index, room });
         }
     }
@@ -101,11 +91,12 @@ static bool fits(void *ctx, const struct room *rooms)
     return place_job(&f->place, &f->at, NULL);
 }
 
-static void take_room(struct room *room, uint32_t cpus, uint64_t mem_mb)
+/* What the job would hold there is no longer free. */
+static void take(struct room *room, const struct placement *at, uint32_t i)
 {
-    room->cpus -= cpus < room->cpus ? cpus : room->cpus;
-    room->mem_mb -= mem_mb < room->mem_mb ? mem_mb : room->mem_mb;
-    room->jobs++;
+    struct room held = place_room_of(at, i);
+
+    room_take(room, &held);
 }
 
 bool backfill_plan_in(const struct core *c, const struct part *p, const struct job *job,
@@ -123,7 +114,7 @@ bool backfill_plan_in(const struct core *c, const struct part *p, const struct j
         return false;
     ret->at = fit.at;
     for (uint32_t i = 0; i < ret->at.n; i++)
-        take_room(&ret->left[ret->at.v[i].node], ret->at.cpus[i], ret->at.v[i].mem_mb);
+        take(&ret->left[ret->at.v[i].node], &ret->at, i);
     return true;
 }
 
@@ -255,9 +246,7 @@ static void reserve(struct backfill *b, const struct part *p, const struct plan 
             continue;
         }
         h->until = plan->start < h->until ? plan->start : h->until;
-        h->room.cpus = left->cpus < h->room.cpus ? left->cpus : h->room.cpus;
-        h->room.mem_mb = left->mem_mb < h->room.mem_mb ? left->mem_mb : h->room.mem_mb;
-        h->room.jobs = left->jobs > h->room.jobs ? left->jobs : h->room.jobs;
+        room_least(&h->room, left);
     }
 }
 
@@ -287,7 +276,7 @@ static void consume(struct backfill *b, const struct placement *at, int64_t end)
     for (uint32_t i = 0; i < at->n; i++) {
         struct horizon *h = &b->spare[at->v[i].node];
         if (end > h->until)
-            take_room(&h->room, at->cpus[i], at->v[i].mem_mb);
+            take(&h->room, at, i);
     }
 }
 

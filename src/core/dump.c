@@ -126,7 +126,7 @@ static void dump_job(const struct dump *d, const struct job *job)
     arena_fini(&a);
     STEP_FOREACH(s, job)
     {
-        struct step_record step = *s->rec;
+        struct step_memo step = *s->rec;
         step.now = d->c->now;
         emit(d, FACT_snap_step, &step);
     }

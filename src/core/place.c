@@ -98,24 +98,42 @@ uint32_t place_free_cpus(const struct node *n)
     return count;
 }
 
+struct room place_room_all(const struct node *n)
+{
+    return (struct room){ .cpus = n->conf->cpus - n->conf->cpus % n->unit,
+                          .mem_mb = node_memory(n) };
+}
+
+struct room place_room_free(const struct node *n)
+{
+    uint64_t all = node_memory(n);
+
+    return (struct room){ .cpus = place_free_cpus(n),
+                          .jobs = n->jobs.n,
+                          .mem_mb = all > n->mem_used ? all - n->mem_used : 0 };
+}
+
+struct room place_room_held(const struct alloc_node *part)
+{
+    return (struct room){ .cpus = alloc_cpus(part), .jobs = 1, .mem_mb = part->mem_mb };
+}
+
+struct room place_room_of(const struct placement *at, uint32_t i)
+{
+    return (struct room){ .cpus = at->cpus[i], .jobs = 1, .mem_mb = at->v[i].mem_mb };
+}
+
 /* What of the node may be used. */
 static struct room room_of(const struct search *s, const struct node *n)
 {
-    uint64_t all = node_memory(n);
-    struct room room = { n->conf->cpus - n->conf->cpus % n->unit, 0, all };
-
     if (s->p->when == PLACE_THEN)
         return s->p->rooms[n->index];
     if (s->p->when != PLACE_NOW)
-        return room;
-    room =
-        (struct room){ place_free_cpus(n), n->jobs.n, all > n->mem_used ? all - n->mem_used : 0 };
+        return place_room_all(n);
+    struct room room = place_room_free(n);
     const struct horizon *h = s->p->spare ? &s->p->spare[n->index] : NULL;
-    if (h && s->p->end > h->until) {
-        room.cpus = h->room.cpus < room.cpus ? h->room.cpus : room.cpus;
-        room.mem_mb = h->room.mem_mb < room.mem_mb ? h->room.mem_mb : room.mem_mb;
-        room.jobs = h->room.jobs > room.jobs ? h->room.jobs : room.jobs;
-    }
+    if (h && s->p->end > h->until)
+        room_least(&room, &h->room);
     return room;
 }
 

@@ -51,7 +51,11 @@ struct placement {
     uint32_t n;
 };
 
-uint32_t place_free_cpus(const struct node *n); /* of whole free units */
+uint32_t place_free_cpus(const struct node *n);         /* of whole free units */
+struct room place_room_all(const struct node *n);       /* were it empty */
+struct room place_room_free(const struct node *n);      /* what is free now */
+struct room place_room_held(const struct alloc_node *); /* what a job holds on a node */
+struct room place_room_of(const struct placement *at, uint32_t i); /* the same, were it started */
 
 /* False: it does not fit.  why may be NULL. */
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why);

@@ -59,7 +59,7 @@ uint32_t step_cpus(const struct step *s)
     return n;
 }
 
-const char *step_nodes(const struct step_record *rec, struct arena *a)
+const char *step_nodes(const struct step_memo *rec, struct arena *a)
 {
     const char **names = arena_calloc(a, rec->parts.n + 1, sizeof *names);
 
@@ -70,7 +70,7 @@ const char *step_nodes(const struct step_record *rec, struct arena *a)
 
 int64_t step_due(const struct step *s)
 {
-    const struct step_record *rec = s->rec;
+    const struct step_memo *rec = s->rec;
 
     return rec->state == STEP_IS_ENDING || rec->limit_min == NO_LIMIT
                ? INT64_MAX
@@ -112,15 +112,15 @@ static void step_remove(struct job *job, struct step *gone)
     step_free(gone);
 }
 
-static void step_add(struct job *job, const struct step_record *rec)
+static void step_add(struct job *job, const struct step_memo *rec)
 {
     struct step *s = xcalloc(1, sizeof *s);
     struct step **at = &job->steps;
-    struct step_record with = *rec;
+    struct step_memo with = *rec;
 
     if (!with.used)
         with.used = &(struct usage){ 0 }; /* room in its block */
-    s->rec = msg_clone(&desc_step_record, &with);
+    s->rec = msg_clone(&desc_step_memo, &with);
     for (uint32_t i = 0; i < rec->parts.n; i++)
         s->open += !rec->parts.v[i].is_done;
     while (*at && (*at)->rec->step_id < rec->step_id)
@@ -150,7 +150,7 @@ static bool is_shared(struct bytes a, struct bytes b)
 }
 
 /* What a step holds on a node is of its job, and of nobody else. */
-static int check_part(const struct job *job, const struct step_record *rec,
+static int check_part(const struct job *job, const struct step_memo *rec,
                       const struct step_node *part, struct err *e)
 {
     const struct alloc_node *of = alloc_find(job, part->node);
@@ -168,7 +168,7 @@ static int check_part(const struct job *job, const struct step_record *rec,
     return 0;
 }
 
-static int check_new(const struct core *c, const struct job *job, const struct step_record *rec,
+static int check_new(const struct core *c, const struct job *job, const struct step_memo *rec,
                      struct err *e)
 {
     int r = 0;
@@ -188,7 +188,7 @@ static int check_new(const struct core *c, const struct job *job, const struct s
 static int apply_created(struct core *c, struct job *job, const void *body, struct effects *effects,
                          struct err *e)
 {
-    const struct step_record *rec = body;
+    const struct step_memo *rec = body;
 
     int r = check_new(c, job, rec, e);
     if (r < 0)
@@ -202,7 +202,7 @@ static int apply_created(struct core *c, struct job *job, const void *body, stru
 static int apply_grown(struct core *c, struct job *job, const void *body, struct effects *effects,
                        struct err *e)
 {
-    const struct step_record *more = body;
+    const struct step_memo *more = body;
     struct step *s = step_find(job, more->step_id);
     struct arena a = { 0 };
 
@@ -211,13 +211,13 @@ static int apply_grown(struct core *c, struct job *job, const void *body, struct
     int r = check_part(job, more, &more->parts.v[0], e);
     if (r < 0)
         return r;
-    struct step_record rec = *s->rec;
+    struct step_memo rec = *s->rec;
     rec.parts.v = arena_calloc(&a, rec.parts.n + 1, sizeof *rec.parts.v);
     memcpy(rec.parts.v, s->rec->parts.v, rec.parts.n * sizeof *rec.parts.v);
     rec.parts.v[rec.parts.n++] = more->parts.v[0];
     rec.ntasks += more->ntasks;
     rec.is_overlap |= more->is_overlap;
-    struct step_record *grown = msg_clone(&desc_step_record, &rec);
+    struct step_memo *grown = msg_clone(&desc_step_memo, &rec);
     free(s->rec);
     s->rec = grown;
     s->open++;

@@ -11,7 +11,7 @@ enum step_state { STEP_IS_RUNNING, STEP_IS_ENDING };
 
 struct step {
     struct step *next;       /* of its job, in the order of their numbers */
-    struct step_record *rec; /* one block */
+    struct step_memo *rec; /* one block */
     uint32_t open;           /* parts that have not ended */
 };
 
@@ -73,6 +73,6 @@ void account_numbered_step(struct core *c, const struct job *job, const struct s
 bool step_is_over(const struct step *s);
 uint32_t step_result(const struct job *job, const struct step *s); /* base state number */
 uint32_t step_cpus(const struct step *s);
-const char *step_nodes(const struct step_record *rec, struct arena *a); /* compressed */
+const char *step_nodes(const struct step_memo *rec, struct arena *a); /* compressed */
 
 #endif

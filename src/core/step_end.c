@@ -139,7 +139,7 @@ static void adopt(struct turn *t, const struct job *job, const struct node *n,
                               .mem_mb = ident->mem_mb,
                               .name = n->conf->name,
                               .address = n->conf->address };
-    struct step_record rec = { .job_id = job->id,
+    struct step_memo rec = { .job_id = job->id,
                                .now = t->in->now,
                                .step_id = ident->step_id,
                                .name = ident->name,

@@ -11,7 +11,7 @@
 static struct step_info describe(const struct core *c, const struct job *job, const struct step *s,
                                  struct arena *a)
 {
-    const struct step_record *rec = s->rec;
+    const struct step_memo *rec = s->rec;
 
     return (struct step_info){
         .job_id = job->id,

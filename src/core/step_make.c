@@ -19,7 +19,7 @@ static void wait_or_refuse(struct turn *t, const struct job *job, const struct s
     ef->body = spec;
 }
 
-static void reply_created(struct turn *t, const struct step_record *rec)
+static void reply_created(struct turn *t, const struct step_memo *rec)
 {
     uint32_t *counts = arena_calloc(t->a, rec->parts.n + 1, sizeof *counts);
 
@@ -106,7 +106,7 @@ static void create(struct turn *t, const struct job *job, const struct step_spec
                    const struct step_fit *fit)
 {
     struct step_spec *settled = arena_memdup(t->a, spec, sizeof *spec);
-    struct step_record rec = {
+    struct step_memo rec = {
         .job_id = job->id,
         .now = t->in->now,
         .step_id = number_of(job, spec),

@@ -4,6 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+void room_give(struct room *to, const struct room *back)
+{
+    to->cpus += back->cpus;
+    to->mem_mb += back->mem_mb;
+    to->jobs -= back->jobs < to->jobs ? back->jobs : to->jobs;
+}
+
+void room_take(struct room *from, const struct room *taken)
+{
+    from->cpus -= taken->cpus < from->cpus ? taken->cpus : from->cpus;
+    from->mem_mb -= taken->mem_mb < from->mem_mb ? taken->mem_mb : from->mem_mb;
+    from->jobs += taken->jobs;
+}
+
+void room_least(struct room *both, const struct room *other)
+{
+    both->cpus = other->cpus < both->cpus ? other->cpus : both->cpus;
+    both->mem_mb = other->mem_mb < both->mem_mb ? other->mem_mb : both->mem_mb;
+    both->jobs = other->jobs > both->jobs ? other->jobs : both->jobs;
+}
+
+bool room_fits(const struct room *has, const struct room *need)
+{
+    return has->cpus >= need->cpus && has->mem_mb >= need->mem_mb;
+}
+
 void timeline_init(struct timeline *t, struct arena *a, uint32_t node_count)
 {
     *t = (struct timeline){ .a = a, .node_count = node_count };
@@ -40,12 +66,8 @@ void timeline_sort(struct timeline *t)
 void timeline_at(const struct timeline *t, int64_t when, struct room *ret)
 {
     memcpy(ret, t->now, t->node_count * sizeof *ret);
-    for (uint32_t i = 0; i < t->n && t->v[i].at <= when; i++) {
-        struct room *room = &ret[t->v[i].node];
-        room->cpus += t->v[i].room.cpus;
-        room->mem_mb += t->v[i].room.mem_mb;
-        room->jobs -= t->v[i].room.jobs;
-    }
+    for (uint32_t i = 0; i < t->n && t->v[i].at <= when; i++)
+        room_give(&ret[t->v[i].node], &t->v[i].room);
 }
 
 bool timeline_earliest(const struct timeline *t, bool (*fits)(void *ctx, const struct room *rooms),

@@ -14,6 +14,12 @@ struct room {
     uint64_t mem_mb;
 };
 
+/* Whoever adds a member to struct room adds it to each of these (timeline.c) and nowhere else. */
+void room_give(struct room *to, const struct room *back);     /* a holder is gone */
+void room_take(struct room *from, const struct room *taken);  /* a holder comes; never below 0 */
+void room_least(struct room *both, const struct room *other); /* what there is at both times */
+bool room_fits(const struct room *has, const struct room *need); /* holders are not compared */
+
 struct release {
     int64_t at;
     uint32_t node;

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define CHUNK (64u << 10) /* one read */
-#define UNWELCOME_MS 1 /* before those that the owner did not take are offered again */
+#define UNWELCOME_MS 1    /* before those that the owner did not take are offered again */
 #define BATCH_FRAMES 128u /* frames and bytes of one connection in one batch */
 #define BATCH_BYTES (1u << 20)
 #define OUT_PAUSE (4u << 20) /* a peer that has so much unread may not ask for more */
@@ -37,6 +37,7 @@ static void on_deadline(void *ctx);
 static void on_resume(void *ctx);
 static bool conns_flush(void *ctx);
 static bool tell_ready(struct conn *c);
+static bool tell_drained(struct conn *c);
 static void leave(struct conn *c);
 static bool is_over(const struct conn *c);
 static void conns_free(void *ctx);
@@ -91,6 +92,7 @@ static bool conns_flush(void *ctx)
         list_remove(&c->dirty);
         told |= tell_ready(c);
         conn_flush(c);
+        told |= tell_drained(c);
         if (c->state != CONN_GONE)
             continue;
         map_del(&all->by_id, c->id);
@@ -110,6 +112,16 @@ static bool tell_ready(struct conn *c)
     c->owes_ready = false;
     if (c->ops->ready)
         c->ops->ready(c->ctx, c);
+    return true;
+}
+
+static bool tell_drained(struct conn *c)
+{
+    if (!c->owes_drained || c->state != CONN_OPEN)
+        return false;
+    c->owes_drained = false;
+    if (c->ops->drained)
+        c->ops->drained(c->ctx, c);
     return true;
 }
 
@@ -315,23 +327,28 @@ void conn_set_user(struct conn *c, void *user)
 
 void conn_authenticated(struct conn *c, uid_t uid, gid_t gid, const uint8_t psk[TLS_PSK_LEN])
 {
-    struct err e;
-
     if (c->state != CONN_HELD)
         return;
     c->peer.uid = uid;
     c->peer.gid = gid;
     c->peer.known = true;
+    conn_shake(c, 1, psk);
+}
+
+void conn_shake(struct conn *c, int is_server, const uint8_t psk[TLS_PSK_LEN])
+{
+    struct err e;
+
     if (conns_tls(c->all, &e) < 0) {
         conn_fail(c, e.text);
         return;
     }
-    c->tls = tls_new(c->all->tls, c->fd, 1, psk);
+    c->tls = tls_new(c->all->tls, c->fd, is_server, psk);
     if (!c->tls) {
         conn_fail(c, "TLS is not available");
         return;
     }
-    c->tls_wants = LOOP_READ;
+    c->tls_wants = is_server ? LOOP_READ : LOOP_WRITE; /* the client speaks first */
     conn_set_state(c, CONN_SHAKING);
 }
 
@@ -636,6 +653,11 @@ void conn_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request
     mark_dirty(c);
 }
 
+size_t conn_unsent(const struct conn *c)
+{
+    return c->out.len - c->out_at;
+}
+
 void conn_flush(struct conn *c)
 {
     if (c->state == CONN_CONNECTING || c->state == CONN_GONE)
@@ -647,6 +669,11 @@ void conn_flush(struct conn *c)
         done = write_all(c, &c->out, &c->out_at);
     if (c->state == CONN_GONE)
         return;
+    if (done && c->is_full) {
+        c->owes_drained = true;
+        mark_dirty(c);
+    }
+    c->is_full = !done;
     conn_watch(c);
     if (done && c->state == CONN_LEAVING)
         leave(c);

@@ -44,6 +44,11 @@ struct conn_ops {
     /* May be NULL: whether a frame of this peer is welcome in this batch of events.  If not it
      * stays where it is and the question comes again after the next turn. */
     bool (*takes)(void *ctx, const struct conn *c);
+    /* May be NULL: all that was queued is written, after it had once not fitted into the socket. */
+    void (*drained)(void *ctx, struct conn *c);
+    /* May be NULL: the TLS_PSK_LEN bytes that both ends know beforehand.  Who comes over TCP then
+     * says no hello, the handshake begins at once, and he counts as our own user (steps). */
+    const uint8_t *(*key)(void *ctx);
 };
 
 struct tcp_address {
@@ -62,7 +67,8 @@ int listener_unix(struct loop *l, const char *path, const struct conn_ops *ops, 
 uint16_t listener_port(const struct listener *s); /* the real one when 0 was asked for */
 void listener_free(struct listener *s);           /* accepts NULL; connections live on */
 
-/* What dialling over TCP takes: a packed `hello` and the 32 secret bytes of its credential. */
+/* What dialling over TCP takes: a packed `hello` and the 32 secret bytes of its credential.  No
+ * hello (NULL) where the other end has conn_ops.key. */
 struct tcp_dial {
     struct tcp_address to;
     const void *hello;
@@ -87,6 +93,7 @@ void conn_refuse(struct conn *c, const char *why);
 void conn_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request, const void *body,
                size_t len);
 void conn_flush(struct conn *c); /* tries to write now */
+size_t conn_unsent(const struct conn *c); /* bytes queued; whoever sends streams stops at a bound */
 /* After what is queued was written; closed() comes from the loop. */
 void conn_close(struct conn *c);
 void conn_disown(struct conn *c); /* closes too, and its owner hears nothing more of it */

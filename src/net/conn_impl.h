@@ -17,6 +17,7 @@
  *
  *   TCP, dialled     CONNECTING -> SHAKING -> OPEN
  *   TCP, accepted    GREETING -> HELD -> SHAKING -> OPEN
+ *   the same, with a key known beforehand        SHAKING -> OPEN
  *   unix             OPEN
  *   then, always     [LEAVING ->] GONE */
 enum conn_state {
@@ -43,6 +44,8 @@ struct conn {
     bool is_dialled;
     bool is_shown;   /* the owner has seen it: it must hear closed() */
     bool owes_ready; /* ready() is still to be called, from the flush */
+    bool is_full;    /* the socket took only part of `out` */
+    bool owes_drained;
     bool was_open;   /* what is in `out` may be written */
     bool is_paused;  /* stopped reading because the peer does not: see is_over() */
     bool is_refused; /* our last words are in `plain` */
@@ -88,6 +91,7 @@ void conn_is_open(struct conn *c);                /* OPEN; ready() will be calle
 void conn_watch(struct conn *c);                  /* asks the loop for what the state needs */
 int conns_tls(struct conns *all, struct err *e);  /* makes the TLS context if there is none */
 void conn_await(struct conn *c, bool is_unknown); /* starts the deadline, counts it as unknown */
+void conn_shake(struct conn *c, int is_server, const uint8_t psk[TLS_PSK_LEN]); /* begins TLS */
 void conn_peer_credentials(struct conn *c);       /* unix: asks the kernel who is there */
 
 /* dial.c: connect() finished, or failed: on to the next address. */

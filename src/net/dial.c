@@ -14,6 +14,7 @@
 
 static bool connect_next(struct conn *c, int *ret_errno);
 static void connected(struct conn *c);
+static void hello_put(struct buf *b, const struct tcp_dial *d);
 
 int conn_dial_unix(struct loop *l, const char *path, const struct conn_ops *ops, void *ctx,
                    struct conn **ret, struct err *e)
@@ -45,23 +46,29 @@ int conn_dial_tcp(struct loop *l, const struct tcp_dial *d, const struct conn_op
     if (r < 0)
         return r;
 
-    struct frame f = { .opcode = OP_hello, .len = d->hello_len };
-    uint8_t header[FRAME_HEADER];
-    frame_header(&f, header);
-
     struct conn *c = conn_new(all, -1, CONN_CONNECTING, ops, ctx);
     c->is_dialled = c->is_shown = true;
     c->addresses = found;
     c->next_address = found;
     memcpy(c->psk, d->psk, sizeof c->psk);
-    buf_put(&c->plain, header, sizeof header);
-    buf_put(&c->plain, d->hello, d->hello_len);
+    if (d->hello)
+        hello_put(&c->plain, d);
     conn_await(c, false);
     int code = 0;
     if (!connect_next(c, &code))
         conn_fail(c, strerror(code)); /* closed() tells, as for every later failure */
     *ret = c;
     return 0;
+}
+
+static void hello_put(struct buf *b, const struct tcp_dial *d)
+{
+    struct frame f = { .opcode = OP_hello, .len = d->hello_len };
+    uint8_t header[FRAME_HEADER];
+
+    frame_header(&f, header);
+    buf_put(b, header, sizeof header);
+    buf_put(b, d->hello, d->hello_len);
 }
 
 /* Begins with the next address that does not fail at once; false when there is none left. */
@@ -98,12 +105,6 @@ void dial_step(struct conn *c)
 
 static void connected(struct conn *c)
 {
-    c->tls = tls_new(c->all->tls, c->fd, 0, c->psk);
+    conn_shake(c, 0, c->psk);
     explicit_bzero(c->psk, sizeof c->psk);
-    if (!c->tls) {
-        conn_fail(c, "TLS is not available");
-        return;
-    }
-    c->tls_wants = LOOP_READ;
-    conn_set_state(c, CONN_SHAKING);
 }

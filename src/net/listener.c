@@ -54,7 +54,8 @@ int listener_tcp(struct loop *l, const struct tcp_address *at, const struct conn
 {
     struct addrinfo *found;
 
-    int r = conns_tls(conns_of(l), e);
+    /* With a key (a command) TLS is not loaded until somebody comes. */
+    int r = ops->key ? 0 : conns_tls(conns_of(l), e);
     if (r == 0)
         r = address_look_up(at, &found, e);
     if (r < 0)
@@ -175,6 +176,12 @@ static void accepted_tcp(struct listener *s, int fd)
     if (getpeername(fd, (struct sockaddr *)&sa, &len) == 0)
         address_text((struct sockaddr *)&sa, len, c->peer.address, sizeof c->peer.address);
     conn_await(c, true);
+    if (!s->ops->key)
+        return;
+    c->peer.uid = s->all->own_uid; /* whoever knows our key counts as ourselves */
+    c->peer.gid = (gid_t)-1;
+    conn_set_state(c, CONN_HELD);
+    conn_shake(c, 1, s->ops->key(s->ctx));
 }
 
 /* Without a pause the loop would spin on a connection that it cannot take.  A peer that has not

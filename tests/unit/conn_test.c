@@ -29,7 +29,7 @@ static const uint8_t other_secret[32] = "thirty-two bytes none else knows";
 struct side {
     struct loop *loop;
     struct conn *conn; /* the last one that became ready */
-    unsigned hellos, readies, frames, closes;
+    unsigned hellos, readies, frames, closes, drains;
     uint32_t last_request;
     size_t last_len, bytes;
     unsigned sum; /* of the bytes of the last frame */
@@ -438,6 +438,52 @@ static void tls_carries_frames_when_both_know_the_secret(void **state)
     tcp_stop(&t);
 }
 
+/* ---- a key known beforehand: the way between slurmstepd and srun */
+
+static const uint8_t *known_key(void *ctx)
+{
+    return ((struct side *)ctx)->psk;
+}
+
+static void on_drained(void *ctx, struct conn *c)
+{
+    struct side *s = ctx;
+
+    assert_int_equal(conn_unsent(c), 0);
+    s->drains++;
+}
+
+static void a_key_known_beforehand_needs_no_hello(void **state)
+{
+    static const struct conn_ops keyed = { NULL, on_frame,   on_ready, on_closed,
+                                           NULL, on_drained, known_key };
+    static const uint8_t *const keys[] = { secret, other_secret };
+    const size_t big = 30u << 20;
+    uint8_t *body = calloc(1, big);
+
+    for (int i = 0; i < 2; i++) {
+        struct side server = { .loop = loop_made(), .psk = secret }, client = { 0 };
+        const struct tcp_address at = { "127.0.0.1", 0 };
+        struct listener *ls;
+        struct conn *c;
+        assert_int_equal(listener_tcp(server.loop, &at, &keyed, &server, &ls, NULL), 0);
+        const struct tcp_dial d = { .to = { "127.0.0.1", listener_port(ls) }, .psk = keys[i] };
+        assert_int_equal(conn_dial_tcp(server.loop, &d, &keyed, &client, &c, NULL), 0);
+        conn_send(c, OP_ping, 0, 1, body, big);
+        if (i == 0) {
+            RUN_UNTIL(server.loop, client.drains == 1 && server.last_len == big);
+            assert_int_equal(conn_peer(server.conn)->uid, geteuid());
+            conn_close(c);
+        }
+        RUN_UNTIL(server.loop, client.closes == 1);
+        assert_int_equal(server.frames, i == 0);
+        assert_int_equal(server.hellos, 0);
+        listener_free(ls);
+        loop_free(server.loop);
+    }
+    free(body);
+}
+
 static void another_secret_gets_nowhere(void **state)
 {
     struct tcp t = { 0 };
@@ -557,6 +603,7 @@ int main(void)
         cmocka_unit_test(unix_sockets_tell_who_is_there),
         cmocka_unit_test(a_user_cannot_take_all_connections),
         cmocka_unit_test(tls_carries_frames_when_both_know_the_secret),
+        cmocka_unit_test(a_key_known_beforehand_needs_no_hello),
         cmocka_unit_test(another_secret_gets_nowhere),
         cmocka_unit_test(a_refusal_tells_why),
         cmocka_unit_test(a_peer_may_leave_while_it_is_held),
