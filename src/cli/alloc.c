@@ -64,7 +64,8 @@ static int submit(struct alloc *a)
     struct job_submitted *reply = NULL;
     struct err e = { 0 };
 
-    int r = client_call(a->conn->client, OP_job_submit, &a->opts->job, a->arena, (void **)&reply, &e);
+    int r =
+        client_call(a->conn->client, OP_job_submit, &a->opts->job, a->arena, (void **)&reply, &e);
     if (r < 0)
         return refused(a, e.text);
     for (uint32_t i = 0; i < reply->warnings.n && !a->opts->own.quiet; i++)
@@ -180,15 +181,17 @@ void alloc_end(struct alloc *a, int32_t wait_status)
         say_error(a->opts->name, e.text);
 }
 
-/* ---- SLURM_* of the job, as the node has them for its script; not those that are the node's own. */
+/* ---- SLURM_* of the job, as the node has them for its script; not those that are the node's own.
+ */
 
 static bool is_node_only(const char *entry)
 {
-    static const char *const names[] = { "SLURM_TASK_PID=", "SLURM_CPUS_ON_NODE=", "SLURMD_NODENAME=",
-                                         "HOSTNAME=",       "SLURM_NODEID=",       "SLURM_LOCALID=",
-                                         "SLURM_PROCID=",   "SLURM_GTIDS=",        "TMPDIR=",
-                                         "ENVIRONMENT=",    "SLURM_TOPOLOGY_ADDR=",
-                                         "SLURM_TOPOLOGY_ADDR_PATTERN=" };
+    static const char *const names[] = {
+        "SLURM_TASK_PID=", "SLURM_CPUS_ON_NODE=",  "SLURMD_NODENAME=",
+        "HOSTNAME=",       "SLURM_NODEID=",        "SLURM_LOCALID=",
+        "SLURM_PROCID=",   "SLURM_GTIDS=",         "TMPDIR=",
+        "ENVIRONMENT=",    "SLURM_TOPOLOGY_ADDR=", "SLURM_TOPOLOGY_ADDR_PATTERN="
+    };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strncmp(entry, names[i], strlen(names[i])) == 0)

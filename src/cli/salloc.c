@@ -50,8 +50,8 @@ static void salloc_fini(struct salloc *s)
     arena_fini(&s->arena);
 }
 
-/* Before there is a command a signal gives up; then it is the command's business, and only the end of the
- * session is passed on. */
+/* Before there is a command a signal gives up; then it is the command's business, and only the end
+ * of the session is passed on. */
 static void on_signal(void *ctx, int signo)
 {
     struct salloc *s = ctx;
@@ -83,9 +83,7 @@ int main(int argc, char **argv)
     submit_rlimits(&s.opts, s.conn.conf);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         loop_add_signal(s.loop, signals[i], on_signal, &s);
-    s.alloc = (struct alloc){
-        .conn = &s.conn, .opts = &s.opts, .loop = s.loop, .arena = &s.arena
-    };
+    s.alloc = (struct alloc){ .conn = &s.conn, .opts = &s.opts, .loop = s.loop, .arena = &s.arena };
     alloc_init(&s.alloc);
     if (alloc_get(&s.alloc, &info) < 0)
         return say_exit_code();

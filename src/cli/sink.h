@@ -1,5 +1,5 @@
-/* Where output of a step ends: a descriptor that may be slow.  What it does not take waits here, and
- * whoever feeds it stops while much waits. */
+/* Where output of a step ends: a descriptor that may be slow.  What it does not take waits here,
+ * and whoever feeds it stops while much waits. */
 #ifndef CLI_SINK_H
 #define CLI_SINK_H
 
@@ -18,8 +18,8 @@ struct sink {
     size_t at;
 };
 
-/* Writes without waiting where the kernel lets us: through an open file description of our own, so that
- * nobody who shares the terminal or pipe is surprised. */
+/* Writes without waiting where the kernel lets us: through an open file description of our own, so
+ * that nobody who shares the terminal or pipe is surprised. */
 void sink_init(struct sink *s, struct loop *l, int fd);
 void sink_fini(struct sink *s);
 void sink_put(struct sink *s, const void *data, size_t len);

@@ -5,14 +5,15 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
+#include "base/times.h"
 #include "cli/say.h"
 #include "cli/submit.h"
 #include "net/daemon.h"
 #include "schema/errors.h"
 #include "schema/rpc.h"
 #include "schema/states.h"
-#include "base/times.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,9 +74,7 @@ int main(int argc, char **argv)
     submit_rlimits(&s.opts, s.conn.conf);
     if (s.opts.job.test_only)
         return test_only(&s);
-    s.alloc = (struct alloc){
-        .conn = &s.conn, .opts = &s.opts, .loop = s.loop, .arena = &s.arena
-    };
+    s.alloc = (struct alloc){ .conn = &s.conn, .opts = &s.opts, .loop = s.loop, .arena = &s.arena };
     alloc_init(&s.alloc);
     srun_signals(&s);
     if (get_allocation(&s) < 0)
@@ -145,7 +144,8 @@ static int test_only(struct srun *s)
     struct err e = { 0 };
     char when[TIMES_TEXT];
 
-    if (client_call(s->conn.client, OP_job_submit, &s->opts.job, &s->arena, (void **)&job, &e) < 0) {
+    if (client_call(s->conn.client, OP_job_submit, &s->opts.job, &s->arena, (void **)&job, &e) <
+        0) {
         fprintf(stderr, "allocation failure: %s\n", e.text);
         return say_exit_code();
     }
@@ -167,8 +167,8 @@ static int existing(struct srun *s)
         return 0;
     if (r == 0)
         err_set(&e, ESLURM_ALREADY_DONE, "%s", errors_text(ESLURM_ALREADY_DONE));
-    say_error(SRUN, arena_printf(&s->arena, "Unable to confirm allocation for job %u: %s", id,
-                                 e.text));
+    say_error(SRUN,
+              arena_printf(&s->arena, "Unable to confirm allocation for job %u: %s", id, e.text));
     fprintf(stderr, "%s: Check SLURM_JOB_ID environment variable. Expired or invalid job %u\n",
             SRUN, id);
     return -1;
@@ -192,10 +192,10 @@ static int get_allocation(struct srun *s)
 /* How nodes on other machines reach us: the address that the controller sees, else our name. */
 static const char *own_address(struct srun *s)
 {
-    static char name[256];
+    char *name = arena_alloc(&s->arena, HOSTNAME_LEN_MAX + 1);
 
-    if (!client_local_address(s->conn.client, name, sizeof name))
-        gethostname(name, sizeof name - 1);
+    if (!client_local_address(s->conn.client, name, HOSTNAME_LEN_MAX))
+        gethostname(name, HOSTNAME_LEN_MAX);
     return name;
 }
 
@@ -241,7 +241,9 @@ static int make_step(struct srun *s, char **command, struct step_created **ret)
     struct step_spec *spec = &s->spec.step;
     struct err e = { 0 };
 
-    int r = srun_spec_make(&s->opts, s->conn.conf, s->info, s->is_own, command, &s->spec, &e);
+    const struct srun_place place = { s->conn.conf, s->info, s->is_own };
+
+    int r = srun_spec_make(&s->opts, &place, command, &s->spec, &e);
     if (r == 0)
         r = step_io_open(&s->io, s->loop, own_address(s), &e);
     if (r < 0) {
@@ -284,7 +286,8 @@ static int open_streams(struct srun *s, const struct step_created *step)
         const char *path = srun_path(&s->arena, spec->in.here, s->info, step);
         s->in_fd = open(path, O_RDONLY | O_CLOEXEC);
         if (s->in_fd < 0) {
-            say_error(SRUN, arena_printf(&s->arena, "Could not open %s: %s", path, strerror(errno)));
+            say_error(SRUN,
+                      arena_printf(&s->arena, "Could not open %s: %s", path, strerror(errno)));
             return -1;
         }
     }

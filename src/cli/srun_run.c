@@ -49,7 +49,8 @@ void srun_kill_step(struct srun *s)
     if (s->is_killed)
         return;
     s->is_killed = true;
-    snprintf(text, sizeof text, "Job step aborted: Waiting up to %u seconds for job step to finish.",
+    snprintf(text, sizeof text,
+             "Job step aborted: Waiting up to %u seconds for job step to finish.",
              conf_u32(s->conn.conf, "KillWait") + 2);
     note(s, text);
     if (client_call(s->conn.client, OP_job_cancel, &kill, &s->arena, (void **)&reply, &e) < 0)

@@ -70,9 +70,8 @@ char *srun_path(struct arena *a, const char *pattern, const struct alloc_info *i
         switch (*p == '%' ? *letter : 0) {
         case 'j':
         case 'A':
-            buf_printf(&out, "%0*u", width, *letter == 'A' && job->array_task_id.set
-                                                ? job->array_job_id
-                                                : step->job_id);
+            buf_printf(&out, "%0*u", width,
+                       *letter == 'A' && job->array_task_id.set ? job->array_job_id : step->job_id);
             break;
         case 'J':
             buf_printf(&out, "%u.%u", step->job_id, step->step_id);
@@ -346,21 +345,21 @@ static void fill_texts(struct step_spec *s)
     }
 }
 
-int srun_spec_make(struct opts *o, const struct conf *conf, const struct alloc_info *info,
-                   bool is_own, char **command, struct srun_spec *ret, struct err *e)
+int srun_spec_make(struct opts *o, const struct srun_place *place, char **command,
+                   struct srun_spec *ret, struct err *e)
 {
     struct step_spec *s = &ret->step;
     int r;
 
-    *ret = (struct srun_spec){ .step.job_id = info->job_id };
+    *ret = (struct srun_spec){ .step.job_id = place->info->job_id };
     copy_job(o, s);
-    copy_own(o, conf, s);
+    copy_own(o, place->conf, s);
     fill_texts(s);
     r = read_hostfile(o, s, e);
-    if (is_own)
-        take_all(info, s);
+    if (place->is_own)
+        take_all(place->info, s);
     else if (r == 0)
-        r = set_nodes(o, info, s, e);
+        r = set_nodes(o, place->info, s, e);
     if (r == 0 && o->own.multi_prog)
         r = read_programs(o, command[0], s, e);
     if (r == 0 && o->own.multi_prog)

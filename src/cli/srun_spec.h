@@ -18,9 +18,15 @@ struct srun_spec {
     struct stream_choice in, out, err;
 };
 
-/* info: the allocation; is_own: srun made it for this step, so the step gets all of it. */
-int srun_spec_make(struct opts *o, const struct conf *conf, const struct alloc_info *info,
-                   bool is_own, char **command, struct srun_spec *ret, struct err *e);
+/* The place that a step is asked for. */
+struct srun_place {
+    const struct conf *conf;
+    const struct alloc_info *info; /* the allocation */
+    bool is_own;                   /* srun made it for this step, so the step gets all of it */
+};
+
+int srun_spec_make(struct opts *o, const struct srun_place *place, char **command,
+                   struct srun_spec *ret, struct err *e);
 /* A pattern of a file that srun itself opens, once the step's number is known. */
 char *srun_path(struct arena *a, const char *pattern, const struct alloc_info *info,
                 const struct step_created *step);

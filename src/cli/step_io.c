@@ -150,7 +150,8 @@ void step_io_lose(struct step_io *io, uint32_t self)
     node_gone(io, &io->nodes[self]);
 }
 
-/* The first word of a node; another step's, or a second connection for the same node, is none of ours.
+/* The first word of a node; another step's, or a second connection for the same node, is none of
+ * ours.
  */
 static void got_hello(struct step_io *io, struct conn *c, const void *body)
 {
@@ -303,7 +304,8 @@ static void send_data(struct step_io *io, uint32_t node, const struct io_data *d
     rpc_send(c, OP_io_data, 0, 0, &desc_io_data, d);
 }
 
-/* Whether all who get the input have room for more; *ret_left: whether anybody is left to get it. */
+/* Whether all who get the input have room for more; *ret_left: whether anybody is left to get it.
+ */
 static bool has_room(const struct step_io *io, bool *ret_left)
 {
     bool has_all = true;

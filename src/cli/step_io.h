@@ -46,7 +46,7 @@ struct step_io {
     uint32_t ntasks;
 
     struct sink out, err;
-    bool is_one;  /* err goes to where out goes */
+    bool is_one; /* err goes to where out goes */
     bool is_label;
     int label_width;
     struct line *lines;          /* two for each task, when labelled */
@@ -66,7 +66,7 @@ void step_io_read(struct step_io *io, int fd, uint32_t task); /* from now on thi
 
 void step_io_signal(struct step_io *io, uint32_t task, int signo);
 void step_io_window(struct step_io *io, uint32_t rows, uint32_t cols);
-bool step_io_is_through(const struct step_io *io); /* all nodes gone, all output out */
+bool step_io_is_through(const struct step_io *io);    /* all nodes gone, all output out */
 void step_io_lose(struct step_io *io, uint32_t self); /* will never come */
 
 #endif

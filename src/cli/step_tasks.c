@@ -87,8 +87,8 @@ static void put_how(struct buf *b, const struct task_end *end)
         buf_printf(b, "Exited with exit code %d", WEXITSTATUS(end->status));
 }
 
-void tasks_tell(struct step_tasks *t, const char *tool, const char *(*name)(void *ctx, uint32_t node),
-                void *ctx)
+void tasks_tell(struct step_tasks *t, const char *tool,
+                const char *(*name)(void *ctx, uint32_t node), void *ctx)
 {
     for (uint32_t i = 0; i < t->told_n; i++) {
         struct task_end *end = &t->told[i];

@@ -148,10 +148,9 @@ int client_ask(struct client *c, uint16_t opcode, const void *request, struct er
 
     assert(rpc);
     wire_pack(rpc->request, request, &body);
-    const struct frame f = { .opcode = opcode,
-                             .request = ++c->last_request,
-                             .body = body.data,
-                             .len = (uint32_t)body.len };
+    const struct frame f = {
+        .opcode = opcode, .request = ++c->last_request, .body = body.data, .len = (uint32_t)body.len
+    };
     int r = c->link.fd >= 0 ? 0 : reach(c, deadline, e);
     if (r == 0)
         r = link_send(&c->link, &f, deadline, e);

@@ -46,7 +46,8 @@ int client_wait(struct client *c, uint16_t opcode, const void *request, struct a
 int client_ask(struct client *c, uint16_t opcode, const void *request, struct err *e);
 int client_fd(const struct client *c); /* -1: not connected */
 int client_take(struct client *c, struct arena *a, void **ret_reply, struct err *e);
-/* Our numeric address on the way to the daemon; false when it is on this machine, or not reached. */
+/* Our numeric address on the way to the daemon; false when it is on this machine, or not reached.
+ */
 bool client_local_address(const struct client *c, char *ret, size_t size);
 
 #endif

@@ -1,6 +1,7 @@
 /* Invariants: what must hold after every fact, looked at from the outside in.  Tests call it after
  * each step and the daemon before each snapshot. */
 #include "core/state.h"
+#include "core/step.h"
 
 #include "base/xalloc.h"
 
@@ -71,6 +72,8 @@ static int check_job(const struct core *c, const struct job *job, struct sums *s
 
     if (r == 0)
         r = check_alloc(c, job, s, e);
+    if (r == 0)
+        r = steps_check(c, job, e);
     if (r < 0)
         return r;
     if ((job->phase == PHASE_PENDING || job->phase == PHASE_RUNNING) !=
@@ -88,7 +91,8 @@ static int check_job(const struct core *c, const struct job *job, struct sums *s
     return 0;
 }
 
-static int check_node(const struct node *n, const struct sums *s, struct err *e)
+static int check_node(const struct core *c, const struct node *n, const struct sums *s,
+                      struct err *e)
 {
     if (!bits_equal(&n->used, &s->used[n->index]) || n->cpus_used != bits_count(&n->used))
         return err_set(e, ESTATE, "node %s: CPUs in use are not those of its jobs", n->conf->name);
@@ -98,7 +102,7 @@ static int check_node(const struct node *n, const struct sums *s, struct err *e)
                        n->conf->name);
     if (n->mem_used > node_memory(n) && !n->is_gone && n->conf->real_memory_mb)
         return err_set(e, ESTATE, "node %s: more memory given than there is", n->conf->name);
-    return 0;
+    return gres_check(c, n, e);
 }
 
 /* A node is looked at by the scheduler exactly when it could give something. */
@@ -142,7 +146,7 @@ static int check_all(const struct core *c, struct sums *s, struct err *e)
     if (memcmp(phases, c->phase_count, sizeof phases) != 0)
         return err_set(e, ESTATE, "the jobs by phase are counted wrong");
     for (uint32_t i = 0; i < c->node_count; i++)
-        if ((r = check_node(c->nodes[i], s, e)) < 0)
+        if ((r = check_node(c, c->nodes[i], s, e)) < 0)
             return r;
     for (uint32_t i = 0; i < c->part_count; i++)
         if ((r = check_open(c, c->parts[i], e)) < 0)

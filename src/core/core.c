@@ -82,6 +82,24 @@ static void stop(struct turn *t)
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 
+/* What the owner of an allocation does inside it. */
+static bool decide_inside(struct turn *t, const struct input *in)
+{
+    switch (in->kind) {
+    case OP_step_create:
+        decide_step_create(t, in->body);
+        return true;
+    case OP_step_watch:
+        decide_step_watch(t, in->body);
+        return true;
+    case OP_job_through:
+        decide_through(t, in->body);
+        return true;
+    default:
+        return false;
+    }
+}
+
 void core_decide(const struct core *c, const struct input *in, struct facts *facts,
                  struct effects *effects)
 {
@@ -141,20 +159,13 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
     case OP_part_modify:
         decide_part_update(&t, in->body);
         break;
-    case OP_step_create:
-        decide_step_create(&t, in->body);
-        break;
-    case OP_step_watch:
-        decide_step_watch(&t, in->body);
-        break;
-    case OP_job_through:
-        decide_through(&t, in->body);
-        break;
     case OP_shutdown:
         stop(&t);
         break;
     default:
-        turn_refuse(&t, ESLURM_NOT_SUPPORTED, "opcode %u is nothing the core decides", in->kind);
+        if (!decide_inside(&t, in))
+            turn_refuse(&t, ESLURM_NOT_SUPPORTED, "opcode %u is nothing the core decides",
+                        in->kind);
     }
 }
 

@@ -149,13 +149,18 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+int64_t job_end_due(const struct core *c, const struct job *job)
+{
+    return earlier(job_limit_due(c, job), job_deadline_due(job));
+}
+
 int64_t job_timer_due(const struct core *c, const struct job *job)
 {
     switch (job->phase) {
     case PHASE_PENDING:
         return earlier(job->flags & JOB_BEGUN ? deps_due(job) : job->begin, job_deadline_due(job));
     case PHASE_RUNNING:
-        return earlier(earlier(job_limit_due(c, job), job_deadline_due(job)), steps_due(job));
+        return earlier(job_end_due(c, job), steps_due(job));
     case PHASE_DONE:
         return job->ended_at + c->conf->min_job_age_s;
     default:
@@ -229,6 +234,7 @@ static void occupy_node(struct core *c, struct job *job, const struct alloc_node
     bits_or_bytes(&n->used, part->cpus.p, part->cpus.len);
     n->cpus_used += alloc_cpus(part);
     n->mem_used += part->mem_mb;
+    gres_hold(n, part);
     n->ending += job->phase == PHASE_ENDING;
     ids_add(&n->jobs, job->id);
     part_open(c, n);
@@ -250,6 +256,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     assert(n->cpus_used >= alloc_cpus(part) && n->mem_used >= part->mem_mb);
     n->cpus_used -= alloc_cpus(part);
     n->mem_used -= part->mem_mb;
+    gres_give_back(n, part);
     n->ending -= job->phase == PHASE_ENDING;
     n->rec->last_busy = c->now;
     ids_remove(&n->jobs, job->id);

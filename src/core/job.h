@@ -135,6 +135,7 @@ struct queue_key job_key_in(const struct job *job, const struct part *p); /* its
 int64_t job_limit_end(const struct job *job);    /* of a running job; 0: it has no limit */
 int64_t job_limit_due(const struct core *c, const struct job *job); /* with OverTimeLimit */
 int64_t job_deadline_due(const struct job *job); /* when its deadline ends it; INT64_MAX: never */
+int64_t job_end_due(const struct core *c, const struct job *job);   /* of a running job */
 int64_t job_timer_due(const struct core *c, const struct job *job); /* INT64_MAX: no timer */
 bool job_is_ready(const struct core *c, const struct job *job);     /* it could be queued */
 

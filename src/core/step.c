@@ -117,9 +117,10 @@ static void step_add(struct job *job, const struct step_memo *rec)
     struct step *s = xcalloc(1, sizeof *s);
     struct step **at = &job->steps;
     struct step_memo with = *rec;
+    struct usage none = { 0 };
 
     if (!with.used)
-        with.used = &(struct usage){ 0 }; /* room in its block */
+        with.used = &none; /* room in its block */
     s->rec = msg_clone(&desc_step_memo, &with);
     for (uint32_t i = 0; i < rec->parts.n; i++)
         s->open += !rec->parts.v[i].is_done;
@@ -180,6 +181,47 @@ static int check_new(const struct core *c, const struct job *job, const struct s
     for (uint32_t i = 0; i < rec->parts.n && r == 0; i++)
         if (!rec->parts.v[i].is_done)
             r = check_part(job, rec, &rec->parts.v[i], e);
+    return r;
+}
+
+static int check_pair(const struct job *job, const struct step *a, const struct step *b,
+                      struct err *e)
+{
+    for (uint32_t i = 0; i < a->rec->parts.n; i++) {
+        const struct step_node *part = &a->rec->parts.v[i];
+        const struct step_node *other = step_part_on(b, part->node);
+        if (other && step_holds(a, part) && step_holds(b, other) &&
+            is_shared(part->cpus, other->cpus))
+            return err_set(e, ESTATE, "job %u: steps %u and %u hold the same CPU of node %u",
+                           job->id, a->rec->step_id, b->rec->step_id, part->node);
+    }
+    return 0;
+}
+
+static int check_step(const struct job *job, const struct step *s, struct err *e)
+{
+    uint32_t open = 0;
+    int r = 0;
+
+    for (uint32_t i = 0; i < s->rec->parts.n; i++)
+        open += !s->rec->parts.v[i].is_done;
+    if (open == 0 || open != s->open || (s->next && s->next->rec->step_id <= s->rec->step_id))
+        return err_set(e, ESTATE, "step %u.%u: its parts, or its place, are wrong", job->id,
+                       s->rec->step_id);
+    for (const struct step *other = s->next; other && r == 0; other = other->next)
+        r = check_pair(job, s, other, e);
+    return r;
+}
+
+int steps_check(const struct core *c, const struct job *job, struct err *e)
+{
+    int r = 0;
+
+    if (job->steps && !job->alloc)
+        return err_set(e, ESTATE, "job %u has steps and no nodes", job->id);
+    STEP_FOREACH(s, job)
+    if (r == 0)
+        r = check_step(job, s, e);
     return r;
 }
 
@@ -358,8 +400,7 @@ int apply_step_fact(struct core *c, const struct fact *f, struct effects *effect
     struct job *job = job_find(c, head->job_id);
 
     if (!job || !job->alloc)
-        return err_set(e, ESTATE, "%s: no job %u holds anything", fact_name(f->kind),
-                       head->job_id);
+        return err_set(e, ESTATE, "%s: no job %u holds anything", fact_name(f->kind), head->job_id);
     int64_t before = c->now;
     c->now = head->now;
     int r = applier_of(f->kind)(c, job, f->body, effects, e);

@@ -10,9 +10,9 @@
 enum step_state { STEP_IS_RUNNING, STEP_IS_ENDING };
 
 struct step {
-    struct step *next;       /* of its job, in the order of their numbers */
+    struct step *next;     /* of its job, in the order of their numbers */
     struct step_memo *rec; /* one block */
-    uint32_t open;           /* parts that have not ended */
+    uint32_t open;         /* parts that have not ended */
 };
 
 #define STEP_FOREACH(s, job) for (struct step *s = (job)->steps; s; s = s->next)
@@ -20,9 +20,9 @@ struct step {
 struct step *step_find(const struct job *job, uint32_t step_id);
 struct step *step_find_key(const struct job *job, uint64_t key);
 const struct step_node *step_part_on(const struct step *s, uint32_t node); /* NULL: none */
-bool step_holds(const struct step *s, const struct step_node *part); /* until it ends there */
-int64_t step_due(const struct step *s);                      /* INT64_MAX: no limit */
-int64_t steps_due(const struct job *job);                    /* the earliest */
+bool step_holds(const struct step *s, const struct step_node *part);       /* until it ends there */
+int64_t step_due(const struct step *s);                                    /* INT64_MAX: no limit */
+int64_t steps_due(const struct job *job);                                  /* the earliest */
 void steps_free(struct core *c, struct job *job);
 
 /* The only way that steps change. */
@@ -32,6 +32,8 @@ void step_terminate(const struct job *job, const struct step *s, const char *why
                     struct effects *effects);
 /* A job is over: what nobody told the end of ends with it. */
 void steps_end_with_job(struct core *c, struct job *job, struct effects *effects);
+
+int steps_check(const struct core *c, const struct job *job, struct err *e); /* invariants */
 
 /* ---- deciding */
 

@@ -1,5 +1,5 @@
-/* How steps end: nodes report their parts, limits pass, users signal; and what a node that comes back
- * says of them. */
+/* How steps end: nodes report their parts, limits pass, users signal; and what a node that comes
+ * back says of them. */
 #include "core/step.h"
 
 #include "core/msgs.h"
@@ -66,7 +66,8 @@ static void signal_parts(struct turn *t, const struct job *job, const struct ste
     }
 }
 
-/* Without a signal, or with SIGKILL for one that runs: the way of every end, which begins gently. */
+/* Without a signal, or with SIGKILL for one that runs: the way of every end, which begins gently.
+ */
 int decide_step_signal(struct turn *t, const struct job *job, uint32_t step_id,
                        const struct job_kill *kill)
 {
@@ -88,10 +89,9 @@ int decide_step_signal(struct turn *t, const struct job *job, uint32_t step_id,
 int decide_step_limit(struct turn *t, const struct job *job, uint32_t step_id, uint32_t limit_min)
 {
     const struct step *s = step_find(job, step_id);
-    struct fact_step_set f = { .job_id = job->id,
-                               .now = t->in->now,
-                               .step_id = step_id,
-                               .limit_min = { true, limit_min } };
+    struct fact_step_set f = {
+        .job_id = job->id, .now = t->in->now, .step_id = step_id, .limit_min = { true, limit_min }
+    };
 
     if (!s)
         return ESLURM_INVALID_JOB_ID;
@@ -140,13 +140,13 @@ static void adopt(struct turn *t, const struct job *job, const struct node *n,
                               .name = n->conf->name,
                               .address = n->conf->address };
     struct step_memo rec = { .job_id = job->id,
-                               .now = t->in->now,
-                               .step_id = ident->step_id,
-                               .name = ident->name,
-                               .start = t->in->now,
-                               .ntasks = ident->tasks.n,
-                               .limit_min = NO_LIMIT,
-                               .is_overlap = ident->overlap || !fits };
+                             .now = t->in->now,
+                             .step_id = ident->step_id,
+                             .name = ident->name,
+                             .start = t->in->now,
+                             .ntasks = ident->tasks.n,
+                             .limit_min = NO_LIMIT,
+                             .is_overlap = ident->overlap || !fits };
 
     part.cpus = fits ? ident->cpus : (struct bytes){ 0 };
     rec.parts.v = &part;

@@ -1,5 +1,5 @@
-/* Tasks over nodes.  Block, cyclic and plane are one walk: round and round, so many at a time; block
- * only takes the counts of that walk and numbers the tasks node by node, as Slurm does. */
+/* Tasks over nodes.  Block, cyclic and plane are one walk: round and round, so many at a time;
+ * block only takes the counts of that walk and numbers the tasks node by node, as Slurm does. */
 #include "core/step_layout.h"
 
 #include <stdlib.h>
@@ -32,8 +32,8 @@ static uint32_t chunk_of(const char *distribution)
     return n < 1 || n >= LAYOUT_ANY ? 1 : (uint32_t)n;
 }
 
-/* The node of each task; taken: zeros.  Every node gets one in the first round if there are enough, and nobody
- * more than it has room for while others have some. */
+/* The node of each task; taken: zeros.  Every node gets one in the first round if there are enough,
+ * and nobody more than it has room for while others have some. */
 static void go_round(const struct layout *l, uint32_t *taken, uint32_t *node_of)
 {
     uint32_t chunk = chunk_of(l->distribution), next = 0;

@@ -15,8 +15,8 @@ struct layout {
 };
 
 bool layout_is_arbitrary(const char *distribution);
-/* For each node the ranks of its tasks, ascending.  With fewer places than tasks the rest goes round
- * again: whether that may be was settled before. */
+/* For each node the ranks of its tasks, ascending.  With fewer places than tasks the rest goes
+ * round again: whether that may be was settled before. */
 struct u32s *layout_tasks(const struct layout *l, struct arena *a);
 
 #endif

@@ -4,7 +4,6 @@
 #include "core/list.h"
 #include "core/msgs.h"
 
-
 static void wait_or_refuse(struct turn *t, const struct job *job, const struct step_spec *spec,
                            const struct err *e)
 {
@@ -113,8 +112,8 @@ static void create(struct turn *t, const struct job *job, const struct step_spec
         .name = spec->name,
         .start = t->in->now,
         .ntasks = fit->ntasks,
-        .limit_min = spec->time_limit_min.set && spec->time_limit_min.v ? spec->time_limit_min.v
-                                                                        : NO_LIMIT,
+        .limit_min =
+            spec->time_limit_min.set && spec->time_limit_min.v ? spec->time_limit_min.v : NO_LIMIT,
         .is_overlap = spec->overlap,
         .distribution = spec->distribution,
         .client = spec->client_addr,

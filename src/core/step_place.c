@@ -1,7 +1,7 @@
 /* Which part of its job a step gets: nodes, tasks on each, CPUs, memory, generic resources.
  *
- * Each node has room for so many tasks, counted twice: now, and were no other step in the way.  A step
- * that fits only then waits; one that never fits is refused with the numbers. */
+ * Each node has room for so many tasks, counted twice: now, and were no other step in the way.  A
+ * step that fits only then waits; one that never fits is refused with the numbers. */
 #include "core/step.h"
 
 #include "base/hostlist.h"
@@ -344,7 +344,8 @@ static struct step_node make_part(const struct search *s, const struct spot *spo
 }
 
 /* --distribution=arbitrary: the list names the node of each task. */
-static const uint32_t *read_order(struct search *s, uint32_t nodes, const struct spot *const *chosen)
+static const uint32_t *read_order(struct search *s, uint32_t nodes,
+                                  const struct spot *const *chosen)
 {
     struct hostlist list;
     uint32_t *order;

@@ -1,4 +1,5 @@
-/* Steps on their way out: what each node of one is told, and questions about allocations and steps. */
+/* Steps on their way out: what each node of one is told, and questions about allocations and steps.
+ */
 #include "slurmctld/ctld.h"
 
 #include "base/log.h"

@@ -1,8 +1,8 @@
 /* Requests that wait for something of a job: its nodes, its end, room for a step.
  *
- * The core decides that one waits and never hears who; here it lies, packed, until a fact about its job
- * comes by, and is then asked again like a new one.  Nothing of this survives a restart: the clients ask
- * again by themselves. */
+ * The core decides that one waits and never hears who; here it lies, packed, until a fact about its
+ * job comes by, and is then asked again like a new one.  Nothing of this survives a restart: the
+ * clients ask again by themselves. */
 #include "slurmctld/ctld.h"
 
 #include "auth/roles.h"
@@ -39,7 +39,7 @@ struct failed_start {
 struct waits {
     struct map jobs;  /* id to struct waiting */
     struct map conns; /* id to how many requests of the connection wait */
-    bool is_touched; /* some job is */
+    bool is_touched;  /* some job is */
     struct failed_start failed[ENDS_KEPT];
     uint32_t failed_next;
 };

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "node/cgroup.h"
 #include "node/hook.h"
 #include "node/procs.h"
 #include "node/stepd.h"
@@ -258,6 +259,7 @@ static void orphans_kill(struct launcher *l, const struct step_record *r)
     const char *const variables[] = { job, node, conf, NULL };
     int left = 1;
 
+    cgroup_clear(c->host->cgroup, &(struct cgroup_id){ r->uid, r->key.job_id, r->key.step_id });
     snprintf(job, sizeof job, "SLURM_JOB_ID=%u", r->key.job_id);
     snprintf(node, sizeof node, "SLURMD_NODENAME=%s", c->node);
     snprintf(conf, sizeof conf, "SLURM_CONF=%s", c->conf_path);
@@ -377,6 +379,7 @@ static void job_cleaned(struct job *j)
     struct chan_head h = { .type = CHAN_CLEAN, .key = j->key };
 
     seen_add(&l->seen, &cleaned);
+    cgroup_clear(l->conf->host->cgroup, &(struct cgroup_id){ j->uid, j->key.job_id, STEP_ALL });
     if (j->has_result)
         report(l, &j->report_key, j->words.len == 0);
     if (j->is_ending || j->words.len)
@@ -543,6 +546,16 @@ static void found(void *ctx, int dir, const struct step_record *found, bool is_l
     report(l, &r.key, r.is_single_node);
 }
 
+static bool job_lives(void *ctx, uint32_t job_id)
+{
+    struct launcher *l = ctx;
+
+    LIST_FOREACH(it, &l->steps)
+        if (list_entry(it, struct step, link)->record.key.job_id == job_id)
+            return true;
+    return false;
+}
+
 void jobs_open(struct launcher *l)
 {
     struct chan_head h = { .type = CHAN_READY };
@@ -550,6 +563,7 @@ void jobs_open(struct launcher *l)
     list_init(&l->steps);
     list_init(&l->jobs);
     spool_each(&l->spool, found, l);
+    cgroup_clear_others(l->conf->host->cgroup, job_lives, l);
     chan_send(l->chan, &h, NULL, 0, -1);
 }
 

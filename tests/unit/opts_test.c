@@ -80,8 +80,8 @@ static void values_fill_the_request(void **state)
     assert_int_equal(j->threads_per_core.v, 1);
     assert_int_equal(j->nice.v, 100);
     assert_true(j->hold);
-    assert_string_equal(j->tres_per_node, "gpu:a100:1,gpu:2");
-    assert_string_equal(j->tres_per_job, "gpu:4");
+    assert_string_equal(j->tres_per_node, "gres:gpu:a100:1,gres:gpu:2");
+    assert_string_equal(j->tres_per_job, "gres:gpu:4");
     assert_int_equal(j->begin_time.v, NOW + 3600);
     assert_string_equal(j->open_mode, "append");
     assert_string_equal(j->exclusive, "exclusive");
@@ -227,7 +227,7 @@ static void each_tool_has_its_own_meaning_of_a_letter(void **state)
     assert_int_equal(b.o.own.wait_s.v, 30);
     assert_int_equal(b.o.own.kill_on_bad_exit.v, 1);
     assert_true(b.o.own.label && b.o.own.pty);
-    assert_int_equal(b.o.job.immediate_s.v, 5);
+    assert_int_equal(b.o.job.immediate_s.v, 1);
     assert_int_equal(b.rest, 7);
     arena_fini(&b.arena);
 
