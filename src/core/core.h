@@ -114,6 +114,8 @@ void core_list_steps(const struct core *c, const struct step_query *q, const str
 int core_alloc(const struct core *c, const struct alloc_wait *want, const struct who *who,
                struct arena *a, struct alloc_info *ret, struct err *e);
 uint32_t core_first_node(const struct core *c, uint32_t job_id); /* UINT32_MAX: it has none */
+void core_list_resvs(const struct core *c, const struct resv_query *q, int64_t now, struct arena *a,
+                     struct resv_infos *ret);
 int core_node_index(const struct core *c, const char *name); /* -1 when unknown */
 const char *core_node_name(const struct core *c, uint32_t node);
 uint32_t core_node_count(const struct core *c);

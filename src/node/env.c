@@ -177,6 +177,12 @@ static void add_ours(struct building *b, const struct launch *l, const struct en
     }
 }
 
+static void add_more(struct building *b, const struct strs *more, struct arena *a)
+{
+    for (uint32_t i = 0; i < more->n; i++)
+        add(b, a, more->v[i], strcspn(more->v[i], "="), (char *)more->v[i]);
+}
+
 static int add_users(struct building *b, const struct launch *l, struct arena *a, struct err *e)
 {
     size_t total = 0;
@@ -204,10 +210,11 @@ int env_build(const struct launch *l, const struct env_node *node, struct arena 
     struct building b = { 0 };
     char *pid = arena_alloc(a, sizeof PID_VARIABLE + PID_ROOM);
 
-    b.v = arena_calloc(a, l->environment.n + VARIABLES + 3, sizeof *b.v);
+    b.v = arena_calloc(a, l->environment.n + node->more.n + VARIABLES + 3, sizeof *b.v);
     memcpy(pid, PID_VARIABLE, sizeof PID_VARIABLE);
     add(&b, a, PID_VARIABLE, sizeof PID_VARIABLE - 2, pid);
     add_ours(&b, l, node, a);
+    add_more(&b, &node->more, a);
     int err = add_users(&b, l, a, e);
     if (err == 0)
         add(&b, a, "TMPDIR", strlen("TMPDIR"), arena_strdup(a, "TMPDIR=/tmp"));

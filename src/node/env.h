@@ -10,6 +10,7 @@
 /* What the node adds to what the launch message says. */
 struct env_node {
     const char *conf_path; /* SLURM_CONF; "" leaves it out */
+    struct strs more;      /* whole NAME=value, before the user's: GPUs, binding */
 };
 
 /* NULL-terminated NAME=value strings in the arena; a variable of ours replaces the user's of the

@@ -158,7 +158,8 @@ void waits_note(struct ctld *c, const struct fact *f)
         touch_all(w); /* a node that came back may have been what a step waited for */
         return;
     }
-    bool is_about_job = f->kind >= FACT_job_created && f->kind <= FACT_step_grown;
+    bool is_about_job = (f->kind >= FACT_job_created && f->kind <= FACT_job_forget) ||
+                        (f->kind >= FACT_step_created && f->kind <= FACT_step_grown);
     struct waiting *j = is_about_job ? map_get(&w->jobs, *job_id) : NULL;
     if (j)
         j->is_touched = w->is_touched = true;

@@ -20,7 +20,7 @@ struct launcher_conf {
     int log_level;
     const char *munge_socket;
     const struct host *host; /* for SPOOL/host */
-    uid_t controller_uid; /* SlurmUser: who may read our credential */
+    uid_t controller_uid;    /* SlurmUser: who may read our credential */
 };
 
 /* Serves the other half until it is gone.  Steps live on. */

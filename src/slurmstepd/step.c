@@ -112,12 +112,13 @@ int step_start(struct step *s, struct err *e)
     const struct launch *l = s->launch;
     const char *conf = getenv("SLURM_CONF"), *spool = getenv("SLURMD_SPOOL");
     struct step_key key = { l->job_id, l->step_id, l->restart };
-    struct env_node node = { conf ? conf : "" };
+    struct env_node node = { .conf_path = conf ? conf : "" };
     char name[48];
 
     spool_step_name(&key, name);
     s->start.launch = l;
     s->start.script = arena_printf(&s->arena, "%s/%s/slurm_script", spool ? spool : ".", name);
+    confine_env(s, &node.more);
     int err = spool_script(STEPD_FD_DIR, l->script.p, l->script.len, l->uid, l->gid, e);
     if (err == 0)
         err = env_build(l, &node, &s->arena, &s->start.env, e);
