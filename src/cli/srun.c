@@ -199,6 +199,14 @@ static const char *own_address(struct srun *s)
     return name;
 }
 
+static const char *host_and_pid(struct srun *s)
+{
+    char host[HOSTNAME_LEN_MAX + 1] = "";
+
+    gethostname(host, sizeof host - 1);
+    return arena_printf(&s->arena, "%.*s:%d", (int)strcspn(host, "."), host, (int)getpid());
+}
+
 static int refused_step(struct srun *s, const struct err *e)
 {
     if (e->code != EINTR)
@@ -251,6 +259,7 @@ static int make_step(struct srun *s, char **command, struct step_created **ret)
         return -1;
     }
     spec->client_addr = s->io.address;
+    spec->client_host = host_and_pid(s);
     spec->client_key = (struct bytes){ s->io.key, sizeof s->io.key };
     if (spec->pty)
         tty_size(&spec->pty_rows, &spec->pty_cols);

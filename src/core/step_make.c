@@ -116,7 +116,7 @@ static void create(struct turn *t, const struct job *job, const struct step_spec
             spec->time_limit_min.set && spec->time_limit_min.v ? spec->time_limit_min.v : NO_LIMIT,
         .is_overlap = spec->overlap,
         .distribution = spec->distribution,
-        .client = spec->client_addr,
+        .client = spec->client_host,
         .request_key = spec->request_key,
         .submit_line = spec->submit_line,
         .tres = tres_of(fit, t->a),
