@@ -113,6 +113,7 @@ void core_list_steps(const struct core *c, const struct step_query *q, const str
 /* How an allocation is.  1: what was waited for has not come yet. */
 int core_alloc(const struct core *c, const struct alloc_wait *want, const struct who *who,
                struct arena *a, struct alloc_info *ret, struct err *e);
+bool core_has_part(const struct core *c, uint32_t job_id, uint32_t node);
 uint32_t core_first_node(const struct core *c, uint32_t job_id); /* UINT32_MAX: it has none */
 void core_list_resvs(const struct core *c, const struct resv_query *q, int64_t now, struct arena *a,
                      struct resv_infos *ret);

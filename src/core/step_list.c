@@ -162,6 +162,13 @@ int core_alloc(const struct core *c, const struct alloc_wait *want, const struct
     return is_answered(job, want) ? 0 : 1;
 }
 
+bool core_has_part(const struct core *c, uint32_t job_id, uint32_t node)
+{
+    const struct job *job = job_find(c, job_id);
+
+    return job && alloc_find(job, node);
+}
+
 /* The node whose view of the job an allocation's owner gets. */
 uint32_t core_first_node(const struct core *c, uint32_t job_id)
 {

@@ -25,6 +25,7 @@ struct dbd;
 struct fair;
 struct nodes;
 struct route;
+struct samples;
 struct waits;
 
 /* Who waits for an answer.  conn 0: nobody. */
@@ -97,6 +98,7 @@ struct ctld {
     struct nodes *nodes;
     struct fair *fair;
     struct waits *waits;
+    struct samples *samples;
     struct dbd *dbd;
     struct twins acct_twins, launch_twins; /* from a job_spec to acct_job and to launch */
 
@@ -187,6 +189,13 @@ void waits_wake(struct ctld *c); /* after the commit */
 void waits_closed(struct ctld *c, const struct conn *conn);
 /* Why nodes could not start their parts of a step that has ended. */
 void waits_recall(struct ctld *c, uint32_t job_id, uint32_t step_id, struct strs *ret);
+
+/* samples.c: what running steps use. */
+struct samples *samples_new(void);
+void samples_free(struct samples *s); /* accepts NULL */
+void samples_fill(struct ctld *c, struct step_info *info);
+void samples_note(struct ctld *c, const struct fact *f);
+int do_step_used(struct ctld *c, const struct pending *p, struct err *e);
 
 /* launch.c: what a node needs to start a job. */
 /* All but script and environment.  1: the job does not run there. */

@@ -87,6 +87,7 @@ static int ctld_open(void *ctx, struct loop *loop, struct err *e)
     c->again = loop_add_timer(loop, -1, on_again, c);
     c->lazy = loop_add_timer(loop, -1, on_lazy, c);
     c->waits = waits_new();
+    c->samples = samples_new();
     c->munge = munge_async_new(loop, conf_munge_socket(c->conf));
     c->auth = auth_server_new(loop, c->munge, geteuid());
 
@@ -123,6 +124,7 @@ static void ctld_close(void *ctx)
     if (c->tcp)
         ctld_turn(c);
     waits_free(c->waits);
+    samples_free(c->samples);
     dbd_free(c->dbd);
     nodes_free(c->nodes);
     listener_free(c->tcp);

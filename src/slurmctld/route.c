@@ -19,6 +19,7 @@ static const struct route routes[] = {
     { .opcode = OP_node_beat, .prepare = prepare_node },
     { .opcode = OP_step_ended, .prepare = prepare_node },
     { .opcode = OP_job_cleaned, .prepare = prepare_node },
+    { .opcode = OP_step_used, .instead = do_step_used },
 
     { .opcode = OP_job_submit, .prepare = prepare_submit },
     { .opcode = OP_job_cancel },

@@ -42,9 +42,12 @@ void steps_start(struct ctld *c, const struct effect *ef)
 
 int ask_steps(struct ctld *c, const struct pending *p, void *ret, struct err *e)
 {
+    const struct step_query *q = p->in.body;
     struct step_infos *infos = ret;
 
     core_list_steps(c->core, p->in.body, &p->in.who, &c->arena, infos);
+    for (uint32_t i = 0; q->usage && i < infos->steps.n; i++)
+        samples_fill(c, &infos->steps.v[i]);
     infos->now = ctld_now(c);
     return 0;
 }

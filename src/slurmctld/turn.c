@@ -171,6 +171,7 @@ static void note_facts(struct ctld *c, unsigned from)
     for (unsigned i = from; i < c->facts.n; i++) {
         wal_append(c->wal, &c->facts.v[i]);
         waits_note(c, &c->facts.v[i]);
+        samples_note(c, &c->facts.v[i]);
         turn_note_fact(c, &c->facts.v[i]);
         trace_fact(c, &c->facts.v[i]);
     }

@@ -309,7 +309,8 @@ static void scancel_names_a_step(void **state)
     assert_int_equal(((const struct step_signal *)effect(b, EFFECT_SIGNAL)->body)->signal, 10);
     kill.signal.set = false;
     step(b, OP_job_cancel, &kill);
-    assert_int_equal(((const struct job_terminate *)effect(b, EFFECT_TERMINATE)->body)->step_id.v, 0);
+    assert_int_equal(((const struct job_terminate *)effect(b, EFFECT_TERMINATE)->body)->step_id.v,
+                     0);
     names[0] = "1.9";
     step(b, OP_job_cancel, &kill);
     const struct job_results *results = effect(b, EFFECT_REPLY)->body;
@@ -322,11 +323,9 @@ static void a_forgotten_step_is_taken_up(void **state)
     struct bed *b = *state;
     static const uint8_t two[] = { 0x3 };
     uint32_t ranks[] = { 0, 1 };
-    struct step_ident known = { .job_id = 1,
-                                .step_id = 4,
-                                .cpus = { two, 1 },
-                                .tasks = { ranks, 2 },
-                                .name = "old" };
+    struct step_ident known = {
+        .job_id = 1, .step_id = 4, .cpus = { two, 1 }, .tasks = { ranks, 2 }, .name = "old"
+    };
     struct step_spec s = spec(3);
 
     hello(b, "n1", &known, 1);

@@ -261,8 +261,8 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(output_is_labelled_by_line),    CASE(a_step_is_through_when_its_nodes_are),
-        CASE(input_stops_at_the_window),     CASE(input_of_one_task_goes_to_its_node),
+        CASE(output_is_labelled_by_line), CASE(a_step_is_through_when_its_nodes_are),
+        CASE(input_stops_at_the_window),  CASE(input_of_one_task_goes_to_its_node),
         CASE(others_are_sent_away),
     };
 
