@@ -45,14 +45,19 @@ static int run_step(struct srun *s, char **command)
 {
     struct step_created *step = NULL;
 
-    int r = make_step(s, command, &step);
+    srun_hook(s, s->opts.own.prolog, "SrunProlog");
+    int r = srun_bcast(s, command);
+    if (r == 0)
+        r = make_step(s, command, &step);
     if (r == 0)
         r = open_streams(s, step);
     if (r < 0) {
         s->tasks.status = 1 << 8;
         return say_exit_code();
     }
-    return srun_run(s, step);
+    int code = srun_run(s, step);
+    srun_hook(s, s->opts.own.epilog, "SrunEpilog");
+    return code;
 }
 
 int main(int argc, char **argv)

@@ -34,6 +34,10 @@ struct srun {
     int in_fd;                /* -1: standard input */
 };
 
+/* srun_hook.c: programs around the step, and --bcast, which may change command[0]. */
+void srun_hook(struct srun *s, const char *asked, const char *key);
+int srun_bcast(struct srun *s, char **command);
+
 /* srun_run.c: from a created step to the end of its last task. */
 int srun_run(struct srun *s, const struct step_created *step);
 void srun_signals(struct srun *s);
