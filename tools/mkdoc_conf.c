@@ -41,6 +41,7 @@ static const char *const kinds[][2] = {
     { "min", "minutes" },
     { "usec", "microseconds" },
     { "percent", "percent" },
+    { "ratio", "percent" },
     { "rate", "nodes a minute" },
     { "port", "a port" },
     { "ports", "a port, or a range" },

@@ -21,12 +21,12 @@ static int dbd_line(void *arg, const struct conf_line *line, struct err *e);
 static int slurm_check(struct conf *c, struct err *e);
 static void old_hosts(struct conf *c);
 
-static void conf_freep(struct conf **c)
+void conf_freep(struct conf **c)
 {
     conf_free(*c);
 }
 
-static struct conf *conf_new(const struct conf_key *keys, uint32_t n)
+struct conf *conf_new(const struct conf_key *keys, uint32_t n)
 {
     struct conf *c = xcalloc(1, sizeof *c);
 
@@ -59,7 +59,7 @@ void conf_free(struct conf *c)
     free(c);
 }
 
-static int load(struct conf *c, const char *path, conf_line_fn each, struct err *e)
+int conf_read(struct conf *c, const char *path, conf_line_fn each, struct err *e)
 {
     struct conf_parser p = { .arena = c->arena, .each = each, .arg = c, .cluster = &c->cluster };
 
@@ -73,7 +73,7 @@ int conf_load(const char *path, struct conf **ret, struct err *e)
 {
     CLEANUP(conf_freep) struct conf *c = conf_new(conf_slurm_keys, conf_slurm_key_count);
 
-    int r = load(c, path, slurm_line, e);
+    int r = conf_read(c, path, slurm_line, e);
     if (r == 0 && (r = slurm_check(c, e)) < 0)
         r = err_at(e, r, "%s", path);
     if (r < 0)
@@ -91,7 +91,7 @@ int conf_load_keys(const char *path, struct conf **ret, struct err *e)
     CLEANUP(conf_freep) struct conf *c = conf_new(conf_slurm_keys, conf_slurm_key_count);
 
     c->keys_only = true;
-    int r = load(c, path, slurm_line, e);
+    int r = conf_read(c, path, slurm_line, e);
     if (r == 0 && (r = slurm_check(c, e)) < 0)
         r = err_at(e, r, "%s", path);
     if (r < 0)
@@ -110,7 +110,7 @@ int conf_load_dbd(const char *path, struct conf **ret, struct err *e)
     if (st.st_mode & 077)
         return err_set(e, EPERM, "%s: mode %04o lets others read the password; run: chmod 600 %s",
                        path, (unsigned)st.st_mode & 07777, path);
-    int r = load(c, path, dbd_line, e);
+    int r = conf_read(c, path, dbd_line, e);
     if (r < 0)
         return r;
     *ret = TAKE(c);

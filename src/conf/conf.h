@@ -67,4 +67,10 @@ void conf_show(const struct conf *c, struct arena *a, struct conf_info *ret);
  * that mends it. */
 int conf_load_dbd(const char *path, struct conf **ret, struct err *e);
 
+/* cgroup.conf beside slurm.conf.  A file that is not there is one without lines. */
+int conf_load_cgroup(const char *slurm_path, struct conf **ret, struct err *e);
+/* What both files ask of cgroups.  Which version and where is found out on the node; words and
+ * names live as long as the configurations. */
+void conf_to_cgroup(const struct conf *slurm, const struct conf *cgroup, struct cgroup_plan *ret);
+
 #endif

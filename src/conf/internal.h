@@ -15,6 +15,7 @@ enum conf_kind {
     CONF_min,
     CONF_usec,
     CONF_percent,
+    CONF_ratio,
     CONF_rate,
     CONF_port,
     CONF_ports,
@@ -87,8 +88,8 @@ struct conf {
     uint32_t part_count;
 };
 
-extern const struct conf_key conf_slurm_keys[], conf_dbd_keys[];
-extern const uint32_t conf_slurm_key_count, conf_dbd_key_count;
+extern const struct conf_key conf_slurm_keys[], conf_dbd_keys[], conf_cgroup_keys[];
+extern const uint32_t conf_slurm_key_count, conf_dbd_key_count, conf_cgroup_key_count;
 
 /* keys.c */
 int conf_key_index(const struct conf *c, const char *name); /* -1 when there is none */
@@ -98,6 +99,11 @@ int conf_number(const char *text, uint32_t *ret); /* UNLIMITED and INFINITE are 
 int conf_yes(const char *text, bool *ret);
 void conf_warn(struct conf *c, const struct conf_line *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* conf.c: for the loaders of slurm.conf's siblings. */
+struct conf *conf_new(const struct conf_key *keys, uint32_t n);
+void conf_freep(struct conf **c);
+int conf_read(struct conf *c, const char *path, conf_line_fn each, struct err *e);
 
 /* suggest.c: err_set(unknown keyword ...) with the nearest of the names. */
 struct conf_nearest {

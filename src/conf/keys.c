@@ -20,6 +20,10 @@ const struct conf_key conf_dbd_keys[] = {
 #include "schema/conf_dbd.def"
 };
 const uint32_t conf_dbd_key_count = COUNT(conf_dbd_keys);
+const struct conf_key conf_cgroup_keys[] = {
+#include "schema/conf_cgroup.def"
+};
+const uint32_t conf_cgroup_key_count = COUNT(conf_cgroup_keys);
 #undef KEY
 
 static const struct {
@@ -33,6 +37,7 @@ static const struct {
 static int text_value(const char *text, struct conf_value *v);
 static int path_value(const char *text, struct conf_value *v);
 static int num_value(const char *text, struct conf_value *v);
+static int ratio_value(const char *text, struct conf_value *v);
 static int port_value(const char *text, struct conf_value *v);
 static int ports_value(const char *text, struct conf_value *v);
 static int bool_value(const char *text, struct conf_value *v);
@@ -52,6 +57,7 @@ static const struct {
     [CONF_min] = { num_value, "give a number of minutes, or UNLIMITED" },
     [CONF_usec] = { num_value, "give a number of microseconds" },
     [CONF_percent] = { num_value, "give a number of percent" },
+    [CONF_ratio] = { ratio_value, "give a number of percent, 95.5 for example" },
     [CONF_rate] = { num_value, "give a number of nodes for each minute, 0 for no limit" },
     [CONF_port] = { port_value, "give a port from 1 to 65535" },
     [CONF_ports] = { ports_value, "give a port from 1 to 65535, or a range as in 6817-6820" },
@@ -230,6 +236,18 @@ static int path_value(const char *text, struct conf_value *v)
 static int num_value(const char *text, struct conf_value *v)
 {
     return conf_number(text, &v->num);
+}
+
+/* The fraction is read again by whoever acts on it (cgroup.c). */
+static int ratio_value(const char *text, struct conf_value *v)
+{
+    char *end;
+    double n = strtod(text, &end);
+
+    if (end == text || *end || !(n >= 0 && n < 1e6))
+        return -EINVAL;
+    v->num = (uint32_t)n;
+    return 0;
 }
 
 static int port_value(const char *text, struct conf_value *v)

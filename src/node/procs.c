@@ -149,6 +149,17 @@ int procs_kill_strays(const struct map *ours)
     return alive;
 }
 
+void procs_each(pid_t root, procs_fn *each, void *ctx)
+{
+    CLEANUP(table_fini) struct table t = { 0 };
+
+    table_read(&t);
+    size_t n = table_descend(&t, root);
+    for (size_t i = 0; i < n; i++)
+        if (t.v[i].state != 'Z')
+            each(ctx, t.v[i].id.pid);
+}
+
 void procs_describe_tree(pid_t root, struct buf *out)
 {
     CLEANUP(table_fini) struct table t = { 0 };

@@ -36,6 +36,10 @@ int procs_signal_env(uid_t uid, const char *const *variables, int signo);
  * come the processes whose keeper died.  Returns how many were still alive: sweep until it is 0. */
 int procs_kill_strays(const struct map *ours);
 
+/* Calls each() for every living descendant of root. */
+typedef void procs_fn(void *ctx, pid_t pid);
+void procs_each(pid_t root, procs_fn *each, void *ctx);
+
 /* Words about what descends from root and does not die: "pid 123 (D, nfs_wait)". */
 void procs_describe_tree(pid_t root, struct buf *out);
 

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/xalloc.h"
+#include "node/cgroup.h"
 #include "node/env.h"
 #include "node/ids.h"
 #include "node/rlimits.h"
@@ -92,6 +93,8 @@ static _Noreturn void task_run(const struct task_start *t, int report)
 
     setpgid(0, 0);
     unprotect();
+    if (t->group && cgroup_enter(t->group, t->rank, &e) < 0)
+        give_up(report, &e, 1 << 8);
     if (identity(t->launch, &e) < 0)
         give_up(report, &e, 1 << 8);
     go_to_work_dir(t->launch, note, sizeof note);

@@ -8,11 +8,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct cgroup;
+
 struct task_start {
     const struct launch *launch;
     const char *script;         /* path to execute */
     char **env;                 /* of env_build */
     const char *in, *out, *err; /* absolute paths */
+    const struct cgroup *group; /* of the step; NULL: none */
+    uint32_t rank;              /* of the task on this node */
 };
 
 /* Forks.  The parent gets the pid and the read end of a pipe that stays empty when the task reached

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "node/cgroup.h"
 #include "node/hook.h"
 #include "node/procs.h"
 #include "node/stepd.h"
@@ -322,6 +323,7 @@ static void job_cleaned(struct job *j)
 
     seen_add(&l->seen, &cleaned);
     words_forget(l, &j->key);
+    cgroup_clear(l->conf->host->cgroup, &(struct cgroup_id){ j->uid, j->key.job_id, STEP_ALL });
     if (j->has_result)
         step_report(l, &j->report_key, j->words.len == 0);
     if (j->is_ending || j->words.len)
@@ -531,6 +533,16 @@ static void prolog_over(struct job *j, const struct err *why)
 
 /* ---- opening */
 
+static bool job_lives(void *ctx, uint32_t job_id)
+{
+    struct launcher *l = ctx;
+
+    LIST_FOREACH(it, &l->steps)
+        if (list_entry(it, struct step, link)->record.key.job_id == job_id)
+            return true;
+    return false;
+}
+
 void jobs_open(struct launcher *l)
 {
     struct chan_head h = { .type = CHAN_READY };
@@ -538,6 +550,7 @@ void jobs_open(struct launcher *l)
     list_init(&l->steps);
     list_init(&l->jobs);
     steps_adopt(l);
+    cgroup_clear_others(l->conf->host->cgroup, job_lives, l);
     chan_send(l->chan, &h, NULL, 0, -1);
 }
 

@@ -5,9 +5,11 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "node/cgroup.h"
 #include "node/hook.h"
 #include "slurmd/cred.h"
 #include "slurmd/jobs.h"
+#include "wire/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,6 +88,17 @@ static void part_from(const struct launcher_conf *conf, int chan_fd)
     setsid();
 }
 
+/* What steps need to know of this node, root's word to root. */
+static void host_tell(const struct launcher *l)
+{
+    CLEANUP(buf_fini) struct buf body = { 0 };
+
+    wire_pack(&desc_host, l->conf->host, &body);
+    int err = spool_put(l->spool.dir, "host", &body);
+    if (err < 0)
+        die("write %s/host: %s", l->conf->spool_path, strerror(-err));
+}
+
 _Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
 {
     struct launcher l = { .conf = conf };
@@ -102,10 +115,12 @@ _Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
         seen_open(&l.spool, "seen.steps", &l.seen_steps, &e) < 0)
         die("%s", e.text);
     spool_boot_id(l.boot_id);
+    host_tell(&l);
     l.chan = chan_new(l.loop, chan_fd, on_message, on_gone, &l);
     jobs_open(&l);
     while (!loop_stopped(l.loop))
         loop_once(l.loop, -1);
+    cgroup_close(conf->host->cgroup);
     _exit(EXIT_SUCCESS);
 }
 

@@ -3,6 +3,7 @@
 #ifndef SLURMD_LAUNCHER_H
 #define SLURMD_LAUNCHER_H
 
+#include "schema/messages.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,6 +21,7 @@ struct launcher_conf {
     const char *log_path; /* NULL: stderr only */
     int log_level;
     const char *munge_socket;
+    const struct host *host; /* for SPOOL/host */
     uid_t controller_uid; /* SlurmUser: who may read our credential */
 };
 

@@ -9,6 +9,7 @@
 #include "net/daemon.h"
 #include "node/hw.h"
 #include "node/ids.h"
+#include "slurmd/host.h"
 #include "slurmd/launcher.h"
 #include "slurmd/listener.h"
 
@@ -41,10 +42,12 @@ struct slurmd {
     const char *node_option, *stepd_option;
     bool is_query; /* -C */
     struct conf *conf;
+    const struct conf_node *node;
     struct arena arena; /* lives as long as the daemon */
     struct launcher_conf launcher;
     struct listener_conf listener;
     struct node_link link;
+    struct host host;
 };
 
 static int choose_node(struct slurmd *d, const struct conf_node **ret, struct err *e);
@@ -88,6 +91,8 @@ static int slurmd_configure(void *ctx, const struct daemon_args *args, struct da
         err = plan_launcher(d, node, e);
     if (err == 0)
         err = plan_listener(d, node, e);
+    if (err == 0)
+        d->node = node;
     if (err < 0)
         return err;
 
@@ -222,6 +227,10 @@ static int slurmd_open(void *ctx, struct loop *loop, struct err *e)
     const struct strs *warnings = conf_warnings(d->conf);
     for (uint32_t i = 0; i < warnings->n; i++)
         log_verbose("%s", warnings->v[i]);
+    int err = host_find(d->conf, &d->launcher, d->node, &d->arena, &d->host, e);
+    if (err < 0)
+        return err;
+    d->launcher.host = &d->host;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return err_errno(e, "socketpair");
     pid_t pid = fork();
@@ -230,7 +239,7 @@ static int slurmd_open(void *ctx, struct loop *loop, struct err *e)
     if (pid == 0)
         launcher_main(&d->launcher, ends[1]);
     close(ends[1]);
-    int err = become_nobody(e);
+    err = become_nobody(e);
     if (err < 0)
         return err;
     listener_open(&d->link, loop, &d->listener, ends[0]);

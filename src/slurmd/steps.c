@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "node/cgroup.h"
 #include "node/procs.h"
 #include "node/stepd.h"
 #include "schema/errors.h"
@@ -161,6 +162,7 @@ static void orphans_kill(struct launcher *l, const struct step_record *r)
     const char *const variables[] = { job, node, conf, step, NULL };
     int left = 1;
 
+    cgroup_clear(c->host->cgroup, &(struct cgroup_id){ r->uid, r->key.job_id, r->key.step_id });
     snprintf(job, sizeof job, "SLURM_JOB_ID=%u", r->key.job_id);
     snprintf(node, sizeof node, "SLURMD_NODENAME=%s", c->node);
     snprintf(conf, sizeof conf, "SLURM_CONF=%s", c->conf_path);

@@ -54,12 +54,13 @@ void step_attend(struct step *s)
         if (s->ending == ENDING_TERM && clock_mono_ns() >= s->kill_at_ns)
             s->ending = ENDING_KILL;
         if (s->ending == ENDING_KILL) {
-            procs_signal_tree(getpid(), 0, SIGKILL);
+            confine_kill(s);
             sweep_ms = sweep_ms * 2 > SWEEP_MAX_MS ? SWEEP_MAX_MS : sweep_ms * 2;
         }
         struct pollfd fd = { .fd = s->signals, .events = POLLIN };
-        if (poll(&fd, 1, pause_ms(s, sweep_ms)) > 0)
+        if (poll(&fd, 1, confine_pause_ms(s, pause_ms(s, sweep_ms))) > 0)
             told(s);
+        confine_tick(s);
     }
 }
 
@@ -139,6 +140,15 @@ static void end_read(struct arena *a, struct job_terminate *ret)
     *ret = (struct job_terminate){ .kill_wait_s = 30, .why = "" };
 }
 
+void step_say(struct step *s, const char *line)
+{
+    pid_t pid = task_say(&s->start, line);
+
+    CLEANUP(closep) int fd = pid > 0 ? pidfd_open(pid, 0) : -1;
+    struct pollfd gone = { .fd = fd, .events = POLLIN };
+    poll(&gone, 1, SAY_MS);
+}
+
 /* "slurmstepd: error: *** JOB 12 ON node1 CANCELLED AT 2026-11-23T05:47:00 DUE TO TIME LIMIT ***".
  * The controller's words are all from CANCELLED on, with %s where the time goes, or only the cause.
  */
@@ -155,10 +165,7 @@ static void say_why(struct step *s, const char *why)
     snprintf(line, sizeof line, "slurmstepd: error: *** JOB %u ON %s CANCELLED AT %s%s%.200s ***\n",
              s->launch->job_id, s->launch->node_name, when, cause[0] ? " " : "", cause);
 
-    pid_t pid = task_say(&s->start, line);
-    CLEANUP(closep) int fd = pid > 0 ? pidfd_open(pid, 0) : -1;
-    struct pollfd gone = { .fd = fd, .events = POLLIN };
-    poll(&gone, 1, SAY_MS);
+    step_say(s, line);
 }
 
 static void end_begin(struct step *s)

@@ -39,6 +39,7 @@ int main(int argc, char **argv)
         step_attend(&s);
     else
         step_fail(&s, &e);
+    confine_end(&s);
     _exit(step_report(&s) < 0 ? EXIT_FAILURE
                               : EXIT_SUCCESS); /* the kernel is the fastest to free */
 }

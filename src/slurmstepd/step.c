@@ -33,6 +33,7 @@ void step_init(struct step *s)
     memset(s, 0, sizeof *s);
     s->signals = s->report = -1;
     s->done.start_time = clock_wall_s();
+    s->start_ns = clock_mono_ns();
     s->done.error = "";
     s->done.node = "";
     s->done.used = &s->used;
@@ -66,6 +67,7 @@ int step_load(struct step *s, struct err *e)
     s->done.step_id = s->launch->step_id;
     s->done.restart = s->launch->restart;
     s->done.node = s->launch->node_name;
+    confine_load(s);
     return stand_apart(s, e);
 }
 
@@ -122,6 +124,10 @@ int step_start(struct step *s, struct err *e)
     if (err < 0)
         return err;
     streams_name(s);
+    err = confine_begin(s, e);
+    if (err < 0)
+        return err;
+    s->start.group = s->confine.host ? &s->confine.group : NULL;
     return task_start(&s->start, &s->task, &s->report, e);
 }
 

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "node/task.h"
 #include "schema/messages.h"
+#include "slurmstepd/confine.h"
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -29,12 +30,16 @@ struct step {
     int64_t kill_at_ns;
     struct step_done done; /* what will be reported */
     struct usage used;
+    struct confine confine;
+    int64_t start_ns; /* monotonic */
 };
 
 void step_init(struct step *s);
 int step_load(struct step *s, struct err *e);  /* reads the launch message, signs the record */
 int step_start(struct step *s, struct err *e); /* writes the script, starts the task */
 void step_attend(struct step *s);              /* until the task and all its descendants are gone */
+/* One line into the step's stderr, with a second to get there: its file system may hang. */
+void step_say(struct step *s, const char *line);
 void step_fail(struct step *s, const struct err *e); /* the step never started: say why */
 int step_report(struct step *s);                     /* writes `result` */
 

@@ -1,0 +1,145 @@
+"""A job stays inside of what it was given, is measured as a whole, and leaves nothing behind: under the cgroups of this
+machine, whichever version they are.  The same under cgroup v2: tests/cluster/test_uml.py."""
+import os
+import pathlib
+import time
+
+import pytest
+from cluster import Cluster, wait_for
+
+MOUNT = pathlib.Path("/sys/fs/cgroup")
+CONF = ("ProctrackType=proctrack/cgroup\nTaskPlugin=task/cgroup,task/affinity\n"
+        "JobAcctGatherType=jobacct_gather/cgroup\nJobAcctGatherFrequency=task=1\n")
+CGROUP = "ConstrainCores=yes\nConstrainRAMSpace=yes\nConstrainSwapSpace=yes\nConstrainDevices=yes\nMaxPidsPerStep=200\n"
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not os.access(MOUNT, os.W_OK), reason="needs root and cgroups")
+
+
+def groups():
+    """Every group of a node of ours."""
+    return {p for base in (MOUNT, *MOUNT.glob("*"), *MOUNT.glob("*/*")) if base.is_dir()
+            for p in base.glob("slurm*_n[0-9]*_*")}
+
+
+@pytest.fixture(scope="module")
+def confined():
+    before = groups()
+    c = Cluster(nodes=1, cpus=os.cpu_count(), memory=1500, conf=CONF)
+    (c.dir / "cgroup.conf").write_text(CGROUP)
+    with c:
+        c.before = before
+        yield c
+    assert groups() <= before, "groups were left"
+
+
+def job_groups(c):
+    return [p for base in groups() - c.before for p in base.rglob("job_*")]
+
+
+def run(c, script, *options, want="COMPLETED"):
+    job = c.sbatch(*options, script="#!/bin/bash\n" + script)
+    assert c.wait_state(job) == want, c.logs()
+    out = c.dir / "out" / f"slurm-{job}.out"
+    return job, out.read_text()
+
+
+def test_cores(confined):
+    if os.cpu_count() < 2:
+        pytest.skip("one CPU")
+    _, out = run(confined, "grep Cpus_allowed_list /proc/self/status\n"
+                           "taskset -pc 0-63 $$ >/dev/null 2>&1\ngrep Cpus_allowed_list /proc/self/status\n", "-n1")
+    lists = [line.split()[1] for line in out.splitlines() if line.startswith("Cpus_allowed_list")]
+    assert len(lists) == 2 and lists[0] == lists[1] and lists[0].isdigit()
+
+
+def test_memory_within(confined):
+    job, out = run(confined, "python3 -c \"x = b'x' * (60 << 20); print('held', len(x))\"", "--mem=200")
+    assert "held" in out
+
+
+def test_out_of_memory(confined):
+    job, out = run(confined, "python3 -c \"x = b'x' * (300 << 20)\"\n", "--mem=100", want="OUT_OF_MEMORY")
+    assert f"Detected 1 oom_kill event in StepId={job}.batch. Some of the step tasks have been OOM Killed." in out
+    assert "Memory limit 100M, peak 100M" in out or "Memory limit 100M, peak 99M" in out
+    assert "Reason=OutOfMemory" in confined.out("scontrol", "show", "job", job)
+
+
+def test_usage_is_of_the_whole_step(confined):
+    """Two processes at once, each 60 MB: the step used 120."""
+    job, _ = run(confined, "for i in 1 2; do\npython3 -c \"import time; x = b'x' * (60 << 20); time.sleep(1.6)\n"
+                           "end = time.process_time() + 0.2\nwhile time.process_time() < end: pass\" &\ndone\nwait\n",
+                 "--mem=400", "-n1")
+    row = lambda: confined.out("sacct", "-n", "-P", "-j", f"{job}.batch", "-o", "MaxRSS,TotalCPU,UserCPU").strip()
+    text = wait_for(lambda: row() and row().split("|")[0] and row(), 10, 0.2) or row()
+    rss, cpu, _ = text.split("|")
+    assert 110_000 < int(rss.rstrip("K")) < 300_000, text
+    assert float(cpu.split(":")[-1]) >= 0.35, text
+
+
+def test_devices_of_the_machine_stay(confined):
+    _, out = run(confined, "head -c 4 /dev/zero | wc -c; echo x > /dev/null && echo ok")
+    assert out.split() == ["4", "ok"]
+
+
+def test_fork_bomb_is_held_and_ends(confined):
+    """A bomb that ignores SIGTERM, forks for ever and leaves its session."""
+    bomb = ("import os, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+            "open('/proc/self/comm', 'w').write('bomb' + os.environ['SLURM_JOB_ID'])\n"
+            "while True:\n    try:\n        if os.fork() == 0: os.setsid()\n    except OSError: pass\n")
+    job = confined.sbatch("-o", "/dev/null", script=f"#!/bin/bash\nexec python3 -c \"{bomb}\"\n")
+    confined.wait_state(job, "RUNNING")
+    name = f"bomb{job}"
+    alive = lambda: sum(comm(p) == name for p in pathlib.Path("/proc").glob("[0-9]*"))
+    assert wait_for(lambda: alive() >= 150, 20), alive()
+    time.sleep(0.2)
+    assert alive() <= 200
+    confined.run("scancel", job)
+    confined.wait_state(job)
+    assert wait_for(lambda: not confined.out("squeue", "-h", "-j", job, "-t", "CG"), 20)
+    assert wait_for(lambda: alive() == 0, 5), alive()
+    assert wait_for(lambda: not job_groups(confined), 5), job_groups(confined)
+
+
+def comm(proc):
+    try:
+        return (proc / "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+@pytest.mark.parametrize("tail", ["setsid sleep 1000 &", "(setsid bash -c 'trap \"\" TERM; while :; do sleep 1000; done' &) &",
+                                  "nohup bash -c 'exec -a hidden env -i /bin/sleep 1000' >/dev/null 2>&1 &"])
+def test_nothing_is_left(confined, tail):
+    job, out = run(confined, tail + "\nsleep 0.2; echo done\n")
+    assert "done" in out
+    assert wait_for(lambda: not job_groups(confined), 5), job_groups(confined)
+
+
+def test_slurmstepd_killed(confined):
+    """What its keeper leaves, slurmd clears away, even without the environment by which it could be found."""
+    job = confined.sbatch(script="#!/bin/bash\nenv -i setsid bash -c 'exec -a lost /bin/sleep 1000' &\nsleep 1000\n")
+    confined.wait_state(job, "RUNNING")
+    inside = lambda: [int(pid) for p in job_groups(confined) for f in p.rglob("cgroup.procs") for pid in f.read_text().split()]
+    assert wait_for(lambda: len(set(inside())) >= 3, 10)
+    pids = set(inside())
+    keeper = [p for p in pathlib.Path("/proc").glob("[0-9]*") if cmdline(p).startswith(f"slurmstepd: [{job}.")]
+    os.kill(int(keeper[0].name), 9)
+    assert wait_for(lambda: not any(pathlib.Path(f"/proc/{pid}/cwd").exists() for pid in pids), 10)
+    assert wait_for(lambda: not job_groups(confined), 5), job_groups(confined)
+    confined.run("scancel", job, check=False)
+
+
+def cmdline(proc):
+    try:
+        return (proc / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_out_of_memory_is_always_told(confined):
+    """50 of 50, whether the script itself goes or a child of it."""
+    eat = "python3 -c \"x = b'x' * (200 << 20)\""
+    scripts = [eat, f"{eat}\nexit 0", f"{eat} &\nwait; exit 3", f"exec {eat}", f"setsid {eat}; true"]
+    jobs = [confined.sbatch("--mem=60", "-o", "/dev/null", script="#!/bin/bash\n" + scripts[i % 5] + "\n") for i in range(50)]
+    states = [confined.wait_state(job, seconds=120) for job in jobs]
+    assert states == ["OUT_OF_MEMORY"] * 50
