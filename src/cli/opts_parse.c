@@ -471,13 +471,21 @@ static int gres_list(struct opts *o, const struct opt *opt, const char *arg, str
     }
 }
 
-/* --gres and --gpus-per-node fill one member and add up; the same option again replaces. */
+/* --gres and --gpus-per-node fill one member and add up; the same option again replaces.  Each
+ * piece is kept as Slurm shows it: gres:gpu:2. */
 static int add_tres(struct opts *o, const struct opt *opt, const char *text)
 {
     const char **member = MEMBER(o, opt, const char *);
     bool joins = **member && !opts_is_set(o, opt->name);
 
-    *member = joins ? arena_printf(o->arena, "%s,%s", *member, text) : text;
+    struct buf out = { 0 };
+    if (joins)
+        buf_puts(&out, *member);
+    for (const char *w = text; *w; w += strcspn(w, ","), w += *w == ',')
+        buf_printf(&out, "%s%s%.*s", out.len ? "," : "", strncmp(w, "gres", 4) == 0 ? "" : "gres:",
+                   (int)strcspn(w, ","), w);
+    *member = arena_strdup(o->arena, buf_str(&out));
+    buf_fini(&out);
     return 0;
 }
 

@@ -18,8 +18,7 @@ static int cgroup_line(void *arg, const struct conf_line *line, struct err *e)
     return conf_key_set(arg, line, e);
 }
 
-/* The file beside slurm.conf. */
-static void beside(const char *slurm_path, const char *name, char *ret, size_t size)
+void conf_beside(const char *slurm_path, const char *name, char *ret, size_t size)
 {
     const char *slash = strrchr(slurm_path, '/');
 
@@ -31,7 +30,7 @@ int conf_load_cgroup(const char *slurm_path, struct conf **ret, struct err *e)
     CLEANUP(conf_freep) struct conf *c = conf_new(conf_cgroup_keys, conf_cgroup_key_count);
     char path[PATH_MAX];
 
-    beside(slurm_path, "cgroup.conf", path, sizeof path);
+    conf_beside(slurm_path, "cgroup.conf", path, sizeof path);
     if (access(path, F_OK) == 0 || errno != ENOENT) {
         int err = conf_read(c, path, cgroup_line, e);
         if (err < 0)

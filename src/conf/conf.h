@@ -73,4 +73,9 @@ int conf_load_cgroup(const char *slurm_path, struct conf **ret, struct err *e);
  * names live as long as the configurations. */
 void conf_to_cgroup(const struct conf *slurm, const struct conf *cgroup, struct cgroup_plan *ret);
 
+/* gres.conf beside slurm.conf: the lines for this node, in the arena.  A file that is not there is
+ * one without lines. */
+int conf_load_gres(const char *slurm_path, const char *node, struct arena *a,
+                   struct gres_conf *ret, struct err *e);
+
 #endif

@@ -17,6 +17,17 @@ static const char *plugin(const char *s)
     return slash ? slash + 1 : s;
 }
 
+/* In the form that a partition has them. */
+static const char *conf_job_defaults(const struct conf *c, struct arena *a)
+{
+    uint32_t cpus = conf_u32(c, "DefCPUPerGPU"), mb = conf_u32(c, "DefMemPerGPU");
+    const char *s = cpus ? arena_printf(a, "DefCpuPerGPU=%u", cpus) : "";
+
+    return mb == UINT32_MAX || mb == 0
+               ? s
+               : arena_printf(a, "%s%sDefMemPerGPU=%u", s, *s ? "," : "", mb);
+}
+
 static struct opt_u64 memory(const struct conf *c, const char *key)
 {
     uint32_t mb = conf_u32(c, key);
@@ -83,6 +94,7 @@ static void fill_scalars(const struct conf *c, struct arena *a, struct core_conf
                             conf_u32(c, "FastSchedule") == 2,
         .private_data = conf_str(c, "PrivateData"),
         .licenses = conf_str(c, "Licenses"),
+        .job_defaults = conf_job_defaults(c, a),
         .gres_types = conf_str(c, "GresTypes"),
         .disable_root_jobs = conf_u32(c, "DisableRootJobs") != 0,
         .kill_invalid_depend = conf_flag(c, "DependencyParameters", "kill_invalid_depend"),

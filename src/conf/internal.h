@@ -105,6 +105,9 @@ struct conf *conf_new(const struct conf_key *keys, uint32_t n);
 void conf_freep(struct conf **c);
 int conf_read(struct conf *c, const char *path, conf_line_fn each, struct err *e);
 
+/* cgroup.c: the path of a file beside slurm.conf. */
+void conf_beside(const char *slurm_path, const char *name, char *ret, size_t size);
+
 /* suggest.c: err_set(unknown keyword ...) with the nearest of the names. */
 struct conf_nearest {
     const char *wrong, *best;

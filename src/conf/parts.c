@@ -30,8 +30,9 @@ static int read_opt_minutes(struct conf *c, const char *value, void *member);
 static int read_mem(struct conf *c, const char *value, void *member);
 static int read_state(struct conf *c, const char *value, void *member);
 static int read_share(struct conf *c, const char *value, void *member);
+static int read_gpu_cpus(struct conf *c, const char *value, void *member);
+static int read_gpu_mem(struct conf *c, const char *value, void *member);
 #define read_priority read_u32
-#define read_job_default read_none
 
 static const struct part_key {
     const char *name;
@@ -58,6 +59,8 @@ static const struct {
     { read_minutes, "a time as in 60, 1:30:00, 2-12, or UNLIMITED" },
     { read_opt_minutes, "a time as in 60, 1:30:00, 2-12, or NONE" },
     { read_mem, "a number of megabytes, or UNLIMITED" },
+    { read_gpu_cpus, "a whole number" },
+    { read_gpu_mem, "a number of megabytes" },
     { read_state, "UP, DOWN, DRAIN or INACTIVE" },
     { read_share, "NO, YES[:n], FORCE[:n] or EXCLUSIVE" },
 };
@@ -372,6 +375,27 @@ static int read_mem(struct conf *c, const char *value, void *member)
         return -EINVAL;
     *(struct opt_u64 *)member = (struct opt_u64){ mb != UINT32_MAX, mb == UINT32_MAX ? 0 : mb };
     return 0;
+}
+
+/* Two keys that are kept and shown as one list. */
+static int add_default(struct conf *c, const char *key, const char *value, const char **list)
+{
+    uint32_t n = 0;
+
+    if (conf_number(value, &n) < 0 || n == UINT32_MAX)
+        return -EINVAL;
+    *list = arena_printf(c->arena, "%s%s%s=%u", *list, **list ? "," : "", key, n);
+    return 0;
+}
+
+static int read_gpu_cpus(struct conf *c, const char *value, void *member)
+{
+    return add_default(c, "DefCpuPerGPU", value, member);
+}
+
+static int read_gpu_mem(struct conf *c, const char *value, void *member)
+{
+    return add_default(c, "DefMemPerGPU", value, member);
 }
 
 static int read_state(struct conf *c, const char *value, void *member)

@@ -71,7 +71,7 @@ static void fill_timeline(const struct core *c, const struct part *p, int64_t no
         ret->now[n->index] = place_room_free(n);
         for (uint32_t k = 0; k < n->jobs.n; k++) {
             const struct job *job = job_find(c, n->jobs.v[k]);
-            struct room room = place_room_held(alloc_find(job, n->index));
+            struct room room = place_room_held(n, alloc_find(job, n->index));
             timeline_add(ret, (struct release){ planned_end(c, job, now), n->index, room });
         }
     }
@@ -92,9 +92,9 @@ static bool fits(void *ctx, const struct room *rooms)
 }
 
 /* What the job would hold there is no longer free. */
-static void take(struct room *room, const struct placement *at, uint32_t i)
+static void take(const struct core *c, struct room *room, const struct placement *at, uint32_t i)
 {
-    struct room held = place_room_of(at, i);
+    struct room held = place_room_of(c, at, i);
 
     room_take(room, &held);
 }
@@ -114,7 +114,7 @@ bool backfill_plan_in(const struct core *c, const struct part *p, const struct j
         return false;
     ret->at = fit.at;
     for (uint32_t i = 0; i < ret->at.n; i++)
-        take(&ret->left[ret->at.v[i].node], &ret->at, i);
+        take(c, &ret->left[ret->at.v[i].node], &ret->at, i);
     return true;
 }
 
@@ -271,12 +271,12 @@ static void build(struct core *c, int64_t now)
 }
 
 /* What outlives a reservation takes from what it leaves. */
-static void consume(struct backfill *b, const struct placement *at, int64_t end)
+static void consume(const struct core *c, const struct placement *at, int64_t end)
 {
     for (uint32_t i = 0; i < at->n; i++) {
-        struct horizon *h = &b->spare[at->v[i].node];
+        struct horizon *h = &c->backfill->spare[at->v[i].node];
         if (end > h->until)
-            take(&h->room, at, i);
+            take(c, &h->room, at, i);
     }
 }
 
@@ -315,7 +315,7 @@ static bool try_job(struct pass *s, const struct job *job, const struct part *p)
     }
     if (!sched_start(s, job, p, &at))
         return false;
-    consume(c->backfill, &at, place.end);
+    consume(c, &at, place.end);
     return true;
 }
 

@@ -88,7 +88,8 @@ static int check_job(const struct core *c, const struct job *job, struct sums *s
     return 0;
 }
 
-static int check_node(const struct node *n, const struct sums *s, struct err *e)
+static int check_node(const struct core *c, const struct node *n, const struct sums *s,
+                      struct err *e)
 {
     if (!bits_equal(&n->used, &s->used[n->index]) || n->cpus_used != bits_count(&n->used))
         return err_set(e, ESTATE, "node %s: CPUs in use are not those of its jobs", n->conf->name);
@@ -98,7 +99,7 @@ static int check_node(const struct node *n, const struct sums *s, struct err *e)
                        n->conf->name);
     if (n->mem_used > node_memory(n) && !n->is_gone && n->conf->real_memory_mb)
         return err_set(e, ESTATE, "node %s: more memory given than there is", n->conf->name);
-    return 0;
+    return gres_check(c, n, e);
 }
 
 /* A node is looked at by the scheduler exactly when it could give something. */
@@ -142,7 +143,7 @@ static int check_all(const struct core *c, struct sums *s, struct err *e)
     if (memcmp(phases, c->phase_count, sizeof phases) != 0)
         return err_set(e, ESTATE, "the jobs by phase are counted wrong");
     for (uint32_t i = 0; i < c->node_count; i++)
-        if ((r = check_node(c->nodes[i], s, e)) < 0)
+        if ((r = check_node(c, c->nodes[i], s, e)) < 0)
             return r;
     for (uint32_t i = 0; i < c->part_count; i++)
         if ((r = check_open(c, c->parts[i], e)) < 0)

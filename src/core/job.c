@@ -228,6 +228,7 @@ static void occupy_node(struct core *c, struct job *job, const struct alloc_node
     bits_or_bytes(&n->used, part->cpus.p, part->cpus.len);
     n->cpus_used += alloc_cpus(part);
     n->mem_used += part->mem_mb;
+    gres_hold(n, part);
     n->ending += job->phase == PHASE_ENDING;
     ids_add(&n->jobs, job->id);
     part_open(c, n);
@@ -249,6 +250,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     assert(n->cpus_used >= alloc_cpus(part) && n->mem_used >= part->mem_mb);
     n->cpus_used -= alloc_cpus(part);
     n->mem_used -= part->mem_mb;
+    gres_give_back(n, part);
     n->ending -= job->phase == PHASE_ENDING;
     n->rec->last_busy = c->now;
     ids_remove(&n->jobs, job->id);

@@ -91,6 +91,8 @@ int core_launch(const struct core *c, uint32_t job_id, uint32_t node, struct are
         .cpus = alloc_cpus(part),
         .cpu_ids = cpu_ids_text(part->cpus, a),
         .mem_mb = part->mem_mb,
+        .gres = gres_held_text(part, a),
+        .gres_parts = { part->gres.v, part->gres.n },
         .job_name = job->name,
         .partition = job->alloc->partition,
         .account = job->account,

@@ -291,8 +291,9 @@ static void describe_nodes(const struct core *c, const struct job *job, struct a
     for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
         const struct alloc_node *part = &job->alloc->nodes.v[i];
         ret->node_cpus.v[ret->node_cpus.n++] =
-            arena_printf(a, "Nodes=%s CPU_IDs=%s Mem=%llu GRES=", core_node_name(c, part->node),
-                         cpu_ids_text(part->cpus, a), (unsigned long long)part->mem_mb);
+            arena_printf(a, "Nodes=%s CPU_IDs=%s Mem=%llu GRES=%s", core_node_name(c, part->node),
+                         cpu_ids_text(part->cpus, a), (unsigned long long)part->mem_mb,
+                         gres_held_text(part, a));
     }
 }
 

@@ -233,6 +233,9 @@ static int check_alloc(const struct core *c, const struct job *job, const void *
                            part->node);
         if (!bits_free_bytes(&n->used, part->cpus.p, part->cpus.len))
             return err_set(e, ESTATE, "job %u: CPUs of %s are not free", job->id, n->conf->name);
+        if (!gres_is_free(n, part))
+            return err_set(e, ESTATE, "job %u: generic resources of %s are not free", job->id,
+                           n->conf->name);
     }
     return 0;
 }

@@ -36,6 +36,7 @@ struct node *node_ensure(struct core *c, const char *name)
 void node_free(struct node *n)
 {
     bits_fini(&n->used);
+    gres_fini(&n->gres);
     ids_fini(&n->jobs);
     ids_fini(&n->parts);
     free(n->conf);
@@ -95,6 +96,7 @@ void node_configure(struct core *c, struct node *n, const struct conf_node *conf
     n->unit = unit_of(conf);
     n->is_gone = false;
     resize_used(n, conf->cpus);
+    gres_configure(c, n);
     c->fleet_gen++;
     part_open(c, n);
     if (!is_new || (n->rec->boot_id && *n->rec->boot_id))
@@ -142,7 +144,11 @@ void node_set_record(struct core *c, struct node *n, const struct node_record *r
         n->unit = unit_of(n->conf);
         resize_used(n, n->conf->cpus);
     }
-    c->fleet_gen += was_up != node_is_up(n) || rec->has_features.set;
+    bool has_other_gres =
+        strcmp(old->gres ? old->gres : "", n->rec->gres ? n->rec->gres : "") != 0;
+    if (has_other_gres || rec->is_gone)
+        gres_configure(c, n);
+    c->fleet_gen += was_up != node_is_up(n) || rec->has_features.set || has_other_gres;
     free(old);
     arm_timer(c, n);
     part_open(c, n);

@@ -3,6 +3,7 @@
 #define CORE_NODE_H
 
 #include "base/bits.h"
+#include "core/gres.h"
 #include "core/ids.h"
 #include "schema/messages.h"
 #include <stdbool.h>
@@ -30,6 +31,7 @@ struct node {
     uint32_t cpus_used;
     uint64_t mem_used;
     struct bits used;  /* abstract CPU ids */
+    struct node_gres gres;
     struct ids jobs;   /* that hold something here */
     uint32_t ending;   /* of these, how many are ending */
     struct ids parts;  /* indices of partitions */

@@ -1,50 +1,52 @@
-/* Placement: first every node says what it could give (a spot), then the best spots are taken. */
+/* Placement: every node says what it could give (a spot); choose.c takes the best, give.c deals. */
 #include "core/place.h"
 
 #include "base/hostlist.h"
+#include "core/search.h"
 #include "core/state.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-struct spot {
-    const struct node *node;
-    uint32_t tasks; /* that fit */
-    uint32_t cpus;  /* that may be used */
-    bool is_required;
-};
-
-struct search {
-    const struct place *p;
-    const struct job_wish *w;
-    struct place_why *why;
-    struct mem_need mem;
-    struct bits required, excluded;
-    uint32_t required_n;
-    uint32_t task_cpus;
-    uint32_t min_nodes, max_nodes;
-    bool is_whole;
-    struct spot *spots;
-    uint32_t n, cap;
-};
 
 static bool has_word(const char *text, const char *word)
 {
     return text && strcasestr(text, word) != NULL;
 }
 
+/* DefCpuPerGPU and DefMemPerGPU of the partition, or of the cluster, for jobs with GPUs. */
+static bool job_default(const struct core *c, const struct part *p, const struct job_wish *w,
+                        const char *key, uint64_t *ret)
+{
+    const char *const from[] = { p->info->job_defaults, c->conf->job_defaults };
+
+    if (!gres_asked(c, w, "gpu", NULL))
+        return false;
+    for (size_t i = 0; i < 2; i++) {
+        const char *at = from[i] ? strcasestr(from[i], key) : NULL;
+        if (at) {
+            *ret = strtoull(at + strlen(key), NULL, 10);
+            return true;
+        }
+    }
+    return false;
+}
+
 struct mem_need place_memory(const struct core *c, const struct part *p, const struct job_wish *w)
 {
     const struct part_info *pi = p->info;
+    uint64_t gpu_mb;
     struct mem_need need = { .is_counted = has_word(c->conf->select_params, "memory") };
 
     if (w->mem_per_node_mb.set)
         need.mb = w->mem_per_node_mb.v;
+    else if ((need.is_per_gpu = w->mem_per_gpu_mb.set))
+        need.mb = w->mem_per_gpu_mb.v;
     else if ((need.is_per_cpu = w->mem_per_cpu_mb.set))
         need.mb = w->mem_per_cpu_mb.v;
+    else if ((need.is_per_gpu = job_default(c, p, w, "DefMemPerGPU=", &gpu_mb)))
+        need.mb = gpu_mb;
     else if (pi->def_mem_per_node_mb.set)
         need.mb = pi->def_mem_per_node_mb.v;
     else if ((need.is_per_cpu = pi->def_mem_per_cpu_mb.set))
@@ -55,6 +57,17 @@ struct mem_need place_memory(const struct core *c, const struct part *p, const s
         need.mb = c->conf->def_mem_per_cpu_mb.v;
     need.is_whole = need.mb == 0 && need.is_counted;
     return need;
+}
+
+uint32_t place_cpus_per_gpu(const struct core *c, const struct part *p, const struct job_wish *w)
+{
+    uint64_t n = 0;
+
+    if (w->cpus_per_gpu.set)
+        return w->cpus_per_gpu.v;
+    if (w->cpus_per_task.set || !job_default(c, p, w, "DefCpuPerGPU=", &n))
+        return 0;
+    return (uint32_t)n;
 }
 
 bool place_is_whole(const struct core *c, const struct part *p, const struct job_wish *w)
@@ -100,27 +113,39 @@ uint32_t place_free_cpus(const struct node *n)
 
 struct room place_room_all(const struct node *n)
 {
-    return (struct room){ .cpus = n->conf->cpus - n->conf->cpus % n->unit,
-                          .mem_mb = node_memory(n) };
+    struct room room = { .cpus = n->conf->cpus - n->conf->cpus % n->unit,
+                         .mem_mb = node_memory(n) };
+
+    for (uint32_t i = 0; i < n->gres.n && i < ROOM_GRES; i++)
+        room.gres[i] = (uint32_t)n->gres.v[i].count;
+    return room;
 }
 
 struct room place_room_free(const struct node *n)
 {
     uint64_t all = node_memory(n);
+    struct room room = { .cpus = place_free_cpus(n),
+                         .jobs = n->jobs.n,
+                         .mem_mb = all > n->mem_used ? all - n->mem_used : 0 };
 
-    return (struct room){ .cpus = place_free_cpus(n),
-                          .jobs = n->jobs.n,
-                          .mem_mb = all > n->mem_used ? all - n->mem_used : 0 };
+    gres_room(n, &room);
+    return room;
 }
 
-struct room place_room_held(const struct alloc_node *part)
+struct room place_room_held(const struct node *n, const struct alloc_node *part)
 {
-    return (struct room){ .cpus = alloc_cpus(part), .jobs = 1, .mem_mb = part->mem_mb };
+    struct room room = { .cpus = alloc_cpus(part), .jobs = 1, .mem_mb = part->mem_mb };
+
+    gres_room_of(n, part, &room);
+    return room;
 }
 
-struct room place_room_of(const struct placement *at, uint32_t i)
+struct room place_room_of(const struct core *c, const struct placement *at, uint32_t i)
 {
-    return (struct room){ .cpus = at->cpus[i], .jobs = 1, .mem_mb = at->v[i].mem_mb };
+    struct room room = { .cpus = at->cpus[i], .jobs = 1, .mem_mb = at->v[i].mem_mb };
+
+    gres_room_of(c->nodes[at->v[i].node], &at->v[i], &room);
+    return room;
 }
 
 /* What of the node may be used. */
@@ -168,22 +193,89 @@ static uint32_t fed_cpus(const struct search *s, const struct node *n, struct ro
     if (s->mem.mb == 0)
         return cpus;
     if (!s->mem.is_per_cpu)
-        return left >= s->mem.mb ? cpus : 0;
+        return s->mem.is_per_gpu || left >= s->mem.mb ? cpus : 0;
     uint64_t fed = left / s->mem.mb;
     return fed < cpus ? (uint32_t)fed - (uint32_t)fed % n->unit : cpus;
 }
 
+uint32_t cpus_each(const struct search *s, const struct node *n)
+{
+    if (s->w->ntasks_per_core.set && s->w->ntasks_per_core.v == 1 && s->task_cpus < n->unit)
+        return n->unit;
+    return s->task_cpus;
+}
+
 static uint32_t tasks_in(const struct search *s, const struct node *n, uint32_t cpus)
 {
-    uint32_t each = s->task_cpus;
-    uint32_t tasks;
+    uint32_t tasks = s->w->overcommit ? s->w->ntasks : cpus / cpus_each(s, n);
 
-    if (s->w->ntasks_per_core.set && s->w->ntasks_per_core.v == 1 && each < n->unit)
-        each = n->unit;
-    tasks = s->w->overcommit ? s->w->ntasks : cpus / each;
     if (s->w->ntasks_per_node.set && s->w->ntasks_per_node.v && tasks > s->w->ntasks_per_node.v)
         tasks = s->w->ntasks_per_node.v;
     return tasks;
+}
+
+/* Of shares a job gets those of one GPU, unless the configuration says otherwise. */
+static uint64_t shares_left(const struct search *s, const struct node *n,
+                            const struct gres_line *line)
+{
+    uint64_t from = s->p->when == PLACE_NOW ? gres_free_units(n, line) : line->units, most = 0;
+
+    for (uint32_t d = 0; d < GRES_DEVICES_MAX; d++) {
+        uint32_t used = s->p->when == PLACE_NOW ? line->cut[d].used : 0;
+        uint32_t left = from >> d & 1 ? line->cut[d].size - used : 0;
+        most = left > most ? left : most;
+    }
+    return most;
+}
+
+uint64_t look_at_gres(const struct search *s, const struct node *n, const struct room *room,
+                      const struct gres_ask *ask)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < n->gres.n; i++) {
+        const struct gres_line *line = &n->gres.v[i];
+        if (!gres_serves(ask, line))
+            continue;
+        uint64_t have = s->p->when == PLACE_NOW ? gres_free(n, line) : line->count;
+        have = i < ROOM_GRES && room->gres[i] < have ? room->gres[i] : have;
+        uint64_t most = line->cut && !s->takes_many_cuts ? shares_left(s, n, line) : have;
+        sum += most < have ? most : have;
+    }
+    return sum;
+}
+
+/* How many GPUs the CPUs and the memory allow, where each brings its own. */
+static uint64_t fed_gpus(const struct search *s, const struct room *room, uint32_t cpus)
+{
+    uint64_t most = s->cpus_per_gpu ? cpus / s->cpus_per_gpu : UINT64_MAX;
+
+    if (s->mem.is_per_gpu && s->mem.is_counted && s->mem.mb && room->mem_mb / s->mem.mb < most)
+        most = room->mem_mb / s->mem.mb;
+    return most;
+}
+
+/* Generic resources: enough for each node, or for so many tasks; what is asked for the whole job is
+ * added up later. */
+static bool gres_fit(const struct search *s, const struct room *room, struct spot *spot)
+{
+    uint64_t fed = fed_gpus(s, room, spot->cpus);
+
+    for (uint32_t i = 0; i < s->asks.n; i++) {
+        const struct gres_ask *ask = &s->asks.v[i];
+        uint64_t have = look_at_gres(s, spot->node, room, ask);
+        have = ask->is_gpu && fed < have ? fed : have;
+        have = have < UINT32_MAX ? have : UINT32_MAX;
+        uint64_t need = ask->per == GRES_PER_JOB ? 1 : ask->count;
+        if (have < need)
+            return false;
+        if (ask->per == GRES_PER_TASK && have / ask->count * ask->tasks < spot->tasks)
+            spot->tasks = (uint32_t)(have / ask->count * ask->tasks);
+        if (ask->per == GRES_PER_NODE && ask->is_gpu)
+            fed -= ask->count;
+        spot->gres[i] = ask->per == GRES_PER_JOB ? (uint32_t)have : 0;
+    }
+    return true;
 }
 
 static void note(uint32_t *counter)
@@ -220,30 +312,11 @@ static bool look_at(struct search *s, const struct node *n, struct spot *ret)
                           .tasks = tasks_in(s, n, fed),
                           .cpus = fed,
                           .is_required = bits_test(&s->required, n->index) };
+    if (s->asks.n && !gres_fit(s, &room, ret))
+        return note(&why->gres), false;
     if (fed == 0 || ret->tasks == 0 || (s->w->min_cpus_node.set && fed < s->w->min_cpus_node.v))
         return note(&why->cpus), false;
     return true;
-}
-
-static int better(const void *a, const void *b)
-{
-    const struct spot *x = a, *y = b;
-    uint32_t wx = node_weight(x->node), wy = node_weight(y->node);
-
-    if (x->is_required != y->is_required)
-        return x->is_required ? -1 : 1;
-    if (wx != wy)
-        return wx < wy ? -1 : 1;
-    if (x->tasks != y->tasks)
-        return x->tasks > y->tasks ? -1 : 1;
-    return x->node->index < y->node->index ? -1 : 1;
-}
-
-static int by_index(const void *a, const void *b)
-{
-    const struct spot *x = a, *y = b;
-
-    return x->node->index < y->node->index ? -1 : 1;
 }
 
 static void add_spot(struct search *s, struct spot spot)
@@ -280,7 +353,7 @@ static bool gather(struct search *s)
         struct spot spot;
         if (!look_at(s, s->p->c->nodes[part->order[i]], &spot))
             continue;
-        if (wants_one && spot.tasks >= s->w->ntasks && (s->required_n == 0 || spot.is_required)) {
+        if (wants_one && choose_is_enough(s, &spot)) {
             s->n = 0;
             add_spot(s, spot);
             return true;
@@ -288,132 +361,6 @@ static bool gather(struct search *s)
         add_spot(s, spot);
     }
     return false;
-}
-
-/* The fewest of the best spots that hold all tasks. */
-static bool choose(struct search *s)
-{
-    uint32_t taken = 0, tasks = 0, required = 0;
-
-    if (s->n < s->min_nodes)
-        return false;
-    qsort(s->spots, s->n, sizeof *s->spots, better);
-    while (taken < s->n &&
-           (taken < s->min_nodes || tasks < s->w->ntasks || taken < s->required_n)) {
-        required += s->spots[taken].is_required;
-        tasks += s->spots[taken++].tasks;
-    }
-    s->n = taken;
-    return taken >= s->min_nodes && taken <= s->max_nodes && tasks >= s->w->ntasks &&
-           required == s->required_n;
-}
-
-/* Each node gets a task first.  The others go round when a number of nodes was asked, else they
- * fill node by node. */
-static void deal_tasks(const struct search *s, uint32_t *tasks)
-{
-    uint32_t left = s->w->ntasks > s->n ? s->w->ntasks - s->n : 0;
-    bool is_round = s->w->min_nodes > 1;
-
-    for (uint32_t i = 0; i < s->n; i++)
-        tasks[i] = 1;
-    while (left > 0)
-        for (uint32_t i = 0; i < s->n && left > 0; i++) {
-            uint32_t room = s->spots[i].tasks - tasks[i];
-            uint32_t take = is_round && room > 1 ? 1 : room;
-            take = take < left ? take : left;
-            tasks[i] += take;
-            left -= take;
-        }
-}
-
-static uint32_t cpus_for(const struct search *s, const struct spot *spot, uint32_t tasks)
-{
-    uint32_t unit = spot->node->unit, each = s->task_cpus;
-    uint32_t cpus;
-
-    if (s->is_whole)
-        return spot->node->conf->cpus;
-    if (s->w->ntasks_per_core.set && s->w->ntasks_per_core.v == 1 && each < unit)
-        each = unit;
-    cpus = s->w->overcommit ? 1 : tasks * each;
-    if (s->w->min_cpus_node.set && cpus < s->w->min_cpus_node.v)
-        cpus = s->w->min_cpus_node.v;
-    cpus = (cpus + unit - 1) / unit * unit;
-    return cpus < spot->cpus ? cpus : spot->cpus;
-}
-
-/* The lowest free CPUs, where each is a unit: by words. */
-static struct bytes pick_singles(const struct search *s, const struct node *n, uint32_t want)
-{
-    uint32_t words = (n->conf->cpus + 63) / 64, len = 1;
-    uint64_t *bits = arena_calloc(s->p->a, words, sizeof *bits);
-
-    for (uint32_t i = 0; i < words && want > 0; i++) {
-        uint64_t left = ~n->used.words[i];
-        left &= i == n->conf->cpus / 64 ? (UINT64_C(1) << n->conf->cpus % 64) - 1 : UINT64_MAX;
-        for (; (uint32_t)__builtin_popcountll(left) > want;)
-            left &= ~(UINT64_C(1) << (63 - __builtin_clzll(left)));
-        want -= (uint32_t)__builtin_popcountll(left);
-        bits[i] = htole64(left);
-        len = left ? (i + 1) * 8 : len;
-    }
-    while (len > 1 && ((uint8_t *)bits)[len - 1] == 0)
-        len--;
-    return (struct bytes){ .p = (uint8_t *)bits, .len = len };
-}
-
-/* The lowest free units. */
-static struct bytes pick_cpus(const struct search *s, const struct node *n, uint32_t want)
-{
-    uint32_t len = n->conf->cpus / 8 + 1;
-    uint8_t *bits = arena_calloc(s->p->a, len, 1);
-    uint32_t got = 0;
-
-    if (n->unit == 1)
-        return pick_singles(s, n, want);
-
-    for (uint32_t i = 0; i + n->unit <= n->conf->cpus && got < want; i += n->unit) {
-        bool is_free = true;
-        for (uint32_t k = 0; k < n->unit; k++)
-            is_free = is_free && !bits_test(&n->used, i + k);
-        for (uint32_t k = 0; is_free && k < n->unit; k++)
-            bits[(i + k) / 8] |= (uint8_t)(1u << (i + k) % 8);
-        got += is_free ? n->unit : 0;
-    }
-    while (len > 1 && bits[len - 1] == 0)
-        len--;
-    return (struct bytes){ .p = bits, .len = len };
-}
-
-static uint64_t memory_for(const struct search *s, const struct node *n, uint32_t cpus)
-{
-    if (!s->mem.is_counted)
-        return 0;
-    if (s->mem.is_whole)
-        return node_memory(n);
-    return s->mem.is_per_cpu ? s->mem.mb * cpus : s->mem.mb;
-}
-
-static void build(const struct search *s, struct placement *ret)
-{
-    uint32_t *tasks = arena_calloc(s->p->a, s->n, sizeof *tasks);
-
-    qsort(s->spots, s->n, sizeof *s->spots, by_index);
-    deal_tasks(s, tasks);
-    ret->n = s->n;
-    ret->v = arena_calloc(s->p->a, s->n, sizeof *ret->v);
-    ret->cpus = arena_calloc(s->p->a, s->n, sizeof *ret->cpus);
-    for (uint32_t i = 0; i < s->n; i++) {
-        const struct node *n = s->spots[i].node;
-        uint32_t cpus = cpus_for(s, &s->spots[i], tasks[i]);
-        ret->v[i] = (struct alloc_node){ .node = n->index,
-                                         .ntasks = tasks[i],
-                                         .mem_mb = memory_for(s, n, cpus) };
-        ret->cpus[i] = cpus;
-        if (s->p->when == PLACE_NOW)
-            ret->v[i].cpus = pick_cpus(s, n, cpus);
-    }
 }
 
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why)
@@ -428,16 +375,20 @@ bool place_job(const struct place *p, struct placement *ret, struct place_why *w
             p->wish->cpus_per_task.set && p->wish->cpus_per_task.v ? p->wish->cpus_per_task.v : 1,
         .min_nodes = p->wish->min_nodes,
         .is_whole = place_is_whole(p->c, p->part, p->wish),
+        .takes_many_cuts = has_word(p->c->conf->select_params, "MULTIPLE_SHARING_GRES_PJ"),
     };
     uint32_t most = p->part->info->max_nodes ? p->part->info->max_nodes : UINT32_MAX;
 
     assert(p->wish->ntasks > 0 && p->wish->min_nodes > 0);
     s.max_nodes = p->wish->max_nodes < most ? p->wish->max_nodes : most;
+    if (gres_asks_read(p->c, p->wish, &s.asks, NULL) < 0)
+        return false;
+    s.cpus_per_gpu = s.asks.n ? place_cpus_per_gpu(p->c, p->part, p->wish) : 0;
     name_set(p->c, p->wish->req_nodes, &s.required, &s.required_n);
     name_set(p->c, p->wish->exc_nodes, &s.excluded, NULL);
     bool fits = gather(&s) || choose(&s);
     if (fits)
-        build(&s, ret);
+        give(&s, ret);
     bits_fini(&s.required);
     bits_fini(&s.excluded);
     return fits;

@@ -40,7 +40,7 @@ struct place {
 /* How many nodes of the partition fell out for which cause, and the most that any of them offers:
  * for hints. */
 struct place_why {
-    uint32_t nodes, unusable, excluded, features, hardware, memory, cpus;
+    uint32_t nodes, unusable, excluded, features, hardware, memory, gres, cpus;
     uint32_t most_cpus, sum_cpus;
     uint64_t most_mem_mb;
 };
@@ -54,8 +54,9 @@ struct placement {
 uint32_t place_free_cpus(const struct node *n);         /* of whole free units */
 struct room place_room_all(const struct node *n);       /* were it empty */
 struct room place_room_free(const struct node *n);      /* what is free now */
-struct room place_room_held(const struct alloc_node *); /* what a job holds on a node */
-struct room place_room_of(const struct placement *at, uint32_t i); /* the same, were it started */
+/* What a job holds on a node; the same, were it started. */
+struct room place_room_held(const struct node *n, const struct alloc_node *part);
+struct room place_room_of(const struct core *c, const struct placement *at, uint32_t i);
 
 /* False: it does not fit.  why may be NULL. */
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why);
@@ -67,9 +68,11 @@ struct mem_need {
     bool is_counted; /* memory is a consumable resource here */
     bool is_whole;   /* all of the node */
     bool is_per_cpu;
+    bool is_per_gpu;
     uint64_t mb;
 };
 struct mem_need place_memory(const struct core *c, const struct part *p, const struct job_wish *w);
+uint32_t place_cpus_per_gpu(const struct core *c, const struct part *p, const struct job_wish *w);
 bool place_is_whole(const struct core *c, const struct part *p,
                     const struct job_wish *w); /* whole nodes only */
 

@@ -48,7 +48,7 @@ static bool is_reported(const struct node_register *reg, const struct job *job)
 
 /* What the node has less of than configured; NULL when it is good. */
 static const char *misfit(const struct core *c, const struct conf_node *conf,
-                          const struct node_register *reg)
+                          const struct node_register *reg, struct arena *a)
 {
     if (c->conf->config_overrides)
         return NULL;
@@ -56,7 +56,7 @@ static const char *misfit(const struct core *c, const struct conf_node *conf,
         return "Low RealMemory";
     if (reg->cpus < conf->cpus)
         return "Low socket*core*thread count";
-    return NULL;
+    return gres_misfit(conf, reg->gres, a);
 }
 
 /* ReturnToService: 0 never, 1 when it was only silent, 2 always. */
@@ -79,7 +79,7 @@ static void set_reason(struct node_record *rec, const char *reason, uint32_t uid
 static const char *judge(const struct turn *t, const struct node *n,
                          const struct node_register *reg, struct node_record *rec)
 {
-    const char *bad = misfit(t->c, n->conf, reg);
+    const char *bad = misfit(t->c, n->conf, reg, t->a);
     const char *event = "";
 
     rec->state &= (uint32_t)~NODE_UNKNOWN;

@@ -9,6 +9,8 @@ void room_give(struct room *to, const struct room *back)
     to->cpus += back->cpus;
     to->mem_mb += back->mem_mb;
     to->jobs -= back->jobs < to->jobs ? back->jobs : to->jobs;
+    for (uint32_t i = 0; i < ROOM_GRES; i++)
+        to->gres[i] += back->gres[i];
 }
 
 void room_take(struct room *from, const struct room *taken)
@@ -16,6 +18,8 @@ void room_take(struct room *from, const struct room *taken)
     from->cpus -= taken->cpus < from->cpus ? taken->cpus : from->cpus;
     from->mem_mb -= taken->mem_mb < from->mem_mb ? taken->mem_mb : from->mem_mb;
     from->jobs += taken->jobs;
+    for (uint32_t i = 0; i < ROOM_GRES; i++)
+        from->gres[i] -= taken->gres[i] < from->gres[i] ? taken->gres[i] : from->gres[i];
 }
 
 void room_least(struct room *both, const struct room *other)
@@ -23,10 +27,15 @@ void room_least(struct room *both, const struct room *other)
     both->cpus = other->cpus < both->cpus ? other->cpus : both->cpus;
     both->mem_mb = other->mem_mb < both->mem_mb ? other->mem_mb : both->mem_mb;
     both->jobs = other->jobs > both->jobs ? other->jobs : both->jobs;
+    for (uint32_t i = 0; i < ROOM_GRES; i++)
+        both->gres[i] = other->gres[i] < both->gres[i] ? other->gres[i] : both->gres[i];
 }
 
 bool room_fits(const struct room *has, const struct room *need)
 {
+    for (uint32_t i = 0; i < ROOM_GRES; i++)
+        if (has->gres[i] < need->gres[i])
+            return false;
     return has->cpus >= need->cpus && has->mem_mb >= need->mem_mb;
 }
 

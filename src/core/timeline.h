@@ -7,11 +7,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ROOM_GRES 4u /* lines of generic resources of a node that are planned */
+
 /* What a node has left. */
 struct room {
     uint32_t cpus;
     uint32_t jobs; /* that hold something */
     uint64_t mem_mb;
+    uint32_t gres[ROOM_GRES]; /* of the node's first lines (core/gres.h) */
 };
 
 /* Whoever adds a member to struct room adds it to each of these (timeline.c) and nowhere else. */

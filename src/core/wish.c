@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/hostlist.h"
+#include "core/gres_ask.h"
 #include "core/known.h"
 #include "core/place.h"
 #include "core/state.h"
@@ -172,6 +173,18 @@ static void copy_rest(const struct job_spec *s, struct job_wish *w)
     w->prefer = or_empty(s->prefer);
     w->core_spec = or_zero(s->core_spec);
     w->min_cpus = or_zero(s->cpus_min);
+    w->tres_per_socket = or_empty(s->tres_per_socket);
+    w->cpus_per_gpu = s->cpus_per_gpu;
+    w->mem_per_gpu_mb = s->mem_per_gpu_mb;
+    w->gres_flags = or_empty(s->gres_flags);
+    w->ntasks_per_gpu = s->ntasks_per_gpu;
+    w->hint = or_empty(s->hint);
+    w->thread_spec = or_zero(s->thread_spec);
+    w->spread_job = s->spread_job;
+    w->use_min_nodes = s->use_min_nodes;
+    w->switches = or_zero(s->switches);
+    w->switches_wait_s = s->switches_wait_s;
+    w->segment = or_zero(s->segment);
 }
 
 static int check_features(const struct core *c, const char *want, struct err *e)
@@ -191,6 +204,20 @@ static int check_features(const struct core *c, const char *want, struct err *e)
                            "asked: -C %.100s\nno node has the feature \"%s\"", want, name);
         s += len + (s[len] != '\0');
     }
+    return 0;
+}
+
+/* --ntasks-per-gpu without a number of GPUs: as many as the tasks need. */
+static int shape_gpus(const struct job_spec *s, struct arena *a, struct job_wish *w, struct err *e)
+{
+    if (!s->ntasks_per_gpu.set)
+        return 0;
+    if (s->ntasks_per_gpu.v == 0)
+        return err_set(e, ESLURM_INVALID_GRES, "asked: --ntasks-per-gpu=0\nuse 1 or more");
+    if (!*w->tres_per_job && !*w->tres_per_node && !*w->tres_per_task && !*w->tres_per_socket &&
+        w->has_ntasks)
+        w->tres_per_job =
+            arena_printf(a, "gpu:%u", (w->ntasks + s->ntasks_per_gpu.v - 1) / s->ntasks_per_gpu.v);
     return 0;
 }
 
@@ -216,7 +243,9 @@ int wish_from_spec(const struct core *c, const struct job_spec *s, struct arena 
     copy_rest(s, &w);
     r = known_check(c, &w, e);
     if (r == 0)
-        r = known_gres(c, s->tres_per_socket, "--gpus-per-socket", e);
+        r = shape_gpus(s, a, &w, e);
+    if (r == 0)
+        r = gres_shape(c, &w, e);
     if (r < 0)
         return r;
     if (w.min_cpus > w.ntasks * (w.cpus_per_task.set ? w.cpus_per_task.v : 1))
@@ -254,6 +283,8 @@ static int explain(const struct core *c, const struct part *p, const struct job_
             why->excluded, why->features, why->hardware);
     if (why->memory > 0)
         explain_memory(c, p, w, why, &b);
+    if (why->gres > 0)
+        buf_printf(&b, "\n%u have less than the generic resources that were asked", why->gres);
     if (why->sum_cpus > 0)
         buf_printf(&b, "\nthe largest node that could be used has %u CPUs, all together have %u",
                    why->most_cpus, why->sum_cpus);

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "base/xalloc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +19,10 @@
 
 static int copy(int to)
 {
-    static char chunk[CHUNK];
+    CLEANUP(freep) char *chunk = xmalloc(CHUNK);
     ssize_t n;
 
-    while ((n = read(STDIN_FILENO, chunk, sizeof chunk)) != 0) {
+    while ((n = read(STDIN_FILENO, chunk, CHUNK)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

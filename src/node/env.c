@@ -16,7 +16,7 @@
 
 #define VARIABLE_MAX \
     (128u * 1024) /* the kernel's MAX_ARG_STRLEN: a longer one would make execve fail */
-#define SPARE 64 /* room for what is put later */
+#define SPARE 64  /* room for what is put later */
 
 /* The value, or NULL when the variable does not apply to this launch. */
 typedef const char *value_fn(const struct launch *l, const struct env_node *node, struct arena *a);
@@ -304,6 +304,12 @@ static void add_table(struct building *b, const struct launch *l, const struct e
     }
 }
 
+static void add_more(struct building *b, const struct strs *more, struct arena *a)
+{
+    for (uint32_t i = 0; i < more->n; i++)
+        add(b, a, more->v[i], strcspn(more->v[i], "="), (char *)more->v[i]);
+}
+
 static int add_users(struct building *b, const struct launch *l, struct arena *a, struct err *e)
 {
     size_t total = 0;
@@ -325,14 +331,15 @@ static int add_users(struct building *b, const struct launch *l, struct arena *a
     return 0;
 }
 
-int env_build(const struct launch *l, const struct env_node *node, struct arena *a,
-              struct env *ret, struct err *e)
+int env_build(const struct launch *l, const struct env_node *node, struct arena *a, struct env *ret,
+              struct err *e)
 {
     struct building b = { 0 };
 
-    b.env.cap = l->environment.n + VARIABLES + STEP_VARIABLES + SPARE;
+    b.env.cap = l->environment.n + node->more.n + VARIABLES + STEP_VARIABLES + SPARE;
     b.env.v = arena_calloc(a, b.env.cap, sizeof *b.env.v);
     add_table(&b, l, node, a);
+    add_more(&b, &node->more, a);
     int err = add_users(&b, l, a, e);
     if (err == 0)
         add(&b, a, "TMPDIR", strlen("TMPDIR"), arena_strdup(a, "TMPDIR=/tmp"));

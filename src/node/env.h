@@ -11,6 +11,7 @@
 struct env_node {
     const char *conf_path;          /* SLURM_CONF; "" leaves it out */
     const struct step_launch *step; /* NULL: the batch script */
+    struct strs more;               /* whole NAME=value, before the user's: GPUs, binding */
 };
 
 /* NAME=value strings, NULL behind the last: for execve. */
@@ -22,8 +23,8 @@ struct env {
 /* A variable of ours replaces the user's of the same name; those of a single task (SLURM_PROCID,
  * SLURM_TASK_PID ...) are put by whoever knows them.  Fails on names without '=' or beyond the
  * kernel's 128 KiB for one variable, naming it (R9).  Strings live in the arena. */
-int env_build(const struct launch *l, const struct env_node *node, struct arena *a,
-              struct env *ret, struct err *e);
+int env_build(const struct launch *l, const struct env_node *node, struct arena *a, struct env *ret,
+              struct err *e);
 
 /* Sets or, with NULL, removes one variable. */
 void env_put(struct env *env, struct arena *a, const char *name, const char *value);

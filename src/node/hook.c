@@ -18,16 +18,16 @@
 
 typedef void word_fn(const struct launch *l, struct buf *out);
 
-#define TEXT_WORD(member)                                               \
+#define TEXT_WORD(member)                                              \
     static void member##_word(const struct launch *l, struct buf *out) \
-    {                                                                   \
-        buf_puts(out, l->member);                                       \
+    {                                                                  \
+        buf_puts(out, l->member);                                      \
     }
-#define NUMBER_WORD(name, when, number)                               \
+#define NUMBER_WORD(name, when, number)                              \
     static void name##_word(const struct launch *l, struct buf *out) \
-    {                                                                 \
-        if (when)                                                     \
-            buf_printf(out, "%u", (unsigned)(number));                \
+    {                                                                \
+        if (when)                                                    \
+            buf_printf(out, "%u", (unsigned)(number));               \
     }
 
 TEXT_WORD(user_name)
@@ -47,14 +47,12 @@ static const struct {
     const char *name;
     word_fn *word;
 } words[] = {
-    { "SLURM_JOB_USER", user_name_word },   { "SLURM_JOB_GID", gid_word },
-    { "SLURM_JOB_NAME", job_name_word },    { "SLURM_JOB_PARTITION", partition_word },
-    { "SLURM_JOB_ACCOUNT", account_word },  { "SLURM_JOB_QOS", qos_word },
-    { "SLURM_JOB_NODELIST", nodes_word },   { "SLURM_JOB_WORK_DIR", work_dir_word },
-    { "SLURM_JOB_RESERVATION", reservation_word },
-    { "SLURM_RESTART_COUNT", restart_word },
-    { "SLURM_ARRAY_JOB_ID", array_job_word },
-    { "SLURM_ARRAY_TASK_ID", array_task_word },
+    { "SLURM_JOB_USER", user_name_word },          { "SLURM_JOB_GID", gid_word },
+    { "SLURM_JOB_NAME", job_name_word },           { "SLURM_JOB_PARTITION", partition_word },
+    { "SLURM_JOB_ACCOUNT", account_word },         { "SLURM_JOB_QOS", qos_word },
+    { "SLURM_JOB_NODELIST", nodes_word },          { "SLURM_JOB_WORK_DIR", work_dir_word },
+    { "SLURM_JOB_RESERVATION", reservation_word }, { "SLURM_RESTART_COUNT", restart_word },
+    { "SLURM_ARRAY_JOB_ID", array_job_word },      { "SLURM_ARRAY_TASK_ID", array_task_word },
 };
 #define WORDS (sizeof words / sizeof words[0])
 

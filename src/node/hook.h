@@ -15,8 +15,8 @@ enum hook_kind {
 };
 
 struct hook {
-    const char *path;    /* one program */
-    const char *context; /* SLURM_SCRIPT_CONTEXT: prolog_slurmd, epilog_slurmd */
+    const char *path;     /* one program */
+    const char *context;  /* SLURM_SCRIPT_CONTEXT: prolog_slurmd, epilog_slurmd */
     uint32_t job_id, uid; /* job_id 0: it is not about a job */
     const char *node, *cluster, *conf_path;
     const struct buf *words; /* of hook_words: more about the job; may be NULL */

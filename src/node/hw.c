@@ -101,7 +101,7 @@ void hw_probe(const char *tmp_dir, struct arena *a, struct node_register *ret)
     hw_load(&ret->free_mem_mb, &ret->cpu_load);
 }
 
-void hw_print(const char *node)
+void hw_print(const char *node, const char *gres)
 {
     struct arena a = { 0 };
     struct node_register r = { 0 };
@@ -110,9 +110,9 @@ void hw_print(const char *node)
     hw_probe("/tmp", &a, &r);
     sysinfo(&s);
     printf("NodeName=%s CPUs=%u Boards=%u SocketsPerBoard=%u CoresPerSocket=%u ThreadsPerCore=%u "
-           "RealMemory=%llu\n",
+           "RealMemory=%llu%s%s\n",
            node[0] ? node : r.hostname, r.cpus, r.boards, r.sockets, r.cores, r.threads,
-           (unsigned long long)r.real_memory_mb);
+           (unsigned long long)r.real_memory_mb, gres[0] ? " Gres=" : "", gres);
     printf("UpTime=%ld-%02ld:%02ld:%02ld\n", s.uptime / 86400, s.uptime / 3600 % 24,
            s.uptime / 60 % 60, s.uptime % 60);
     arena_fini(&a);

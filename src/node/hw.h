@@ -12,7 +12,8 @@ void hw_probe(const char *tmp_dir, struct arena *a, struct node_register *ret);
 /* What changes: free memory and load. */
 void hw_load(uint64_t *ret_free_mb, uint32_t *ret_load_x100);
 
-/* The lines of `slurmd -C`: a NodeName line ready for slurm.conf, and UpTime. */
-void hw_print(const char *node);
+/* The lines of `slurmd -C`, with GPUs that were found (or ""): a NodeName line ready for
+ * slurm.conf, and UpTime. */
+void hw_print(const char *node, const char *gres);
 
 #endif

@@ -29,8 +29,8 @@ struct task_start {
     char **argv;    /* argv[0]: a path, or a name to be found in the task's PATH */
     struct env env; /* SLURM_TASK_PID is put by the child */
     struct task_stream in, out, err;
-    bool is_pty;                /* `in` is a terminal, for all three streams */
-    int turn;                   /* -1, or: wait for its end before a shared file is opened */
+    bool is_pty; /* `in` is a terminal, for all three streams */
+    int turn;    /* -1, or: wait for its end before a shared file is opened */
     struct task_hooks prologs;
     const struct cgroup *group; /* of the step; NULL: none */
     uint32_t local;             /* number of the task on this node */

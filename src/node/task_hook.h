@@ -5,7 +5,8 @@
 #include "node/task.h"
 
 /* In the task's own process, streams open.  What they print changes the task: "export NAME=value",
- * "unset NAME", "print text".  0, or the exit code with which the task must end; it was said why. */
+ * "unset NAME", "print text".  0, or the exit code with which the task must end; it was said why.
+ */
 int task_prologs(const struct task_hooks *hooks, struct env *env, struct arena *a);
 
 /* In a process of its own. */

@@ -5,6 +5,8 @@
 #include "base/crc32c.h"
 #include "base/log.h"
 #include "node/cgroup.h"
+#include "node/gpus.h"
+#include "node/gres.h"
 #include "node/topology.h"
 
 #include <string.h>
@@ -57,7 +59,7 @@ static void topology(const struct conf_node *node, struct arena *a, struct host 
     topology_read(a, ret->topology);
     if (is_as_configured(ret->topology, node))
         return;
-    if (ret->cgroup->cores || ret->affinity)
+    if ((ret->cgroup && ret->cgroup->cores) || ret->affinity)
         log_info("CPUs=%u of slurm.conf are not the %u of this machine: steps are not bound to "
                  "CPUs",
                  node->cpus, ret->topology->os.n);
@@ -86,4 +88,46 @@ int host_find(const struct conf *c, const struct launcher_conf *l, const struct 
         log_info("steps are held by process tree, limits and affinity only: %s", ret->cgroup->why);
     topology(node, a, ret);
     return 0;
+}
+
+/* ---- generic resources */
+
+int host_gres(const struct conf *c, const struct conf_node *node, struct arena *a, struct host *h,
+              const char **ret_text, struct err *e)
+{
+    struct gres_conf written, found;
+
+    if (!h->topology)
+        topology(node, a, h);
+    CLEANUP(buf_fini) struct buf why = { 0 };
+    int err = conf_load_gres(conf_path(c), node->name, a, &written, e);
+    if (err < 0)
+        return err;
+    const struct gpus_find find = { written.autodetect, "", h->topology, a };
+    gpus_find(&find, &found, &why);
+    gres_merge(&(struct gres_said){ node->gres, &written, &found }, a, h, ret_text, &why);
+    if (why.len)
+        log_error("gres: %s", buf_str(&why));
+    return 0;
+}
+
+/* "gpu:nvidia_a100:4": runs of one type. */
+const char *host_gres_found(struct arena *a)
+{
+    const struct gpus_find find = { "full", "", NULL, a };
+    struct gres_conf found;
+    struct buf why = { 0 }, out = { 0 };
+
+    gpus_find(&find, &found, &why);
+    for (uint32_t i = 0, run = 1; i < found.lines.n; i++, run++) {
+        const char *type = found.lines.v[i].type;
+        if (i + 1 < found.lines.n && strcmp(found.lines.v[i + 1].type, type) == 0)
+            continue;
+        buf_printf(&out, "%s%s:%s:%u", out.len ? "," : "", found.lines.v[i].name, type, run);
+        run = 0;
+    }
+    const char *text = arena_strdup(a, buf_str(&out));
+    buf_fini(&why);
+    buf_fini(&out);
+    return text;
 }

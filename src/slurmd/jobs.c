@@ -43,9 +43,9 @@ struct job {
     enum hook_kind runs, wants; /* wants: PrologFlags=Serial, and another job's hook runs */
     struct hook_run hook;
     struct loop_child *child;
-    struct list waiting;     /* launches that the Prolog goes before (struct prepared) */
-    bool owes_answer;        /* to jobs_prepare, when the Prolog is over */
-    struct chan_head asked;  /* its message */
+    struct list waiting;    /* launches that the Prolog goes before (struct prepared) */
+    bool owes_answer;       /* to jobs_prepare, when the Prolog is over */
+    struct chan_head asked; /* its message */
     struct loop_timer *timer;
     struct buf env;   /* the job's words for its hooks */
     struct buf words; /* of a failed Epilog */
@@ -106,10 +106,9 @@ static int launch_judge(struct launcher *l, const struct chan_head *h, struct er
 int jobs_launch(struct launcher *l, const struct chan_head *h, const struct buf *words, int *fd,
                 struct err *e)
 {
-    struct prepared p = { .record = { .key = h->key,
-                                      .uid = h->uid,
-                                      .epoch = h->epoch,
-                                      .is_single_node = h->value } };
+    struct prepared p = {
+        .record = { .key = h->key, .uid = h->uid, .epoch = h->epoch, .is_single_node = h->value }
+    };
 
     int err = launch_judge(l, h, e);
     if (err != 0)

@@ -41,8 +41,8 @@ typedef void message_fn(struct launcher *l, const struct chan_head *h, const voi
 
 /* All that root can be asked to do. */
 static message_fn *const messages[CHAN_TYPES] = {
-    [CHAN_LAUNCH] = on_launch, [CHAN_SIGNAL] = on_signal, [CHAN_END] = on_end,
-    [CHAN_ACK] = on_ack,       [CHAN_CRED] = on_cred,     [CHAN_LOG] = on_log,
+    [CHAN_LAUNCH] = on_launch,   [CHAN_SIGNAL] = on_signal, [CHAN_END] = on_end,
+    [CHAN_ACK] = on_ack,         [CHAN_CRED] = on_cred,     [CHAN_LOG] = on_log,
     [CHAN_PREPARE] = on_prepare, [CHAN_REBOOT] = on_reboot,
 };
 

@@ -10,7 +10,7 @@
 
 struct launcher_conf {
     const char *spool_path, *stepd_path, *node, *cluster, *conf_path;
-    const char *prolog, *epilog;   /* "" for none; may be glob patterns */
+    const char *prolog, *epilog; /* "" for none; may be glob patterns */
     const char *task_prolog, *task_epilog, *unkillable, *reboot; /* "" for none */
     bool is_serial;                /* PrologFlags=Serial: one hook at a time */
     uint32_t hook_timeout_s;       /* PrologEpilogTimeout; UINT32_MAX: for ever */
@@ -22,7 +22,7 @@ struct launcher_conf {
     int log_level;
     const char *munge_socket;
     const struct host *host; /* for SPOOL/host */
-    uid_t controller_uid; /* SlurmUser: who may read our credential */
+    uid_t controller_uid;    /* SlurmUser: who may read our credential */
 };
 
 /* Serves the other half until it is gone.  Steps live on. */

@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "conf/conf.h"
 #include "net/daemon.h"
+#include "node/gres.h"
 #include "node/hw.h"
 #include "node/ids.h"
 #include "slurmd/host.h"
@@ -33,6 +34,7 @@ static const char usage[] =
     "  -d STEPD      the slurmstepd to start\n"
     "  -D            stay in the foreground\n"
     "  -f FILE       slurm.conf to read\n"
+    "  -G            print the generic resources of this node and exit\n"
     "  -h            this text\n"
     "  -N NAME       NodeName to be, when it is not this machine's name\n"
     "  -v            more output, may be repeated\n"
@@ -40,7 +42,8 @@ static const char usage[] =
 
 struct slurmd {
     const char *node_option, *stepd_option;
-    bool is_query; /* -C */
+    bool is_query;      /* -C */
+    bool is_gres_query; /* -G */
     struct conf *conf;
     const struct conf_node *node;
     struct arena arena; /* lives as long as the daemon */
@@ -53,6 +56,7 @@ struct slurmd {
 static int choose_node(struct slurmd *d, const struct conf_node **ret, struct err *e);
 static int plan_launcher(struct slurmd *d, const struct conf_node *node, struct err *e);
 static int plan_listener(struct slurmd *d, const struct conf_node *node, struct err *e);
+static int print_gres(struct slurmd *d, const struct conf_node *node, struct err *e);
 
 static int slurmd_option(void *ctx, int letter, const char *arg, struct err *e)
 {
@@ -68,6 +72,9 @@ static int slurmd_option(void *ctx, int letter, const char *arg, struct err *e)
     case 'C':
         d->is_query = true;
         break;
+    case 'G':
+        d->is_gres_query = true;
+        break;
     default: /* -b, -M: nothing to do here, but start-up scripts say them */
         break;
     }
@@ -81,12 +88,14 @@ static int slurmd_configure(void *ctx, const struct daemon_args *args, struct da
     const struct conf_node *node;
 
     if (d->is_query) {
-        hw_print(d->node_option ? d->node_option : "");
+        hw_print(d->node_option ? d->node_option : "", host_gres_found(&d->arena));
         return 1;
     }
     int err = conf_load(conf_default_path(args->conf_path), &d->conf, e);
     if (err == 0)
         err = choose_node(d, &node, e);
+    if (err == 0 && d->is_gres_query)
+        return print_gres(d, node, e);
     if (err == 0)
         err = plan_launcher(d, node, e);
     if (err == 0)
@@ -120,6 +129,19 @@ static int choose_node(struct slurmd *d, const struct conf_node **ret, struct er
         return err_set(e, ENOENT, "%s has no NodeName for %s \"%s\"", conf_path(d->conf),
                        d->node_option ? "-N" : "host", d->node_option ? d->node_option : host);
     return 0;
+}
+
+static int print_gres(struct slurmd *d, const struct conf_node *node, struct err *e)
+{
+    const char *text;
+
+    int err = host_gres(d->conf, node, &d->arena, &d->host, &text, e);
+    if (err < 0)
+        return err;
+    CLEANUP(buf_fini) struct buf out = { 0 };
+    gres_print(&d->host, node->name, &out);
+    fputs(buf_str(&out), stdout);
+    return 1;
 }
 
 /* -d, or the slurmstepd beside this program. */
@@ -228,6 +250,8 @@ static int slurmd_open(void *ctx, struct loop *loop, struct err *e)
     for (uint32_t i = 0; i < warnings->n; i++)
         log_verbose("%s", warnings->v[i]);
     int err = host_find(d->conf, &d->launcher, d->node, &d->arena, &d->host, e);
+    if (err == 0)
+        err = host_gres(d->conf, d->node, &d->arena, &d->host, &d->listener.hardware.gres, e);
     if (err < 0)
         return err;
     d->launcher.host = &d->host;
@@ -267,7 +291,7 @@ int main(int argc, char **argv)
     return daemon_run(argc, argv,
                       &(struct daemon){
                           .name = "slurmd",
-                          .options = "N:d:CbM",
+                          .options = "N:d:CGbM",
                           .usage = usage,
                           .ctx_size = sizeof(struct slurmd),
                           .option = slurmd_option,

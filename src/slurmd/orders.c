@@ -47,14 +47,10 @@ static const struct {
     uint16_t opcode;
     order_fn *fn;
 } orders[] = {
-    { OP_step_launch, order_launch },
-    { OP_step_start, order_step },
-    { OP_job_prepare, order_prepare },
-    { OP_step_kill, order_signal },
-    { OP_step_reattach, order_attach },
-    { OP_node_restart, order_reboot },
-    { OP_job_end, order_end },
-    { OP_node_stop, order_stop },
+    { OP_step_launch, order_launch },   { OP_step_start, order_step },
+    { OP_job_prepare, order_prepare },  { OP_step_kill, order_signal },
+    { OP_step_reattach, order_attach }, { OP_node_restart, order_reboot },
+    { OP_job_end, order_end },          { OP_node_stop, order_stop },
 };
 
 static order_fn *order_find(uint16_t opcode)

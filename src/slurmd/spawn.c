@@ -79,8 +79,8 @@ int spawn_stepd(const struct launcher_conf *c, const struct step_record *r,
     CLEANUP(closep) int dir = fcntl(files->dir, F_DUPFD_CLOEXEC, HIGH);
     CLEANUP(closep) int lock = fcntl(files->lock, F_DUPFD_CLOEXEC, HIGH);
     const int fds[3] = { launch, dir, lock };
-    int err = launch < 0 || dir < 0 || lock < 0 ? -errno
-                                                : spawn_with(c->stepd_path, argv, env, fds, ret);
+    int err =
+        launch < 0 || dir < 0 || lock < 0 ? -errno : spawn_with(c->stepd_path, argv, env, fds, ret);
     arena_fini(&a);
     return err < 0 ? err_set(e, -err, "start %s: %s", c->stepd_path, strerror(-err)) : 0;
 }

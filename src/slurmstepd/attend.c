@@ -58,8 +58,7 @@ static void wait_for_news(struct step *s, int ms)
 {
     struct pollfd fds[] = {
         { .fd = s->signals, .events = POLLIN },
-        { .fd = s->io.link,
-          .events = (short)(POLLIN | (list_empty(&s->io.queue) ? 0 : POLLOUT)) },
+        { .fd = s->io.link, .events = (short)(POLLIN | (list_empty(&s->io.queue) ? 0 : POLLOUT)) },
     };
 
     if (poll(fds, 2, confine_pause_ms(s, ms)) <= 0)

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "node/gres.h"
 #include "node/procs.h"
 #include "node/sample.h"
 #include "node/spool.h"
@@ -73,8 +74,26 @@ int confine_begin(struct step *s, struct err *e)
     cgroup_name(&c->group, c->host->cgroup, &id);
     if (c->host->topology)
         topology_cpus(c->host->topology, l->cpu_ids, &cpus);
-    const struct cgroup_limits limits = { .job_mem_mb = l->mem_mb, .cpus = buf_str(&cpus) };
+    struct cgroup_limits limits = { .job_mem_mb = l->mem_mb, .cpus = buf_str(&cpus) };
+    gres_denied(c->host, l->gres_parts.v, l->gres_parts.n, &s->arena, &limits);
     return cgroup_make(&c->group, &limits, e);
+}
+
+/* The vendors' numbers begin with 0 where other devices cannot be seen. */
+void confine_env(struct step *s, struct strs *ret)
+{
+    const struct host *h = s->confine.host;
+    const struct launch *l = s->launch;
+
+    *ret = (struct strs){ 0 };
+    if (!h)
+        return;
+    const struct gres_task t = {
+        .job = l->gres_parts.v,
+        .job_n = l->gres_parts.n,
+        .is_confined = h->cgroup && h->cgroup->version && h->cgroup->devices,
+    };
+    gres_env(h, &t, &s->arena, ret);
 }
 
 /* ---- while it runs */

@@ -19,6 +19,7 @@ struct confine {
 
 void confine_load(struct step *s);                  /* SPOOL/host */
 int confine_begin(struct step *s, struct err *e);   /* groups and limits, before the first task */
+void confine_env(struct step *s, struct strs *ret); /* NAME=value of its GPUs */
 int confine_pause_ms(const struct step *s, int ms); /* ms (-1: for ever), or sooner for a sample */
 void confine_tick(struct step *s);                  /* takes a sample when it is time */
 void confine_kill(struct step *s);                  /* SIGKILL to all that is inside */

@@ -61,10 +61,10 @@ struct io {
     uint32_t task_count;
     struct loop_fd *link;
     struct list sources, sinks, clients;
-    bool is_started; /* every task is known: clients may hear of them */
-    bool is_paused;  /* the first client does not take output for now */
-    bool is_ending;  /* nothing lives any more */
-    bool is_lost;    /* the first client is gone, and slurmstepd knows */
+    bool is_started;            /* every task is known: clients may hear of them */
+    bool is_paused;             /* the first client does not take output for now */
+    bool is_ending;             /* nothing lives any more */
+    bool is_lost;               /* the first client is gone, and slurmstepd knows */
     uint64_t in_total, in_told; /* input: bytes that came; those that the client heard were taken */
     int64_t dial_until_ns;
     uint8_t *chunk;

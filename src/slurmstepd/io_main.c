@@ -35,9 +35,9 @@ static void on_attach(struct io *io, const struct io_msg *m, int *fd);
 static void on_end(struct io *io, const struct io_msg *m, int *fd);
 
 static message_fn *const messages[IO_TYPES] = {
-    [IO_STREAM] = on_stream,   [IO_TERMINAL] = on_terminal, [IO_STARTED] = on_started,
-    [IO_READY] = on_ready,     [IO_EXIT] = on_exit_of,      [IO_NOTE] = on_note,
-    [IO_ATTACH] = on_attach,   [IO_END] = on_end,
+    [IO_STREAM] = on_stream, [IO_TERMINAL] = on_terminal, [IO_STARTED] = on_started,
+    [IO_READY] = on_ready,   [IO_EXIT] = on_exit_of,      [IO_NOTE] = on_note,
+    [IO_ATTACH] = on_attach, [IO_END] = on_end,
 };
 
 static void on_link(void *ctx, int fd, unsigned events)
@@ -128,8 +128,8 @@ static void on_exit_of(struct io *io, const struct io_msg *m, int *fd)
 
 static void on_note(struct io *io, const struct io_msg *m, int *fd)
 {
-    const struct io_note note = { .text = arena_strndup(&io->arena, (const char *)m->body,
-                                                        m->len) };
+    const struct io_note note = { .text =
+                                      arena_strndup(&io->arena, (const char *)m->body, m->len) };
 
     clients_send(io, OP_io_note, &desc_io_note, &note);
 }

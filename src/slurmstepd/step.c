@@ -79,8 +79,8 @@ static int message_read(struct step *s, const struct step_record *r, struct err 
     void *body = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, STEPD_FD_LAUNCH, 0);
     if (body == MAP_FAILED)
         return err_errno(e, "map the launch message");
-    int err = wire_unpack_new(is_batch ? &desc_launch : &desc_step_launch, body,
-                              (size_t)st.st_size, &s->arena, &msg, e);
+    int err = wire_unpack_new(is_batch ? &desc_launch : &desc_step_launch, body, (size_t)st.st_size,
+                              &s->arena, &msg, e);
     munmap(body, (size_t)st.st_size);
     if (err < 0 || !is_batch)
         return err < 0 ? err : order_take(s, msg, e);

@@ -22,9 +22,9 @@ enum ending {
 struct step_task {
     uint32_t rank;
     bool has_begun;
-    pid_t pid;  /* 0 before the start and once it is gone */
+    pid_t pid;    /* 0 before the start and once it is gone */
     pid_t epilog; /* TaskEpilog; 0: none */
-    int report; /* pipe: why it never reached its exec; -1 before the start */
+    int report;   /* pipe: why it never reached its exec; -1 before the start */
     struct task_start start;
     struct usage used;
 };
@@ -40,9 +40,9 @@ struct step {
     int signals; /* signalfd */
     enum ending ending;
     int64_t kill_at_ns;
-    bool is_order;     /* the end was asked for: the last output has only so long to get out */
-    int64_t stop_at_ns; /* suspending: when SIGSTOP follows SIGTSTP; 0: not */
-    size_t told_at;     /* how much of the file `told` was read */
+    bool is_order;         /* the end was asked for: the last output has only so long to get out */
+    int64_t stop_at_ns;    /* suspending: when SIGSTOP follows SIGTSTP; 0: not */
+    size_t told_at;        /* how much of the file `told` was read */
     struct step_done done; /* what will be reported */
     struct usage used;
     struct confine confine;
@@ -70,7 +70,7 @@ struct step_task *task_of(struct step *s, pid_t pid);
 void step_end(struct step *s, uint32_t wait_s);
 
 /* signals.c */
-void signals_read(struct step *s); /* what slurmd told by signal */
+void signals_read(struct step *s);                               /* what slurmd told by signal */
 void step_signal_task(struct step *s, uint32_t rank, int signo); /* IO_ALL: every one */
 void signals_suspend(struct step *s); /* the second half, when its time has come */
 

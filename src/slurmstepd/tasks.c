@@ -123,10 +123,11 @@ static struct env env_copy(const struct env *env, struct arena *a)
 int tasks_prepare(struct step *s, struct err *e)
 {
     const char *conf = getenv("SLURM_CONF"), *site = getenv(STEPD_ENV_TASK_PROLOG);
-    const struct env_node node = { conf ? conf : "", s->order };
+    struct env_node node = { .conf_path = conf ? conf : "", .step = s->order };
     const struct u32s *ranks = s->order ? &s->order->parts.v[s->order->self].tasks : NULL;
     struct env env;
 
+    confine_env(s, &node.more);
     int err = env_build(s->launch, &node, &s->arena, &env, e);
     if (err < 0)
         return err;
@@ -181,8 +182,8 @@ static int connect_terminal(struct step *s, struct step_task *t, struct err *e)
     CLEANUP(closep) int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (slave < 0)
         return err_errno(e, "terminal");
-    if (geteuid() == 0 &&
-        (fchown(slave, s->launch->uid, (gid_t)-1) < 0 || fchmod(slave, S_IRUSR | S_IWUSR | S_IWGRP) < 0))
+    if (geteuid() == 0 && (fchown(slave, s->launch->uid, (gid_t)-1) < 0 ||
+                           fchmod(slave, S_IRUSR | S_IWUSR | S_IWGRP) < 0))
         return err_errno(e, "give the terminal to user %u", s->launch->uid);
     if (size.ws_row)
         ioctl(master, TIOCSWINSZ, &size);
@@ -316,7 +317,8 @@ static int failure_take(struct step *s, struct step_task *t, int wait_status, st
 void task_over(struct step *s, struct step_task *t, int wait_status)
 {
     const char *site = getenv(STEPD_ENV_TASK_EPILOG);
-    const struct task_hooks epilogs = { site ? site : "", s->order ? s->order->spec->task_epilog : "" };
+    const struct task_hooks epilogs = { site ? site : "",
+                                        s->order ? s->order->spec->task_epilog : "" };
     struct io_msg m = { .type = IO_EXIT, .task = t->rank, .used = t->used };
 
     t->pid = 0;

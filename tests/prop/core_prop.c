@@ -250,6 +250,7 @@ static void configure(struct world *w)
     static const char *const params[] = { "CR_CPU", "CR_CPU_Memory", "CR_Core_Memory", "CR_CPU" };
     static const char *const flags[] = { "", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME",
                                          "INCR_ONLY" };
+    static const char *const gres[] = { "", "gpu:a:1,gpu:b:2,lic:100", "gpu:3,shard:7" };
     struct conf_node nodes[NODES];
     struct part_info parts[3] = { 0 };
     struct core_conf conf = { .cluster = "c",
@@ -257,6 +258,7 @@ static void configure(struct world *w)
                               .max_job_count = 200,
                               .scheduler_type = w->seed % 4 ? "backfill" : "builtin",
                               .sched_params = w->seed % 3 ? "" : "bf_shortest_first",
+                              .gres_types = "gpu,shard,lic",
                               .select_type = w->seed % 7 == 0 ? "linear" : "cons_tres",
                               .max_array_size = 100,
                               .min_job_age_s = 50,
@@ -289,6 +291,7 @@ static void configure(struct world *w)
                                        .threads = 1 + (uint32_t)(w->seed % 2),
                                        .real_memory_mb = 1000 + 500 * i,
                                        .weight = i % 2,
+                                       .gres = gres[i % 3],
                                        .features = i % 2 ? "red,big" : "blue" };
     for (uint32_t i = 0; i < 3; i++)
         parts[i] = (struct part_info){ .name = i == 0   ? "a"
@@ -321,6 +324,8 @@ static void hello(struct world *w, uint32_t i)
         .name = node_name(i), .boot_id = boot, .cpus = 8, .real_memory_mb = 9000
     };
 
+    reg.gres = w->live->nodes[i]->conf->gres;
+
     if (chance(w, 5))
         reg.cpus = 1;
     if (!w->is_connected[i] && chance(w, 20)) {
@@ -351,6 +356,23 @@ static const char *job_text(struct world *w, char *buf, size_t size)
     else
         snprintf(buf, size, "%u", id);
     return buf;
+}
+
+static void ask_gres(struct world *w, struct job_spec *s)
+{
+    static const char *const node[] = { "gpu:1", "gpu:b:2", "shard:2", "lic:60", "gpu:3", "lic" };
+    static const char *const job[] = { "gpu:2", "gpu:a:1", "gpu:4", "lic:150" };
+
+    if (chance(w, 60))
+        s->tres_per_node = node[pick(w, 6)];
+    else if (chance(w, 60))
+        s->tres_per_job = job[pick(w, 4)];
+    else
+        s->tres_per_task = job[pick(w, 2)];
+    if (chance(w, 20))
+        s->cpus_per_gpu = (struct opt_u32){ true, 1 + pick(w, 2) };
+    if (chance(w, 20))
+        s->ntasks_per_gpu = (struct opt_u32){ true, 1 + pick(w, 2) };
 }
 
 static void submit(struct world *w)
@@ -391,6 +413,8 @@ static void submit(struct world *w)
         s.exc_nodes = node_name(pick(w, NODES));
     if (chance(w, 10))
         s.exclusive = "exclusive";
+    if (chance(w, 15))
+        ask_gres(w, &s);
     if (chance(w, 15))
         s.array = arrays[pick(w, 4)];
     if (chance(w, 10))

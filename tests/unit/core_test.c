@@ -68,7 +68,7 @@ static const struct effect *effect(const struct bed *b, enum effect_kind kind)
 static void hello(struct bed *b, const char *name, uint32_t cpus, const char *boot)
 {
     struct node_register reg = {
-        .name = name, .boot_id = boot, .cpus = cpus, .real_memory_mb = 1000
+        .name = name, .boot_id = boot, .cpus = cpus, .real_memory_mb = 1000, .gres = "gpu:a100:2"
     };
 
     step(b, OP_node_hello, &reg);
@@ -274,13 +274,13 @@ static void names_that_nobody_knows_are_refused(void **state)
 
     assert_int_equal(refusal(b, (struct job_spec){ .tres_per_node = "tpu:1" }), 2072);
     assert_int_equal(refusal(b, (struct job_spec){ .tres_per_job = "fpga" }), 2072);
-    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_task = "gpu:1,gpu:h100:1" }), 2072);
+    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_task = "gpu:h100:1" }), 2072);
     assert_int_equal(refusal(b, (struct job_spec){ .tres_per_socket = "gres:tpu:1" }), 2072);
     assert_int_equal(refusal(b, (struct job_spec){ .licenses = "nosuch:1" }), 2048);
     assert_int_equal(refusal(b, (struct job_spec){ .licenses = "ansys:1,matlab:3" }), 2048);
     assert_int_equal(refusal(b, (struct job_spec){ .reservation = "r1" }), 2053);
-    submit(b,
-           (struct job_spec){ .tres_per_node = "gpu:1,gpu:a100:1", .licenses = "ansys;matlab=2" });
+    assert_int_equal(refusal(b, (struct job_spec){ .tres_per_node = "gpu:1,gpu:a100:1" }), 2119);
+    submit(b, (struct job_spec){ .tres_per_node = "gres:gpu:a100:1", .licenses = "ansys;matlab=2" });
 }
 
 static void a_retried_submit_makes_one_job(void **state)
@@ -462,7 +462,11 @@ static void a_lost_launch_is_sent_again_and_foreign_steps_are_told(void **state)
     uint32_t id = submit(b, (struct job_spec){ 0 });
     struct step_ident steps[] = { { .job_id = 55, .step_id = STEP_BATCH } };
     struct node_register reg = {
-        .name = "n1", .boot_id = "boot1", .cpus = 4, .real_memory_mb = 1000
+        .name = "n1",
+        .boot_id = "boot1",
+        .cpus = 4,
+        .real_memory_mb = 1000,
+        .gres = "gpu:a100:2",
     };
 
     reg.steps.v = steps;

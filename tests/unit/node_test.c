@@ -121,7 +121,7 @@ static void the_environment_is_the_users_and_ours(void **state)
 {
     const char *users[] = { "HOME=/home/ada", "SLURM_JOB_ID=1", "EMPTY=", "TWO=a=b",
                             "SLURM_MINE=x" };
-    const struct env_node node = { "/etc/slurm/slurm.conf", NULL };
+    const struct env_node node = { .conf_path = "/etc/slurm/slurm.conf" };
     struct launch l = a_launch();
     struct arena a = { 0 };
     struct err e = { 0 };
@@ -154,7 +154,7 @@ static void a_bad_variable_is_named(void **state)
 {
     static char big[140 * 1024];
     const char *users[] = { "NOEQUALS" };
-    const struct env_node node = { "", NULL };
+    const struct env_node node = { .conf_path = "" };
     struct launch l = a_launch();
     struct arena a = { 0 };
     struct err e = { 0 };

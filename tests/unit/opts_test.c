@@ -80,8 +80,8 @@ static void values_fill_the_request(void **state)
     assert_int_equal(j->threads_per_core.v, 1);
     assert_int_equal(j->nice.v, 100);
     assert_true(j->hold);
-    assert_string_equal(j->tres_per_node, "gpu:a100:1,gpu:2");
-    assert_string_equal(j->tres_per_job, "gpu:4");
+    assert_string_equal(j->tres_per_node, "gres:gpu:a100:1,gres:gpu:2");
+    assert_string_equal(j->tres_per_job, "gres:gpu:4");
     assert_int_equal(j->begin_time.v, NOW + 3600);
     assert_string_equal(j->open_mode, "append");
     assert_string_equal(j->exclusive, "exclusive");

@@ -312,4 +312,3 @@ const char *text_of(struct ctl *t, const char *name)
     text[n > 0 ? n : 0] = '\0';
     return text;
 }
-

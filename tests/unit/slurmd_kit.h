@@ -1,6 +1,6 @@
 /* Tests that play the controller for a real slurmd: over a unix socket (or TCP, with a munged of
- * their own), with the real frames.  Works as root (jobs of a throw-away uid too) and as an ordinary
- * user. */
+ * their own), with the real frames.  Works as root (jobs of a throw-away uid too) and as an
+ * ordinary user. */
 #ifndef TESTS_SLURMD_KIT_H
 #define TESTS_SLURMD_KIT_H
 

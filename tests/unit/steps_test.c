@@ -149,8 +149,8 @@ struct order {
 
 static struct step_spec a_spec(struct ctl *t, const struct client *c)
 {
-    static const char *environment[] = { "HOME=/", "PATH=/usr/local/bin:/usr/bin:/bin",
-                                         "MINE=yes", "SLURM_PROCID=77" };
+    static const char *environment[] = { "HOME=/", "PATH=/usr/local/bin:/usr/bin:/bin", "MINE=yes",
+                                         "SLURM_PROCID=77" };
 
     return (struct step_spec){
         .name = "test",
@@ -478,8 +478,10 @@ static void a_terminal_has_a_size_and_job_control(void **state)
 
     ctl_open(&t, "");
     client_open(&c, &t, true);
-    an_order(&o, &t, &c, 2, "tty; stty size; read x; stty size; trap 'echo int; exit 5' INT; "
-                            "echo ready; sleep 300 & wait");
+    an_order(&o, &t, &c, 2,
+             "[ $SLURM_PROCID = 0 ] || exit 0; tty; stty size; read x; stty size; trap 'echo int; "
+             "exit 5' INT; "
+             "echo ready; sleep 300 & wait");
     o.spec.pty = true;
     o.spec.pty_rows = 24;
     o.spec.pty_cols = 80;
@@ -592,9 +594,9 @@ static void another_client_reads_along(void **state)
     WAIT_FOR(&t, first.hellos == 1);
     send_input(&first, UINT32_MAX, "one\n", 4);
     WAIT_FOR(&t, first.tasks[1].out[1].len == 4);
-    const struct step_attach at = {
-        .job_id = 1, .client_addr = second.places, .client_key = { client_key, 32 }
-    };
+    const struct step_attach at = { .job_id = 1,
+                                    .client_addr = second.places,
+                                    .client_key = { client_key, 32 } };
     assert_int_equal(ask(&t, OP_step_reattach, &desc_step_attach, &at), 0);
     WAIT_FOR(&t, second.hellos == 1);
     assert_int_equal(second.pids[1], first.pids[1]);
@@ -652,10 +654,16 @@ static void the_prolog_runs_once_a_job(void **state)
     ctl_open(&t, "");
     slurmd_kill(&t, SIGTERM);
     write_conf(&t, arena_printf(&t.arena, "PrologFlags=Alloc,Serial\nProlog=%s\nEpilog=%s\n",
-                                script(&t, "prolog", arena_printf(&t.arena, "echo $SLURM_JOB_ID "
-                                "$SLURM_JOB_USER >> %s/work/log; sleep 0.2\n", t.dir)),
-                                script(&t, "epilog", arena_printf(&t.arena, "echo epilog "
-                                "$SLURM_JOB_PARTITION >> %s/work/log\n", t.dir))));
+                                script(&t, "prolog",
+                                       arena_printf(&t.arena,
+                                                    "echo $SLURM_JOB_ID "
+                                                    "$SLURM_JOB_USER >> %s/work/log; sleep 0.2\n",
+                                                    t.dir)),
+                                script(&t, "epilog",
+                                       arena_printf(&t.arena,
+                                                    "echo epilog "
+                                                    "$SLURM_JOB_PARTITION >> %s/work/log\n",
+                                                    t.dir))));
     slurmd_start(&t);
     WAIT_FOR(&t, t.node);
     for (uint32_t i = 0; i < 3; i++) {
@@ -690,8 +698,9 @@ static void a_job_is_suspended_whole(void **state)
 
     ctl_open(&t, "");
     client_open(&c, &t, false);
-    an_order(&o, &t, &c, 1, "(trap 'echo tstp > tstp' TSTP; echo in; while :; do sleep 0.1; done) & "
-                            "echo $! > pid; wait");
+    an_order(&o, &t, &c, 1,
+             "(trap 'echo tstp > tstp' TSTP; echo in; while :; do :; done) & "
+             "echo $! > pid; wait");
     assert_int_equal(start(&t, &o), 0);
     WAIT_FOR(&t, c.tasks[0].out[1].len > 0 && *text_of(&t, "pid"));
     assert_int_equal(ask(&t, OP_step_kill, &desc_step_signal, &s), 0);
@@ -741,6 +750,5 @@ int main(int argc, char **argv)
                T(a_step_outlives_slurmd), T(a_terminal_has_a_size_and_job_control),
                T(each_task_has_its_program), T(task_prologs_change_the_task),
                T(another_client_reads_along), T(a_file_arrives_whole_or_not),
-               T(the_prolog_runs_once_a_job), T(a_job_is_suspended_whole),
-               T(words_reach_the_user));
+               T(the_prolog_runs_once_a_job), T(a_job_is_suspended_whole), T(words_reach_the_user));
 }
