@@ -283,8 +283,8 @@ static void on_too_late(void *ctx)
     ((struct srun *)ctx)->is_lost = true;
 }
 
-/* What the step held is free for the next one when we are gone: the nodes' last word has reached the
- * controller by then, unless that is away. */
+/* What the step held is free for the next one when we are gone: the nodes' last word has reached
+ * the controller by then, unless that is away. */
 static void wait_for_end(struct srun *s)
 {
     struct loop_timer *late = loop_add_timer(s->loop, END_MS, on_too_late, s);

@@ -305,7 +305,8 @@ static void send_data(struct step_io *io, uint32_t node, const struct io_data *d
     rpc_send(c, OP_io_data, 0, 0, &desc_io_data, d);
 }
 
-/* Whether all who get the input have room for more; *ret_left: whether anybody is left to get it. */
+/* Whether all who get the input have room for more; *ret_left: whether anybody is left to get it.
+ */
 static bool has_room(const struct step_io *io, bool *ret_left)
 {
     bool has_all = io->seen + io->lost == io->node_count;
