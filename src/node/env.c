@@ -3,6 +3,7 @@
 #include "node/env.h"
 
 #include "base/buf.h"
+#include "base/bits.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "node/layout.h"
@@ -169,7 +170,8 @@ STEP_NUMBER(step_id, s->step_id)
 STEP_NUMBER(step_nodes, s->parts.n)
 STEP_NUMBER(step_node_rank, s->self)
 STEP_NUMBER(step_tasks, layout_ntasks(s))
-STEP_NUMBER(step_cpus, self(s)->cpus.len ? self(s)->cpus.len : l->cpus)
+STEP_NUMBER(step_cpus,
+            self(s)->cpus.len ? bits_count_bytes(self(s)->cpus.p, self(s)->cpus.len) : l->cpus)
 
 static const char *step_nodelist_value(const struct launch *l, const struct env_node *n,
                                        struct arena *a)
