@@ -10,6 +10,7 @@
 #include "core/plan.h"
 #include "core/predict.h"
 #include "core/promise.h"
+#include "core/step.h"
 #include "core/usage.h"
 
 #include <assert.h>
@@ -62,8 +63,9 @@ static const applier appliers[] = {
     [FACT_snap_counters] = apply_counters, [FACT_snap_array] = apply_array,
     [FACT_snap_job] = apply_snap_job,      [FACT_snap_key] = apply_key,
     [FACT_job_promise] = apply_promise,    [FACT_snap_last_runs] = apply_last_runs,
+    [FACT_step_created... FACT_step_grown] = apply_step_fact,
     [FACT_priorities] = apply_priorities,  [FACT_snap_share] = apply_share,
-    [FACT_resv_set] = apply_resv_set,
+    [FACT_snap_step] = apply_step_fact,    [FACT_resv_set] = apply_resv_set,
     [FACT_rules] = apply_rules,            [FACT_snap_usage] = apply_usage,
 };
 

@@ -9,6 +9,7 @@
 #include "core/plan.h"
 #include "core/predict.h"
 #include "core/msgs.h"
+#include "core/step.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -97,6 +98,24 @@ static void stop(struct turn *t)
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 
+/* What the owner of an allocation does inside it. */
+static bool decide_inside(struct turn *t, const struct input *in)
+{
+    switch (in->kind) {
+    case OP_step_create:
+        decide_step_create(t, in->body);
+        return true;
+    case OP_step_watch:
+        decide_step_watch(t, in->body);
+        return true;
+    case OP_job_through:
+        decide_through(t, in->body);
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* What administrators ask for. */
 static void decide_admin(struct turn *t)
 {
@@ -181,7 +200,8 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
         decide_cleaned(&t, in->body);
         break;
     default:
-        decide_admin(&t);
+        if (!decide_inside(&t, in))
+            decide_admin(&t);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "core/predict.h"
 #include "core/promise.h"
 #include "core/report.h"
+#include "core/step.h"
 #include "core/usage.h"
 
 #include <stdlib.h>
@@ -145,6 +146,12 @@ static void dump_job(const struct dump *d, const struct job *job)
 
     emit(d, FACT_snap_job, &rec);
     arena_fini(&a);
+    STEP_FOREACH(s, job)
+    {
+        struct step_memo step = *s->rec;
+        step.now = d->c->now;
+        emit(d, FACT_snap_step, &step);
+    }
 }
 
 static void dump_promise(const struct dump *d, const struct promise *p)

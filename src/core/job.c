@@ -7,6 +7,7 @@
 #include "core/msgs.h"
 #include "core/plan.h"
 #include "core/promise.h"
+#include "core/step.h"
 #include "schema/states.h"
 
 #include <assert.h>
@@ -138,7 +139,7 @@ int64_t job_deadline_due(const struct job *job)
     return job->deadline - 60 * (int64_t)need_min + 1;
 }
 
-static int64_t running_due(const struct core *c, const struct job *job)
+int64_t job_limit_due(const struct core *c, const struct job *job)
 {
     if (job->limit_min == NO_LIMIT || c->conf->over_time_limit_min >= UINT16_MAX)
         return INT64_MAX;
@@ -164,6 +165,11 @@ int64_t job_switches_due(const struct core *c, const struct job *job)
            (w->switches_wait_s.set && w->switches_wait_s.v < most ? w->switches_wait_s.v : most);
 }
 
+int64_t job_end_due(const struct core *c, const struct job *job)
+{
+    return earlier(job_limit_due(c, job), job_deadline_due(job));
+}
+
 int64_t job_timer_due(const struct core *c, const struct job *job)
 {
     switch (job->phase) {
@@ -172,7 +178,7 @@ int64_t job_timer_due(const struct core *c, const struct job *job)
                                job_deadline_due(job)),
                        job_switches_due(c, job));
     case PHASE_RUNNING:
-        return earlier(running_due(c, job), job_deadline_due(job));
+        return earlier(job_end_due(c, job), steps_due(job));
     case PHASE_DONE:
         return job->ended_at + c->conf->min_job_age_s;
     default:
@@ -435,6 +441,8 @@ struct job *job_new(struct core *c, const struct job_record *rec)
         .db_id = rec->db_id,
         .script = rec->script,
         .environment = rec->environment,
+        .next_step = rec->next_step,
+        .derived_exit = rec->derived_exit,
         .self = ref,
     };
     load_texts(c, job, rec);
@@ -485,6 +493,7 @@ void job_free(struct core *c, struct job *job)
         array_leave(c, job);
     runs_free(job->rest);
     last_free(c, job);
+    steps_free(c, job);
     free(job->alloc);
     c->phase_count[job->phase]--;
     map_del(&c->job_ids, job->id);
@@ -534,6 +543,8 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         .admin_comment = job->admin_comment,
         .failed_node = job->failed_node,
         .wish = job->wish->ask,
+        .next_step = job->next_step,
+        .derived_exit = job->derived_exit,
         .cold = job->cold,
         .rest = job->rest ? runs_text(job->rest, a) : "",
     };
