@@ -307,6 +307,8 @@ static bool try_job(struct pass *s, const struct job *job, const struct part *p)
         place.end += 60 * (int64_t)c->conf->over_time_limit_min;
     if (failed_before(c, p, shape, limit) || sched_part_reason(job, p) != REASON_None)
         return false;
+    if (limits_hold(c, job, p, NULL))
+        return false;
     if (!place_job(&place, &at, NULL)) {
         shape->tried_gen = c->shape_gen;
         shape->tried_part = FILL_MARK | (p->index + 1);

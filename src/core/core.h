@@ -98,6 +98,7 @@ void core_dump(const struct core *c, void (*emit)(void *ctx, const struct fact *
 uint64_t core_hash(const struct core *c);            /* of the whole state, for tests */
 int core_check(const struct core *c, struct err *e); /* invariants; 0 or -ESTATE with words */
 uint64_t core_acct_seq(const struct core *c);        /* last event number given */
+uint64_t core_rules_version(const struct core *c);   /* of the rule book; 0: there is none */
 
 /* Questions.  Bodies live in the arena; the strings may point into the core and hold until the next
  * apply. */

@@ -7,6 +7,7 @@
 #include "core/msgs.h"
 #include "core/report.h"
 #include "core/step.h"
+#include "core/usage.h"
 
 #include <stdlib.h>
 
@@ -34,7 +35,8 @@ static void dump_counters(const struct dump *d)
                                .now = c->now,
                                .usage_scale = fairshare_scale(c->shares),
                                .prio_at = c->prio_at,
-                               .prio_cursor = c->prio_cursor };
+                               .prio_cursor = c->prio_cursor,
+                               .usage_reset_at = c->usage_reset_at };
 
     f.nodes.v = xcalloc(c->node_count + 1, sizeof *f.nodes.v);
     f.nodes.n = c->node_count;
@@ -42,6 +44,16 @@ static void dump_counters(const struct dump *d)
         f.nodes.v[i] = c->nodes[i]->conf->name;
     emit(d, FACT_snap_counters, &f);
     free(f.nodes.v);
+}
+
+static void emit_rules(void *ctx, const struct rules *part)
+{
+    emit(ctx, FACT_rules, part);
+}
+
+static void emit_usage(void *ctx, const struct fact_usage *used)
+{
+    emit(ctx, FACT_snap_usage, used);
 }
 
 /* In the order of their places, so that they get the same again. */
@@ -148,6 +160,8 @@ void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f)
     if (!c->conf)
         return;
     emit(&d, FACT_configured, &(struct fact_configured){ .conf = c->conf, .now = c->now });
+    rules_dump(c->rules, emit_rules, &d);
+    usage_dump(c, emit_usage, &d);
     dump_shares(&d);
     dump_nodes(&d);
     dump_parts(&d);

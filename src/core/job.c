@@ -179,6 +179,7 @@ void job_unqueue(struct core *c, struct job *job)
 {
     const char *list = job->wish->ask->partitions;
 
+    limits_unpark(c, job);
     if (!job->is_queued)
         return;
     for (struct part *p; (p = part_next(c, &list));) {
@@ -210,11 +211,13 @@ void job_settle(struct core *c, struct job *job)
     bool is_ready = job_is_ready(c, job);
     int64_t due = job_timer_due(c, job);
 
+    limits_settle(c, job);
+
     if (job->eligible == 0 && is_eligible(c, job))
         job->eligible = c->now;
-    if (job->is_queued && !is_ready)
+    if (!is_ready)
         job_unqueue(c, job);
-    else if (is_ready && !job->is_queued)
+    else if (!job->is_queued && !job->parked)
         enqueue(c, job);
     heap_remove(&c->timers, job->timer_at);
     if (due != INT64_MAX)
@@ -276,8 +279,10 @@ static struct last_run *last_new(struct core *c, const char *text, const char *p
 
 static void last_free(struct core *c, struct job *job)
 {
-    if (job->last)
+    if (job->last) {
         pool_text_drop(&c->texts, job->last->partition);
+        pool_text_drop(&c->texts, job->last->tres);
+    }
     free(job->last);
     job->last = NULL;
 }
@@ -294,6 +299,7 @@ void job_keep_last(struct core *c, struct job *job)
         job->last->cpus += alloc_cpus(&job->alloc->nodes.v[i]);
         job->last->mem_mb += job->alloc->nodes.v[i].mem_mb;
     }
+    job->last->tres = pool_text(&c->texts, claim_alloc_text(c, job, &a));
     arena_fini(&a);
     free(job->alloc);
     job->alloc = NULL;
@@ -364,6 +370,7 @@ static void load_alloc(struct core *c, struct job *job, const struct job_record 
         job->last->cpus = rec->alloc_cpus;
         job->last->nodes = rec->alloc_nodes;
         job->last->mem_mb = rec->alloc_mem_mb;
+        job->last->tres = pool_text(&c->texts, rec->alloc_tres);
     }
     if (rec->alloc.n == 0)
         return;
@@ -449,6 +456,7 @@ static void drop_texts(struct core *c, struct job *job)
 void job_free(struct core *c, struct job *job)
 {
     job_unqueue(c, job);
+    limits_drop(c, job);
     heap_remove(&c->timers, job->timer_at);
     deps_detach(c, job);
     free(job->deps);
@@ -526,6 +534,7 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         rec.alloc_cpus = job->last->cpus;
         rec.alloc_nodes = job->last->nodes;
         rec.alloc_mem_mb = job->last->mem_mb;
+        rec.alloc_tres = job->last->tres;
     }
     return rec;
 }

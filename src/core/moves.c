@@ -201,6 +201,10 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
     job_unqueue(c, job);
     if (f->kind == FACT_job_requeue)
         steps_end_with_job(c, job, effects); /* while they belong to this incarnation */
+    if (f->kind == FACT_job_update) { /* its account or size may be others afterwards */
+        limits_freed(c, job);
+        limits_drop(c, job);
+    }
     if (rules[f->kind].change)
         rules[f->kind].change(c, job, f->body);
     if (move->next == PHASE_GONE) {
@@ -208,8 +212,12 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
         job_free(c, job);
         return 0;
     }
-    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
+    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING) {
         prio_charge(c, job);
+        limits_freed(c, job);
+    }
+    if (old != move->next)
+        limits_drop(c, job);
     set_phase(c, job, move->next);
     release(c, job, move, f, effects);
     if (f->kind == FACT_job_finish || f->kind == FACT_job_update)

@@ -23,6 +23,7 @@ struct part {
     struct queue queue;    /* ready jobs, best first */
     bool is_gone;          /* no longer configured */
     struct tres_list tres; /* what its nodes have in all */
+    struct tres_list billing; /* its TRESBillingWeights */
 
     /* The scheduler's memory of the last pass; not part of the state. */
     bool is_dirty;            /* something changed that could let a job start */

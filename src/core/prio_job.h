@@ -39,6 +39,7 @@ void prio_apply(struct core *c, const struct fact_priorities *f);
 void prio_configured(struct core *c);                    /* nodes or partitions changed too */
 void prio_know(struct core *c, const struct job *job);   /* its user is one of those who share */
 void prio_charge(struct core *c, const struct job *job); /* its run ended: the rest of it */
+double prio_share_factor(const struct core *c, uint32_t share); /* of a place in the tree */
 void prio_load_share(struct core *c, const struct fact_share *f);
 
 #endif

@@ -37,6 +37,7 @@ struct world {
     bool is_connected[NODES];
     struct task tasks[RUNS_MAX];
     unsigned task_count;
+    uint64_t rules;      /* version of the book; 0: this world has none */
     struct map launched; /* job << 16 | restart: nothing starts twice */
     uint32_t last_job;
     unsigned conf_turn;
@@ -279,6 +280,7 @@ static void configure(struct world *w)
     static const char *const flags[] = { "", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME",
                                          "INCR_ONLY" };
     static const char *const gres[] = { "", "gpu:a:1,gpu:b:2,lic:100", "gpu:3,shard:7" };
+    static const char *const levels[] = { "", "limits", "associations", "safe,qos" };
     struct conf_node nodes[NODES];
     struct part_info parts[3] = { 0 };
     struct core_conf conf = { .cluster = "c",
@@ -308,6 +310,9 @@ static void configure(struct world *w)
                               .prio_max_age_s = 200,
                               .prio_flags = flags[w->seed % 4],
                               .prio_half_life_s = 600,
+                              .prio_weight_qos = 100,
+                              .prio_reset = w->seed % 5 == 4 ? "DAILY" : "NONE",
+                              .acct_enforce = levels[w->seed % 4],
                               .prio_period_s = 60 };
     uint32_t n = NODES - w->conf_turn % 2;
 
@@ -333,6 +338,7 @@ static void configure(struct world *w)
                                        .max_time_min = 100 + 100 * i,
                                        .max_nodes = UINT32_MAX,
                                        .min_nodes = 1,
+                                       .qos = i == 2 ? "slow" : "",
                                        .priority_tier = 1 + i / 2,
                                        .priority_job_factor = i,
                                        .billing_weights = i == 1 ? "CPU=2,Mem=1G" : "",
@@ -373,6 +379,93 @@ static void hello(struct world *w, uint32_t i)
     step(w, OP_node_hello, &reg, i);
 }
 
+static uint32_t some(struct world *w, uint32_t below)
+{
+    return chance(w, 25) ? pick(w, below) : UINT32_MAX;
+}
+
+/* Most of them unset; what is set is small, so that jobs run into it. */
+static struct rule_limits some_limits(struct world *w)
+{
+    static const char *const tres[] = { "cpu=2", "cpu=4,mem=900", "node=1", "billing=5",
+                                        "mem=300" };
+    static const char *const mins[] = { "cpu=50", "cpu=500", "billing=300,node=200" };
+    struct rule_limits l = { .grp_jobs = { true, some(w, 4) },
+                             .grp_submit = { true, some(w, 30) },
+                             .grp_wall_min = { true, some(w, 100) },
+                             .max_jobs = { true, some(w, 3) },
+                             .max_submit = { true, some(w, 20) },
+                             .max_wall_min = { true, some(w, 200) },
+                             .max_jobs_account = { true, some(w, 3) } };
+    const char **texts[] = { &l.grp_tres, &l.max_tres, &l.max_tres_node, &l.max_tres_user,
+                             &l.max_tres_account };
+    const char **spans[] = { &l.grp_tres_mins, &l.grp_tres_run_mins, &l.max_tres_mins,
+                             &l.max_tres_run_mins, &l.max_tres_run_mins_account };
+
+    for (unsigned i = 0; i < 5; i++) {
+        *texts[i] = chance(w, 15) ? tres[pick(w, 5)] : "";
+        *spans[i] = chance(w, 10) ? mins[pick(w, 3)] : "";
+    }
+    l.min_tres = chance(w, 5) ? "cpu=2" : "";
+    return l;
+}
+
+/* A book of 3 accounts with up to 3 users each, and 3 QOS: whole, or some of its rows. */
+static void tell_rules(struct world *w)
+{
+    static const char *const accounts[] = { "acc", "lab", "sub" };
+    static const char *const users[] = { "x", "y", "z" };
+    static const char *const flags[] = { "DenyOnLimit", "NoDecay", "OverPartQOS",
+                                         "PartitionTimeLimit" };
+    static const char *const names[] = { "normal", "gold", "slow" };
+    struct rule_limits limits[16];
+    struct rule_assoc as[16] = {
+        { .id = 1, .account = "root", .shares = 1, .qos = { (const char **)(uintptr_t)names, 3 } }
+    };
+    struct rule_qos qos[3];
+    const char *flag[3];
+    struct rule_user u[3];
+    struct rules all = { .version = ++w->rules, .is_whole = w->rules == 1 || chance(w, 20) };
+    uint32_t n = all.is_whole;
+
+    for (uint32_t i = 0; i < 16; i++)
+        limits[i] = some_limits(w);
+    for (uint32_t i = 0; i < 3; i++) {
+        if (all.is_whole || chance(w, 20))
+            as[n++] = (struct rule_assoc){ .id = 2 + i,
+                                           .account = accounts[i],
+                                           .parent = i == 2 ? 2 + pick(w, 2) : 1,
+                                           .shares = 1 + pick(w, 5),
+                                           .limits = &limits[i] };
+        flag[i] = flags[pick(w, 4)];
+        qos[i] = (struct rule_qos){ .id = 1 + i,
+                                    .name = names[i],
+                                    .priority = i,
+                                    .usage_factor = 0.5 * i,
+                                    .limit_factor = i,
+                                    .flags = { &flag[i], chance(w, 40) },
+                                    .limits = &limits[12 + i] };
+        u[i] = (struct rule_user){ .name = users[i], .def_account = accounts[pick(w, 3)] };
+    }
+    for (uint32_t i = 0; i < 9; i++)
+        if (chance(w, all.is_whole ? 85 : 15))
+            as[n++] = (struct rule_assoc){ .id = 10 + i,
+                                           .account = accounts[i / 3],
+                                           .user = users[i % 3],
+                                           .parent = 2 + i / 3,
+                                           .shares = chance(w, 10) ? UINT32_MAX : 1 + pick(w, 3),
+                                           .partition = i == 8 ? "b" : "",
+                                           .limits = &limits[3 + i],
+                                           .is_deleted = !all.is_whole && chance(w, 30) };
+    all.assocs.v = as;
+    all.assocs.n = n;
+    all.qos.v = qos;
+    all.qos.n = all.is_whole ? 3 : pick(w, 4);
+    all.users.v = u;
+    all.users.n = 3;
+    step(w, OP_rules_push, &all, 0);
+}
+
 static const char *job_text(struct world *w, char *buf, size_t size)
 {
     uint32_t id = w->last_job > 12 ? w->last_job - pick(w, 12) : 1 + pick(w, 12);
@@ -407,6 +500,7 @@ static void submit(struct world *w)
 {
     static const char *const names[] = { "x", "y", "z" };
     static const char *const accounts[] = { "acc", "lab", "", "root" };
+    static const char *const qos[] = { "", "normal", "gold", "slow" };
     static const char *const parts[] = { "", "a", "b", "c", "a,b", "c,a" };
     static const char *const arrays[] = { "0-3", "0-9:2%2", "1,3,5", "0-20%1" };
     static const char *const before[] = { "afterok:", "afterany:",         "afternotok:",
@@ -421,6 +515,8 @@ static void submit(struct world *w)
                           .account = accounts[pick(w, 4)],
                           .kill_on_invalid_dep = { chance(w, 30), true } };
 
+    if (w->rules)
+        s.qos = qos[pick(w, 4)];
     if (chance(w, 50))
         s.ntasks = (struct opt_u32){ true, 1 + pick(w, 5) };
     if (chance(w, 20))
@@ -496,11 +592,12 @@ static void update(struct world *w)
         { "MinMemoryNode", "100", "" }, { "Features", "red", "" },
         { "Dependency", "", "" },       { "StartTime", "now+60", "" },
         { "Priority", "0", "" },        { "NoSuch", "1", "" },
-        { "EndTime", "now+90", "" },
+        { "EndTime", "now+90", "" },    { "Account", "lab", "" },
+        { "QOS", "gold", "" },
     };
     char buf[32];
     const char *jobs[] = { job_text(w, buf, sizeof buf) };
-    struct key_value set[] = { values[pick(w, 17)], values[pick(w, 17)] };
+    struct key_value set[] = { values[pick(w, 19)], values[pick(w, 19)] };
     struct job_update up = { .jobs = { jobs, 1 } };
 
     up.set.v = set;
@@ -730,6 +827,8 @@ static void random_step(struct world *w)
         signal_step(w);
     if (chance(w, 3))
         end_alloc(w);
+    if (w->rules && chance(w, 2))
+        tell_rules(w);
     if (chance(w, 1) && chance(w, 30)) {
         w->conf_turn++;
         configure(w);
@@ -787,6 +886,8 @@ static unsigned run(uint64_t seed, unsigned steps)
     w->live = core_new();
     w->mirror = core_new();
     configure(w);
+    if (seed % 4)
+        tell_rules(w);
     for (uint32_t i = 0; i < NODES; i++)
         hello(w, i);
     while (w->step < steps)
