@@ -217,6 +217,9 @@ static int plan_listener(struct slurmd *d, const struct conf_node *node, struct 
             hosts[i].address && hosts[i].address[0] ? hosts[i].address : hosts[i].name;
         d->listener.controllers[d->listener.controller_count++] = address;
     }
+    d->launcher.is_sealed = true;
+    for (uint32_t i = 0; i < d->listener.controller_count; i++)
+        d->launcher.is_sealed &= !listener_is_local(d->listener.controllers[i]);
     d->listener.node = node->name;
     d->listener.port = (uint16_t)conf_u32(d->conf, "SlurmctldPort");
     hw_probe(conf_str(d->conf, "TmpFS"), &d->arena, r);
