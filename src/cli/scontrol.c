@@ -128,15 +128,6 @@ static int verb_quit(struct scontrol *s, int count, char **words)
     return 0;
 }
 
-static int verb_create(struct scontrol *s, int count, char **words)
-{
-    fprintf(
-        stderr,
-        "scontrol: error: Nodes and partitions are defined in slurm.conf; change it there and run "
-        "scontrol reconfigure.  Reservations are not there yet.\n");
-    return 1;
-}
-
 static int verb_listpids(struct scontrol *s, int count, char **words)
 {
     fprintf(stderr, "scontrol: error: listpids is not there yet; see the cgroup of the job under "
@@ -192,8 +183,8 @@ static int verb_help(struct scontrol *s, int count, char **words);
 static const struct verb verbs[] = {
     { "all", 0, 0, verb_all, 0 },
     { "completing", 0, 0, verb_nothing, 0 },
-    { "create", 0, -1, verb_create, 0 },
-    { "delete", 1, -1, verb_create, 0 },
+    { "create", 1, -1, scontrol_create, 0 },
+    { "delete", 1, -1, scontrol_delete, 0 },
     { "details", 0, 0, verb_details, 0 },
     { "errnumstr", 0, -1, verb_errnumstr, 0 },
     { "exit", 0, 0, verb_quit, 0 },

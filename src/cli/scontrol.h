@@ -36,9 +36,13 @@ int scontrol_update(struct scontrol *s, int count, char **words);
 int scontrol_job_verb(struct scontrol *s, unsigned opcode, int count, char **words);
 int scontrol_ping(struct scontrol *s, int count, char **words);
 int scontrol_write(struct scontrol *s, int count, char **words);
+int scontrol_create(struct scontrol *s, int count, char **words);
+int scontrol_delete(struct scontrol *s, int count, char **words);
+int scontrol_update_resv(struct scontrol *s, int count, char **words);
 int scontrol_wait_job(struct scontrol *s, int count, char **words);
 
 extern const struct text_table node_record; /* rows are struct node_info */
 extern const struct text_table part_record; /* rows are struct part_info */
+extern const struct text_table resv_record; /* rows are struct resv_info */
 
 #endif

@@ -105,7 +105,7 @@ int scontrol_job_verb(struct scontrol *s, unsigned opcode, int count, char **wor
 
 /* ---- update */
 
-enum subject { SUBJECT_NONE, SUBJECT_job, SUBJECT_node, SUBJECT_part };
+enum subject { SUBJECT_NONE, SUBJECT_job, SUBJECT_node, SUBJECT_part, SUBJECT_resv };
 
 static const struct update_key {
     enum subject subject;
@@ -126,7 +126,8 @@ static const struct {
 } subject_words[] = {
     { "JobId", SUBJECT_job },          { "Job", SUBJECT_job },
     { "NodeName", SUBJECT_node },      { "Node", SUBJECT_node },
-    { "PartitionName", SUBJECT_part }, { "Partition", SUBJECT_part },
+    { "ReservationName", SUBJECT_resv }, { "Reservation", SUBJECT_resv },
+    { "PartitionName", SUBJECT_part },   { "Partition", SUBJECT_part },
 };
 
 static const char *canonical(enum subject subject, const char *key)
@@ -272,6 +273,8 @@ int scontrol_update(struct scontrol *s, int count, char **words)
             "or \"SlurmctldDebug\"\n");
         return 1;
     }
+    if (subject == SUBJECT_resv)
+        return scontrol_update_resv(s, count, words);
     if (settings_parse(s, subject, count, words, at, &set) < 0)
         return 1;
 

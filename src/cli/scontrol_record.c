@@ -1,6 +1,8 @@
 /* Node and partition records of scontrol show; the job's are beside its columns. */
 #include "cli/scontrol.h"
 
+#include "base/times.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -40,6 +42,39 @@ static void print_node_gres_used(const struct text_cell *cell, struct buf *out)
     if (cell->env->detail && *node->gres)
         buf_printf(out, "GresDrain=N/A%sGresUsed=%s", cell->env->one_line ? " " : "\n   ",
                    node->gres_used);
+}
+
+/* 1:00:00 as 01:00:00, with days in front. */
+static void print_resv_duration(const struct text_cell *cell, struct buf *out)
+{
+    const struct resv_info *r = cell->row;
+    char text[TIMES_TEXT];
+
+    buf_puts(out, times_hms(r->end - r->start, text));
+}
+
+static void print_resv_flags(const struct text_cell *cell, struct buf *out)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } flags[] = {
+#define RESV(bit, name, can_lose) { #name, bit },
+#include "schema/resv_flags.def"
+#undef RESV
+    };
+    const struct resv_info *r = cell->row;
+    size_t start = out->len;
+
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (!(r->flags >> flags[i].bit & 1))
+            continue;
+        buf_printf(out, "%s%s", out->len > start ? "," : "", flags[i].name);
+        if (strcmp(flags[i].name, "PURGE_COMP") == 0) {
+            char text[TIMES_TEXT];
+            buf_printf(out, "=%s", times_hms(r->purge_s, text));
+        }
+    }
 }
 
 /* A node that never registered has no version; Slurm leaves the blank before it.  Of
@@ -148,6 +183,14 @@ static const struct text_column part_rows[] = {
 };
 #undef KEY
 
+#define KEY(key, member, printer, none) ROW(key, resv_info, member, printer, none)
+static const struct text_column resv_rows[] = {
+#include "schema/show_resv.def"
+};
+#undef KEY
+
 const struct text_table node_record = { "node", node_rows, sizeof node_rows / sizeof node_rows[0] };
 const struct text_table part_record = { "partition", part_rows,
                                         sizeof part_rows / sizeof part_rows[0] };
+const struct text_table resv_record = { "reservation", resv_rows,
+                                        sizeof resv_rows / sizeof resv_rows[0] };

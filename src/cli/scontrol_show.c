@@ -360,11 +360,32 @@ static int show_steps(struct scontrol *s, const char *id)
 
 static int show_reservations(struct scontrol *s, const char *name)
 {
-    if (name)
-        printf("Reservation %s not found\n", name);
-    else
-        puts("No reservations in the system");
-    return name ? 1 : 0;
+    struct resv_query query = { .name = "" };
+    struct resv_infos *all;
+    struct err e = { 0 };
+    uint32_t shown = 0;
+
+    if (scontrol_call(s, OP_resv_list, &query, (void **)&all, &e) < 0)
+        return scontrol_fail(s, "slurm_load_reservations", &e);
+
+    struct text_env env = env_of(s, all->now);
+    const struct resv_info *v = all->reservations.v;
+
+    if (s->json) {
+        json_put(s, "reservations", &desc_resv_info, v, all->reservations.n);
+        return 0;
+    }
+    for (uint32_t i = 0; i < all->reservations.n; i++) {
+        if (name && strcmp(v[i].name, name) != 0)
+            continue;
+        record_put(s, &resv_record, &v[i], &env, false);
+        shown++;
+    }
+    if (!shown && name)
+        buf_printf(&s->out, "Reservation %s not found\n", name);
+    else if (!shown)
+        buf_puts(&s->out, "No reservations in the system\n");
+    return shown || !name ? 0 : 1;
 }
 
 static int show_topology(struct scontrol *s, const char *name)

@@ -22,6 +22,8 @@ static int apply_node_lost(struct core *c, const struct fact *f, struct effects 
                            struct err *e);
 static int apply_part_set(struct core *c, const struct fact *f, struct effects *effects,
                           struct err *e);
+static int apply_resv_set(struct core *c, const struct fact *f, struct effects *effects,
+                          struct err *e);
 static int apply_created(struct core *c, const struct fact *f, struct effects *effects,
                          struct err *e);
 static int apply_split(struct core *c, const struct fact *f, struct effects *effects,
@@ -46,6 +48,7 @@ static const applier appliers[] = {
     [FACT_snap_counters] = apply_counters, [FACT_snap_array] = apply_array,
     [FACT_snap_job] = apply_snap_job,      [FACT_snap_key] = apply_key,
     [FACT_priorities] = apply_priorities,  [FACT_snap_share] = apply_share,
+    [FACT_resv_set] = apply_resv_set,
 };
 
 int apply_fact(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
@@ -143,6 +146,21 @@ static int apply_node_lost(struct core *c, const struct fact *f, struct effects 
     c->now = body->now;
     node_set_lost(c, n, body->now);
     part_mark_dirty(c, n); /* a job that waited for it no longer holds back others */
+    return 0;
+}
+
+static int apply_resv_set(struct core *c, const struct fact *f, struct effects *effects,
+                          struct err *e)
+{
+    const struct fact_resv *body = f->body;
+
+    if (!body->resv || !*body->resv->name)
+        return err_set(e, ESTATE, "a reservation without a name");
+    c->now = body->now;
+    resv_put(c, body->resv, body->is_gone);
+    c->shape_gen++;
+    for (uint32_t i = 0; i < c->part_count; i++)
+        part_touch(c, c->parts[i], (struct queue_key){ 0, 0 });
     return 0;
 }
 

@@ -69,6 +69,7 @@ void core_free(struct core *c)
     arena_fini(&c->prio_texts);
     fairshare_free(c->shares);
     backfill_free(c->backfill);
+    resvs_free(c);
     free(c);
 }
 
@@ -79,6 +80,33 @@ static void stop(struct turn *t)
     ef->desc = &desc_shutdown_request;
     ef->body = t->in->body;
     turn_reply(t, &desc_empty, &(struct empty){});
+}
+
+/* What administrators ask for. */
+static void decide_admin(struct turn *t)
+{
+    switch (t->in->kind) {
+    case OP_node_modify:
+        decide_node_update(t, t->in->body);
+        break;
+    case OP_part_modify:
+        decide_part_update(t, t->in->body);
+        break;
+    case OP_resv_create:
+        decide_resv_create(t, t->in->body);
+        break;
+    case OP_resv_modify:
+        decide_resv_modify(t, t->in->body);
+        break;
+    case OP_resv_remove:
+        decide_resv_remove(t, t->in->body);
+        break;
+    case OP_shutdown:
+        stop(t);
+        break;
+    default:
+        turn_refuse(t, ESLURM_NOT_SUPPORTED, "opcode %u is nothing the core decides", t->in->kind);
+    }
 }
 
 void core_decide(const struct core *c, const struct input *in, struct facts *facts,
@@ -134,17 +162,8 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
     case OP_job_cleaned:
         decide_cleaned(&t, in->body);
         break;
-    case OP_node_modify:
-        decide_node_update(&t, in->body);
-        break;
-    case OP_part_modify:
-        decide_part_update(&t, in->body);
-        break;
-    case OP_shutdown:
-        stop(&t);
-        break;
     default:
-        turn_refuse(&t, ESLURM_NOT_SUPPORTED, "opcode %u is nothing the core decides", in->kind);
+        decide_admin(&t);
     }
 }
 
@@ -179,8 +198,9 @@ int64_t core_next_timer(const struct core *c)
 {
     const struct heap_entry *job = heap_top(&c->timers);
     const struct heap_entry *node = heap_top(&c->node_timers);
-    int64_t due = prio_due(c);
+    int64_t due = prio_due(c), resv = resv_next_end(c);
 
+    due = resv < due ? resv : due;
     due = job && job->key >> 26 < due ? job->key >> 26 : due;
     return node && node->key >> 26 < due ? node->key >> 26 : due;
 }

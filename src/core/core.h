@@ -103,6 +103,8 @@ void core_list_nodes(const struct core *c, const struct node_query *q, struct ar
                      struct node_infos *ret);
 void core_list_parts(const struct core *c, const struct part_query *q, struct arena *a,
                      struct part_infos *ret);
+void core_list_resvs(const struct core *c, const struct resv_query *q, int64_t now, struct arena *a,
+                     struct resv_infos *ret);
 int core_node_index(const struct core *c, const char *name); /* -1 when unknown */
 const char *core_node_name(const struct core *c, uint32_t node);
 uint32_t core_node_count(const struct core *c);

@@ -77,6 +77,14 @@ static void dump_parts(const struct dump *d)
     }
 }
 
+static void dump_resvs(const struct dump *d)
+{
+    for (uint32_t i = 0; i < d->c->resv_count; i++) {
+        struct fact_resv f = { .now = d->c->now, .resv = d->c->resvs[i]->info };
+        emit(d, FACT_resv_set, &f);
+    }
+}
+
 static void dump_array(const struct dump *d, const struct array *a)
 {
     struct fact_array f = { .array_id = a->id,
@@ -136,6 +144,7 @@ void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f)
     dump_shares(&d);
     dump_nodes(&d);
     dump_parts(&d);
+    dump_resvs(&d);
     dump_arrays(&d);
     QUEUE_FOREACH(it, &c->jobs)
     dump_job(&d, it->job);

@@ -17,6 +17,7 @@
 #include "core/pool.h"
 #include "core/prio_job.h"
 #include "core/queue.h"
+#include "core/resv.h"
 
 /* A submission that is remembered, so that a retry gets the same answer. */
 struct key_memory {
@@ -37,6 +38,8 @@ struct core {
     struct part **parts;
     uint32_t part_count;
     struct smap part_names;
+    struct resv **resvs; /* in order of creation */
+    uint32_t resv_count;
 
     struct slab job_slab;
     struct map job_ids; /* id to struct job */

@@ -117,6 +117,8 @@ void decide_tick(struct turn *t)
     struct due *jobs = collect(t, &t->c->timers, &n);
     for (uint32_t i = 0; i < n; i++)
         job_due(t, jobs[i].value);
+    if (n == 0)
+        decide_resv_tick(t);
     if (n == 0 && prio_due(t->c) <= t->in->now)
         prio_decide(t);
 }

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/xalloc.h"
+#include "schema/errors.h"
 #include "wire/wire.h"
 
 #include <stdio.h>
@@ -71,6 +72,18 @@ int ask_parts(struct ctld *c, const struct pending *p, void *ret, struct err *e)
 
     core_list_parts(c->core, p->in.body, &c->arena, infos);
     infos->now = ctld_now(c);
+    return 0;
+}
+
+int ask_resvs(struct ctld *c, const struct pending *p, void *ret, struct err *e)
+{
+    struct resv_infos *infos = ret;
+    const struct resv_query *q = p->in.body;
+
+    infos->now = ctld_now(c);
+    core_list_resvs(c->core, q, infos->now, &c->arena, infos);
+    if (*q->name && infos->reservations.n == 0)
+        return err_set(e, ESLURM_RESERVATION_INVALID, "no reservation is called %.100s", q->name);
     return 0;
 }
 

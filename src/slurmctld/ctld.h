@@ -149,6 +149,7 @@ int ask_ping(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_jobs(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_nodes(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_parts(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_resvs(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_conf(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_stats(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 

@@ -9,6 +9,7 @@ static const struct route routes[] = {
     { .opcode = OP_job_list, .ask = ask_jobs },
     { .opcode = OP_node_list, .ask = ask_nodes },
     { .opcode = OP_part_list, .ask = ask_parts },
+    { .opcode = OP_resv_list, .ask = ask_resvs },
     { .opcode = OP_conf_show, .ask = ask_conf },
     { .opcode = OP_stats_show, .ask = ask_stats },
 
@@ -31,6 +32,9 @@ static const struct route routes[] = {
 
     { .opcode = OP_node_modify },
     { .opcode = OP_part_modify },
+    { .opcode = OP_resv_create },
+    { .opcode = OP_resv_modify },
+    { .opcode = OP_resv_remove },
     { .opcode = OP_reconfigure, .instead = do_reconfigure },
     { .opcode = OP_set_debug, .instead = do_set_debug },
     { .opcode = OP_shutdown },

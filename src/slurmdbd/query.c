@@ -244,24 +244,24 @@ static int build_where(struct where *w, const struct acct_query *q, struct err *
     return r;
 }
 
-static void bind_all(const struct where *w, sqlite3_stmt *stmt)
+static void bind_all(const struct where *w, struct sql_stmt *stmt)
 {
     for (unsigned i = 0; i < w->n; i++)
         if (w->v[i].text)
-            sqlite3_bind_text(stmt, (int)i + 1, w->v[i].text, -1, SQLITE_TRANSIENT);
+            sql_bind_text(stmt, i, w->v[i].text);
         else
-            sqlite3_bind_int64(stmt, (int)i + 1, w->v[i].number);
+            sql_bind_number(stmt, i, w->v[i].number);
 }
 
-static int read_steps(struct store *s, sqlite3_stmt *stmt, struct arena *a, struct acct_record *rec,
-                      int64_t instance)
+static int read_steps(struct store *s, struct sql_stmt *stmt, struct arena *a,
+                      struct acct_record *rec, struct err *e)
 {
     uint32_t cap = 0;
+    int r;
 
-    sqlite3_bind_text(stmt, 1, rec->cluster, -1, SQLITE_TRANSIENT);
-    sqlite3_bind_int64(stmt, 2, instance);
-    sqlite3_bind_int64(stmt, 3, (int64_t)rec->job->db_id);
-    while (sqlite3_step(stmt) == SQLITE_ROW) {
+    sql_bind_text(stmt, 0, rec->cluster);
+    sql_bind_number(stmt, 2, (int64_t)rec->job->db_id);
+    while ((r = sql_step(stmt, e)) == 1) {
         if (rec->steps.n == cap) {
             struct acct_step *more = arena_calloc(a, cap ? cap * 2 : 2, sizeof *more);
 
@@ -272,12 +272,13 @@ static int read_steps(struct store *s, sqlite3_stmt *stmt, struct arena *a, stru
         }
         columns_read(&s->columns[TABLE_STEP], stmt, 0, a, &rec->steps.v[rec->steps.n++]);
     }
-    return sqlite3_reset(stmt);
+    sql_reset(stmt);
+    return r;
 }
 
 /* Batch, extern and interactive steps have the largest numbers but are shown first: as signed
  * numbers they are negative. */
-static int prepare_steps(struct store *s, sqlite3_stmt **ret, struct err *e)
+static int prepare_steps(struct store *s, struct sql_stmt **ret, struct err *e)
 {
     CLEANUP(buf_fini) struct buf b = { 0 };
 
@@ -286,11 +287,11 @@ static int prepare_steps(struct store *s, sqlite3_stmt **ret, struct err *e)
     buf_puts(&b,
              " FROM step WHERE cluster=? AND instance=? AND db_id=?"
              " ORDER BY CASE WHEN step_id>=4294967280 THEN step_id-4294967296 ELSE step_id END");
-    return sql_prepare(s, buf_str(&b), ret, e);
+    return sql_prepare(s->sql, buf_str(&b), ret, e);
 }
 
 static int prepare_jobs(struct store *s, const struct where *w, const struct acct_query *q,
-                        unsigned max, sqlite3_stmt **ret, struct err *e)
+                        unsigned max, struct sql_stmt **ret, struct err *e)
 {
     CLEANUP(buf_fini) struct buf b = { 0 };
     int r;
@@ -302,12 +303,12 @@ static int prepare_jobs(struct store *s, const struct where *w, const struct acc
     buf_puts(&b,
              " ORDER BY j.submit,CASE WHEN j.array_job_id THEN j.array_job_id ELSE j.job_id END,"
              "j.array_task_id,j.job_id,j.db_id LIMIT ? OFFSET ?");
-    r = sql_prepare(s, buf_str(&b), ret, e);
+    r = sql_prepare(s->sql, buf_str(&b), ret, e);
     if (r < 0)
         return r;
     bind_all(w, *ret);
-    sqlite3_bind_int64(*ret, (int)w->n + 1, (int64_t)max + 1);
-    sqlite3_bind_int64(*ret, (int)w->n + 2, (int64_t)q->after);
+    sql_bind_number(*ret, w->n, (int64_t)max + 1);
+    sql_bind_number(*ret, w->n + 1, (int64_t)q->after);
     return 0;
 }
 
@@ -320,43 +321,47 @@ struct answer {
     struct acct_records *ret;
 };
 
-static int read_records(struct store *s, sqlite3_stmt *jobs, sqlite3_stmt *steps, struct answer *an,
-                        struct err *e)
+static int read_records(struct store *s, struct sql_stmt *jobs, struct sql_stmt *steps,
+                        struct answer *an, struct err *e)
 {
     const struct acct_query *q = an->q;
     struct acct_records *ret = an->ret;
     struct arena *a = an->arena;
     uint64_t cursor = q->after;
     unsigned max = an->max;
-    int rc;
+    int r;
 
     ret->records.v = arena_calloc(a, max, sizeof *ret->records.v);
-    while ((rc = sqlite3_step(jobs)) == SQLITE_ROW) {
+    while ((r = sql_step(jobs, e)) == 1) {
         struct acct_record *rec = &ret->records.v[ret->records.n];
 
         if (cursor++ == q->after + max) {
             ret->more = true;
             return 0;
         }
-        rec->cluster = arena_strdup(a, (const char *)sqlite3_column_text(jobs, 0));
+        rec->cluster = arena_strdup(a, sql_text(jobs, 0));
         rec->job = arena_alloc(a, sizeof *rec->job);
         rec->cursor = cursor;
         columns_read(&s->columns[TABLE_JOB], jobs, 2, a, rec->job);
         if (*q->nodes && !hostlist_overlaps(a, &an->nodes, rec->job->nodes))
             continue;
         if (q->steps)
-            read_steps(s, steps, a, rec, sqlite3_column_int64(jobs, 1));
+            sql_bind_number(steps, 1, sql_number(jobs, 1));
+        if (q->steps)
+            r = read_steps(s, steps, a, rec, e);
+        if (r < 0)
+            break;
         ret->records.n++;
     }
-    return rc == SQLITE_DONE ? 0 : sql_error(s, e, "reading");
+    return r;
 }
 
 int store_query(struct store *s, const struct acct_query *q, unsigned max, struct arena *a,
                 struct acct_records *ret, struct err *e)
 {
     CLEANUP(wherefini) struct where w = { .arena = a };
-    CLEANUP(finalizep) sqlite3_stmt *jobs = NULL;
-    CLEANUP(finalizep) sqlite3_stmt *steps = NULL;
+    CLEANUP(sql_finishp) struct sql_stmt *jobs = NULL;
+    CLEANUP(sql_finishp) struct sql_stmt *steps = NULL;
     struct answer an = { .q = q, .max = max, .arena = a, .ret = ret };
     int r = build_where(&w, q, e);
 

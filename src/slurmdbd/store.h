@@ -1,5 +1,4 @@
-/* The archive: events in, records out.  SQLite behind it; MariaDB will stand behind the same
- * functions.
+/* The archive and the rule book on disk: events in, records out; SQLite or MariaDB behind it.
  *
  * Exactly once: the number of the last applied event of each (cluster, instance) is kept in the
  * same transaction as the rows, so an event that comes again changes nothing, and an acknowledged
@@ -10,16 +9,21 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "schema/messages.h"
+#include "slurmdbd/book.h"
+#include "slurmdbd/plan.h"
+#include "slurmdbd/sql.h"
 
 struct store;
 
-/* Creates the file (0600) and tables when absent, adds columns that a newer program knows. */
-int store_open(const char *path, struct store **ret, struct err *e);
+/* Creates file (0600) or database tables when absent, adds columns that a newer program knows. */
+int store_open(const struct sql_place *at, struct store **ret, struct err *e);
 void store_close(struct store *s);
 
 /* All changes between two commits are one transaction.  A failed commit rolls back: nothing was
  * applied. */
 int store_commit(struct store *s, struct err *e);
+void store_rollback(struct store *s);
+bool store_is_lost(const struct store *s); /* the database is gone: close and open again */
 
 /* A controller announces itself; *ret_seq is the last event applied for its instance. */
 int store_register(struct store *s, const struct acct_register *reg, uint64_t *ret_seq,
@@ -35,5 +39,17 @@ int store_query(struct store *s, const struct acct_query *q, unsigned max, struc
                 struct acct_records *ret, struct err *e);
 
 void store_stats(struct store *s, struct arena *a, struct acct_stats *ret);
+
+/* ---- the rule book */
+
+int store_load_book(struct store *s, struct book *ret, struct err *e);
+int store_save_plan(struct store *s, const struct plan *p, uint64_t version, struct err *e);
+/* Transactions in a window (0: no bound), oldest first. */
+struct txn_query {
+    int64_t start, end;
+    const struct strs *actors, *actions;
+};
+int store_txns(struct store *s, const struct txn_query *q, struct arena *a, struct rule_book *ret,
+               struct err *e);
 
 #endif

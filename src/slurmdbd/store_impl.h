@@ -1,4 +1,4 @@
-/* Inside the SQLite store: shared by store_sqlite.c and query.c only. */
+/* Inside the store: shared by its files only. */
 #ifndef SLURMDBD_STORE_IMPL_H
 #define SLURMDBD_STORE_IMPL_H
 
@@ -6,20 +6,23 @@
 #include "slurmdbd/store.h"
 #include <stdbool.h>
 
-enum table { TABLE_JOB, TABLE_STEP, TABLE_EVENT, TABLE_COUNT };
+/* The archive's tables, the journal of changes, then those of the rule book. */
+enum table_id { TABLE_JOB, TABLE_STEP, TABLE_EVENT, TABLE_TXN, TABLE_RULES };
+#define TABLE_COUNT (TABLE_RULES + RULE_KINDS)
 
 struct store {
-    sqlite3 *db;
-    char *path;
+    struct sql *sql;
     struct columns columns[TABLE_COUNT];
-    sqlite3_stmt *put[TABLE_COUNT];
-    sqlite3_stmt *get_seq, *set_seq;
+    struct sql_stmt *put[TABLE_COUNT];
+    struct sql_stmt *get_seq, *set_seq, *put_cluster;
     bool in_transaction;
-    uint64_t events, repeats;
+    uint64_t events, repeats, last_txn;
+    struct arena scratch; /* of one row */
 };
 
-void finalizep(sqlite3_stmt **s); /* for CLEANUP */
-int sql_error(struct store *s, struct err *e, const char *doing);
-int sql_prepare(struct store *s, const char *text, sqlite3_stmt **ret, struct err *e);
+const struct table *store_table(unsigned id);
+int store_begin(struct store *s, struct err *e);
+/* Opening, beyond the tables themselves. */
+int store_prepare_rules(struct store *s, struct err *e);
 
 #endif

@@ -26,7 +26,7 @@ static int setup(void **state)
     strcpy(f->dir, "/tmp/store-test-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof f->path, "%s/acct.db", f->dir);
-    if (store_open(f->path, &f->store, &e) < 0)
+    if (store_open(&(struct sql_place){ .name = f->path }, &f->store, &e) < 0)
         fail_msg("%s", e.text);
     struct acct_register reg = {
         .cluster = "c", .instance = 42, .host = "h", .tres = "", .nodes = ""
@@ -145,7 +145,7 @@ static void survives_reopening(void **state)
 
     apply(f, 1, &(struct acct_event){ .job = &job }, 1);
     store_close(f->store);
-    assert_int_equal(store_open(f->path, &f->store, NULL), 0);
+    assert_int_equal(store_open(&(struct sql_place){ .name = f->path }, &f->store, NULL), 0);
     assert_int_equal(store_register(f->store, &reg, &f->seq, NULL), 0);
     assert_int_equal(f->seq, 1);
     query(f, (struct acct_query){ 0 }, 1);

@@ -1,0 +1,227 @@
+/* The rule book at work (rulebook.h). */
+#include "slurmdbd/rulebook.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/times.h"
+#include "base/xalloc.h"
+#include "net/rpc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* TRES that always are, by id from 1. */
+static const char *const fixed_tres[][2] = {
+    { "cpu", "" },     { "mem", "" },    { "energy", "" }, { "node", "" },
+    { "billing", "" }, { "fs", "disk" }, { "vmem", "" },   { "pages", "" },
+};
+
+/* Writes a plan to the store and, when that took it, to memory. */
+static int carry_out(struct rulebook *r, const struct plan *p, struct err *e)
+{
+    uint64_t version = r->book.version + 1;
+    int rc;
+
+    if (!p->n)
+        return 0;
+    rc = store_save_plan(r->store, p, version, e);
+    for (unsigned i = 0; i < p->n && rc == 0; i++)
+        book_put(&r->book, p->v[i].kind, p->v[i].msg, version);
+    return rc;
+}
+
+static void first_rows(struct plan *p)
+{
+    plan_edit(p, RULE_ACCOUNT,
+              &(struct rule_account){
+                  .name = "root", .description = "default root account", .organization = "root" });
+    plan_edit(
+        p, RULE_USER,
+        &(struct rule_user){
+            .name = "root", .def_account = "", .admin_level = "Administrator", .def_wckey = "" });
+    plan_edit(p, RULE_QOS,
+              &(struct rule_qos){ .name = "normal",
+                                  .description = "Normal QOS default",
+                                  .preempt_mode = "cluster",
+                                  .grace_s = { true, 0 },
+                                  .usage_factor = 1 });
+    for (unsigned i = 0; i < sizeof fixed_tres / sizeof *fixed_tres; i++) {
+        struct rule_tres *t =
+            plan_edit(p, RULE_TRES,
+                      &(struct rule_tres){ .type = fixed_tres[i][0], .name = fixed_tres[i][1] });
+        t->id = i + 1;
+    }
+}
+
+int rulebook_open(struct rulebook *r, struct store *s, const struct conf *c, struct err *e)
+{
+    CLEANUP(arena_fini) struct arena a = { 0 };
+    struct plan p;
+    int rc;
+
+    *r = (struct rulebook){ .store = s, .conf = c };
+    r->hide.users = conf_flag(c, "PrivateData", "users");
+    r->hide.accounts = conf_flag(c, "PrivateData", "accounts");
+    rc = store_load_book(s, &r->book, e);
+    if (rc < 0 || r->book.of[RULE_TRES].n)
+        return rc;
+    plan_init(&p, &r->book, &a);
+    p.now = clock_wall_s();
+    first_rows(&p);
+    rc = carry_out(r, &p, e);
+    plan_fini(&p);
+    return rc == 0 ? store_commit(s, e) : rc;
+}
+
+void rulebook_close(struct rulebook *r)
+{
+    for (unsigned i = 0; i < r->n; i++)
+        free(r->v[i].cluster);
+    free(r->v);
+    book_fini(&r->book);
+}
+
+enum role rulebook_role(const struct rulebook *r, const char *user)
+{
+    const struct rule_user *u = book_find(&r->book, RULE_USER, user);
+
+    if (!u || u->is_deleted)
+        return ROLE_ANY;
+    if (strcmp(u->admin_level, "Administrator") == 0)
+        return ROLE_ADMIN;
+    return strcmp(u->admin_level, "Operator") == 0 ? ROLE_OPERATOR : ROLE_ANY;
+}
+
+/* ---- changes and questions */
+
+int rulebook_change(struct rulebook *r, const struct caller *who, const struct rule_change *wish,
+                    struct arena *a, struct rule_changed *ret, struct err *e)
+{
+    struct plan p;
+    int rc;
+
+    *ret = (struct rule_changed){ .note = "" };
+    plan_init(&p, &r->book, a);
+    p.now = clock_wall_s();
+    rc = change_decide(&p, who, wish, ret, e);
+    if (rc == 0 && !wish->is_question)
+        rc = carry_out(r, &p, e);
+    plan_fini(&p);
+    return rc;
+}
+
+static int64_t time_of(const struct strs *list, int64_t now)
+{
+    int64_t at = 0;
+
+    return list->n && times_parse_point(list->v[0], now, 1, &at, NULL) == 0 ? at : 0;
+}
+
+/* Ordinary users may not read who changed what. */
+static int list_txns(struct rulebook *r, const struct rule_query *q, struct arena *a,
+                     struct rule_book *ret, struct err *e)
+{
+    struct want want;
+    int64_t now = clock_wall_s();
+    int rc = list_want(a, q, &want, e);
+    struct txn_query wanted = { .actors = &want.actors, .actions = &want.actions };
+
+    wanted.start = time_of(&want.start, now);
+    wanted.end = time_of(&want.end, now);
+    return rc == 0 ? store_txns(r->store, &wanted, a, ret, e) : rc;
+}
+
+int rulebook_list(struct rulebook *r, const struct caller *who, const struct rule_query *q,
+                  struct arena *a, struct rule_book *ret, struct err *e)
+{
+    struct plan p;
+    int rc;
+
+    *ret = (struct rule_book){ 0 };
+    if (strcmp(q->entity, "transaction") == 0)
+        return list_txns(r, q, a, ret, e);
+    plan_init(&p, &r->book, a);
+    rc = list_decide(&p, who, &r->hide, q, ret, e);
+    plan_fini(&p);
+    return rc;
+}
+
+/* ---- controllers */
+
+int rulebook_register(struct rulebook *r, const struct acct_register *reg, struct err *e)
+{
+    CLEANUP(arena_fini) struct arena a = { 0 };
+    struct rule_changed changed = { .note = "" };
+    struct key_value name = { "names", reg->cluster, "" };
+    struct rule_change wish = { .entity = "cluster", .verb = "add", .where = { &name, 1 } };
+    const struct caller self = { "root", ROLE_SLURM };
+    struct rule_cluster *row;
+    const char *known;
+    struct plan p;
+    int rc = 0;
+
+    plan_init(&p, &r->book, &a);
+    p.now = clock_wall_s();
+    if (!plan_find(&p, RULE_CLUSTER, reg->cluster))
+        rc = change_decide(&p, &self, &wish, &changed, e);
+    row = rc == 0 ? plan_edit(&p, RULE_CLUSTER, plan_find(&p, RULE_CLUSTER, reg->cluster)) : NULL;
+    if (row && (strcmp(row->control_host, reg->host) != 0 || row->control_port != reg->port ||
+                strcmp(row->tres, reg->tres) != 0)) {
+        row->control_host = reg->host;
+        row->control_port = reg->port;
+        row->rpc = 1;
+        row->tres = reg->tres;
+        row->nodes = reg->nodes;
+        tres_merge(&p, "", reg->tres, &known, NULL); /* kinds nobody knew are known from now on */
+        rc = carry_out(r, &p, e);
+    }
+    plan_fini(&p);
+    return rc;
+}
+
+/* The place of a connection among those that listen; one that is gone makes room. */
+static struct subscriber *place_for(struct rulebook *r, const char *cluster)
+{
+    for (unsigned i = 0; i < r->n; i++)
+        if (strcmp(r->v[i].cluster, cluster) == 0)
+            return &r->v[i];
+    if (r->n == r->cap) {
+        r->cap = r->cap ? r->cap * 2 : 8;
+        r->v = xrealloc(r->v, r->cap, sizeof *r->v);
+    }
+    r->v[r->n] = (struct subscriber){ .cluster = xstrdup(cluster) };
+    return &r->v[r->n++];
+}
+
+int rulebook_subscribe(struct rulebook *r, uint64_t conn, const struct rules_have *have,
+                       struct arena *a, struct rules *ret, struct err *e)
+{
+    const struct rule_cluster *row = book_find(&r->book, RULE_CLUSTER, have->cluster);
+    struct subscriber *s;
+
+    if (!row || row->is_deleted)
+        return err_set(e, ENOENT, "cluster %.100s is not registered", have->cluster);
+    rules_for(&r->book, have->cluster, have->version, a, ret);
+    s = place_for(r, have->cluster);
+    s->conn = conn;
+    s->version = ret->version;
+    return 0;
+}
+
+void rulebook_push(struct rulebook *r, struct loop *loop)
+{
+    for (unsigned i = 0; i < r->n; i++) {
+        CLEANUP(arena_fini) struct arena a = { 0 };
+        struct subscriber *s = &r->v[i];
+        struct conn *c = s->version < r->book.version ? conn_find(loop, s->conn) : NULL;
+        struct rules rules;
+
+        if (!c)
+            continue;
+        rules_for(&r->book, s->cluster, s->version, &a, &rules);
+        rpc_send(c, OP_rules_push, 0, ++r->request, &desc_rules, &rules);
+        s->version = rules.version;
+    }
+}
