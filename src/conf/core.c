@@ -81,6 +81,7 @@ static void fill_scalars(const struct conf *c, struct arena *a, struct core_conf
         .return_to_service = (uint32_t)(*conf_str(c, "ReturnToService") - '0'),
         .job_requeue = conf_u32(c, "JobRequeue") != 0,
         .max_batch_requeue = conf_u32(c, "MaxBatchRequeue"),
+        .max_step_count = conf_u32(c, "MaxStepCount"),
         .enforce_part_limits = conf_str(c, "EnforcePartLimits"),
         .def_mem_per_cpu_mb = memory(c, "DefMemPerCPU"),
         .def_mem_per_node_mb = memory(c, "DefMemPerNode"),

@@ -5,6 +5,7 @@
 #include "base/xalloc.h"
 #include "core/fairshare.h"
 #include "core/msgs.h"
+#include "core/step.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -47,8 +48,9 @@ static const applier appliers[] = {
     [FACT_job_split] = apply_split,        [FACT_job_eligible... FACT_job_forget] = apply_job_fact,
     [FACT_snap_counters] = apply_counters, [FACT_snap_array] = apply_array,
     [FACT_snap_job] = apply_snap_job,      [FACT_snap_key] = apply_key,
+    [FACT_step_created... FACT_step_grown] = apply_step_fact,
     [FACT_priorities] = apply_priorities,  [FACT_snap_share] = apply_share,
-    [FACT_resv_set] = apply_resv_set,
+    [FACT_snap_step] = apply_step_fact,    [FACT_resv_set] = apply_resv_set,
 };
 
 int apply_fact(struct core *c, const struct fact *f, struct effects *effects, struct err *e)

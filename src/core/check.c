@@ -1,6 +1,7 @@
 /* Invariants: what must hold after every fact, looked at from the outside in.  Tests call it after
  * each step and the daemon before each snapshot. */
 #include "core/state.h"
+#include "core/step.h"
 
 #include "base/xalloc.h"
 
@@ -71,6 +72,8 @@ static int check_job(const struct core *c, const struct job *job, struct sums *s
 
     if (r == 0)
         r = check_alloc(c, job, s, e);
+    if (r == 0)
+        r = steps_check(c, job, e);
     if (r < 0)
         return r;
     if ((job->phase == PHASE_PENDING || job->phase == PHASE_RUNNING) !=

@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "core/fairshare.h"
 #include "core/msgs.h"
+#include "core/step.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -80,6 +81,24 @@ static void stop(struct turn *t)
     ef->desc = &desc_shutdown_request;
     ef->body = t->in->body;
     turn_reply(t, &desc_empty, &(struct empty){});
+}
+
+/* What the owner of an allocation does inside it. */
+static bool decide_inside(struct turn *t, const struct input *in)
+{
+    switch (in->kind) {
+    case OP_step_create:
+        decide_step_create(t, in->body);
+        return true;
+    case OP_step_watch:
+        decide_step_watch(t, in->body);
+        return true;
+    case OP_job_through:
+        decide_through(t, in->body);
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* What administrators ask for. */
@@ -163,7 +182,8 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
         decide_cleaned(&t, in->body);
         break;
     default:
-        decide_admin(&t);
+        if (!decide_inside(&t, in))
+            decide_admin(&t);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "core/fairshare.h"
 #include "core/msgs.h"
 #include "core/report.h"
+#include "core/step.h"
 
 #include <stdlib.h>
 
@@ -131,6 +132,12 @@ static void dump_job(const struct dump *d, const struct job *job)
 
     emit(d, FACT_snap_job, &rec);
     arena_fini(&a);
+    STEP_FOREACH(s, job)
+    {
+        struct step_memo step = *s->rec;
+        step.now = d->c->now;
+        emit(d, FACT_snap_step, &step);
+    }
 }
 
 void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f), void *ctx)

@@ -5,6 +5,7 @@
 #include "base/xalloc.h"
 #include "core/list.h"
 #include "core/msgs.h"
+#include "core/step.h"
 #include "schema/states.h"
 
 #include <assert.h>
@@ -136,7 +137,7 @@ int64_t job_deadline_due(const struct job *job)
     return job->deadline - 60 * (int64_t)need_min + 1;
 }
 
-static int64_t running_due(const struct core *c, const struct job *job)
+int64_t job_limit_due(const struct core *c, const struct job *job)
 {
     if (job->limit_min == NO_LIMIT || c->conf->over_time_limit_min >= UINT16_MAX)
         return INT64_MAX;
@@ -148,13 +149,18 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+int64_t job_end_due(const struct core *c, const struct job *job)
+{
+    return earlier(job_limit_due(c, job), job_deadline_due(job));
+}
+
 int64_t job_timer_due(const struct core *c, const struct job *job)
 {
     switch (job->phase) {
     case PHASE_PENDING:
         return earlier(job->flags & JOB_BEGUN ? deps_due(job) : job->begin, job_deadline_due(job));
     case PHASE_RUNNING:
-        return earlier(running_due(c, job), job_deadline_due(job));
+        return earlier(job_end_due(c, job), steps_due(job));
     case PHASE_DONE:
         return job->ended_at + c->conf->min_job_age_s;
     default:
@@ -401,6 +407,8 @@ struct job *job_new(struct core *c, const struct job_record *rec)
         .db_id = rec->db_id,
         .script = rec->script,
         .environment = rec->environment,
+        .next_step = rec->next_step,
+        .derived_exit = rec->derived_exit,
         .self = ref,
     };
     load_texts(c, job, rec);
@@ -449,6 +457,7 @@ void job_free(struct core *c, struct job *job)
         array_leave(c, job);
     runs_free(job->rest);
     last_free(c, job);
+    steps_free(c, job);
     free(job->alloc);
     c->phase_count[job->phase]--;
     map_del(&c->job_ids, job->id);
@@ -498,6 +507,8 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         .admin_comment = job->admin_comment,
         .failed_node = job->failed_node,
         .wish = job->wish->ask,
+        .next_step = job->next_step,
+        .derived_exit = job->derived_exit,
         .cold = job->cold,
         .rest = job->rest ? runs_text(job->rest, a) : "",
     };

@@ -57,6 +57,7 @@ enum job_bit {
 struct core;
 struct array;
 struct part;
+struct step;
 
 struct job {
     uint32_t id;
@@ -81,6 +82,9 @@ struct job {
     struct bytes cold; /* of core.texts */
     struct job_dep *deps;
     uint32_t dep_count;
+    struct step *steps;    /* core/step.h */
+    uint32_t next_step;    /* number of its next step */
+    int32_t derived_exit;  /* wait status: the worst of its steps */
     struct runs *rest; /* tasks not yet split off; NULL: not the rest of an array */
     struct fact_job_alloc
         *alloc;            /* one block; NULL while pending and once everything was given back */
@@ -129,7 +133,9 @@ const char *reason_text(unsigned reason);
 uint32_t job_priority(const struct job *job);                             /* 0 when held */
 struct queue_key job_key_in(const struct job *job, const struct part *p); /* its place there */
 int64_t job_limit_end(const struct job *job);    /* of a running job; 0: it has no limit */
+int64_t job_limit_due(const struct core *c, const struct job *job); /* with OverTimeLimit */
 int64_t job_deadline_due(const struct job *job); /* when its deadline ends it; INT64_MAX: never */
+int64_t job_end_due(const struct core *c, const struct job *job);   /* of a running job */
 int64_t job_timer_due(const struct core *c, const struct job *job); /* INT64_MAX: no timer */
 bool job_is_ready(const struct core *c, const struct job *job);     /* it could be queued */
 

@@ -4,6 +4,7 @@
 #include "core/state.h"
 
 #include "core/msgs.h"
+#include "core/step.h"
 #include "core/update.h"
 
 #include <assert.h>
@@ -198,6 +199,8 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
     unsigned old = job->phase;
     c->now = head->now;
     job_unqueue(c, job);
+    if (f->kind == FACT_job_requeue)
+        steps_end_with_job(c, job, effects); /* while they belong to this incarnation */
     if (rules[f->kind].change)
         rules[f->kind].change(c, job, f->body);
     if (move->next == PHASE_GONE) {
@@ -211,8 +214,10 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
     release(c, job, move, f, effects);
     if (f->kind == FACT_job_finish || f->kind == FACT_job_update)
         backfill_touch_nodes(c, job);
-    if (job->alloc && !is_active(job->phase))
+    if (job->alloc && !is_active(job->phase)) {
+        steps_end_with_job(c, job, effects);
         job_keep_last(c, job);
+    }
     tell_others(c, job, old);
     job_settle(c, job);
     return 0;
@@ -321,6 +326,8 @@ static void change_requeue(struct core *c, struct job *job, const void *body)
         job->hold = HOLD_MAX_REQUEUE;
     job->flags &= (uint16_t) ~(JOB_WILL_REQUEUE | JOB_HOLD_AFTER | JOB_ADMIN_HOLD_AFTER);
     job->restarts++;
+    job->next_step = 0;
+    job->derived_exit = 0;
     job->db_id = ++c->db_next;
     job->result = RESULT_NONE;
     job->exit_code = 0;

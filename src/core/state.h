@@ -128,6 +128,7 @@ void decide_beat(struct turn *t, const struct node_status *beat);
 void decide_step_ended(struct turn *t, const struct step_done *done);
 void decide_cleaned(struct turn *t, const struct job_clean *clean);
 void decide_node_update(struct turn *t, const struct node_update *up);
+void decide_through(struct turn *t, const struct alloc_end *end); /* alloc.c */
 void decide_part_update(struct turn *t, const struct part_update *up);
 
 /* Accounting events, made while a fact is applied. */

@@ -72,7 +72,6 @@ static const struct later {
     LATER(reboot, "--reboot"),
     LATER(delay_boot_min, "--delay-boot"),
     LATER(time_min_min, "--time-min"),
-    LATER(immediate_s, "--immediate"),
 #undef LATER
 };
 
@@ -207,9 +206,10 @@ static int check_script(struct draft *d)
 {
     const struct job_spec *s = d->spec;
 
+    d->rec.cold = d->t->in->cold;
+    d->rec.environment = d->t->in->environment;
     if (!s->batch)
-        return err_set(d->e, ESLURM_NOT_SUPPORTED,
-                       "only batch jobs can be submitted yet: use sbatch");
+        return 0; /* an allocation: it starts nothing by itself */
     if (s->script.len == 0 && d->t->in->script == 0)
         return err_set(d->e, ESLURM_JOB_SCRIPT_MISSING, "the script is empty");
     if (s->script.len > SCRIPT_MAX)
@@ -217,8 +217,6 @@ static int check_script(struct draft *d)
                        s->script.len, SCRIPT_MAX);
     d->rec.flags |= JOB_BATCH;
     d->rec.script = d->t->in->script;
-    d->rec.environment = d->t->in->environment;
-    d->rec.cold = d->t->in->cold;
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "core/pick.h"
 #include "core/state.h"
+#include "core/step.h"
 #include "core/wish.h"
 
 #include <errno.h>
@@ -411,9 +412,30 @@ static int one_key(struct change *ch, const struct key_value *kv)
     return 0;
 }
 
+/* Of a step only the limit can change. */
+static int update_step(struct turn *t, const struct pick *p, const struct job_update *up,
+                       struct job_result *ret)
+{
+    uint32_t min = 0;
+
+    for (uint32_t i = 0; i < up->set.n; i++) {
+        const struct key_value *kv = &up->set.v[i];
+        if (strcmp(kv->key, "TimeLimit") == 0 && times_parse_minutes(kv->value, &min, NULL) == 0 &&
+            min)
+            continue;
+        ret->text = arena_printf(t->a, "%s=%.60s: a step takes TimeLimit=minutes", kv->key,
+                                 kv->value);
+        return EINVAL;
+    }
+    return decide_step_limit(t, p->job, p->step, min);
+}
+
 static int update_one(struct turn *t, const struct pick *p, void *ctx, struct job_result *ret)
 {
     const struct job_update *up = ctx;
+
+    if (p->has_step)
+        return update_step(t, p, up, ret);
     struct err e = { 0 };
     struct change ch = { .t = t, .job = p->job, .wish = *p->job->wish->ask, .e = &e };
     int r = p->job->phase == PHASE_DONE

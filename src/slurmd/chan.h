@@ -14,9 +14,12 @@
 
 enum chan_type {
     /* listener to launcher */
-    CHAN_LAUNCH = 1, /* key, uid, epoch, value: is_single_node; fd: the packed launch message */
-    CHAN_SIGNAL,     /* key, value: STEPD_SIGNAL's */
-    CHAN_END,  /* key of the job, uid, value: KillWait in seconds; body: packed job_terminate */
+    CHAN_LAUNCH = 1, /* key, uid, epoch, value: is_single_node; fd: the packed message; body: words
+                        for hooks */
+    CHAN_PREPARE,    /* key, uid, body: words; only the Prolog */
+    CHAN_SIGNAL,     /* key, value: STEPD_SIGNAL's; body: a record of `told`, or nothing */
+    CHAN_END,  /* key of job or step, uid, value: KillWait in seconds; body: packed job_terminate */
+    CHAN_REBOOT, /* run RebootProgram */
     CHAN_ACK,  /* key: the controller has recorded the end of the step */
     CHAN_CRED, /* make a hello for the controller */
     CHAN_LOG,  /* open the log again; the answer of the same type brings a descriptor of it */

@@ -20,7 +20,7 @@
 
 /* What a node of the world has been told to run. */
 struct task {
-    uint32_t job_id, restart, node;
+    uint32_t job_id, restart, node, step_id;
     bool is_ended; /* its step's end was reported */
     bool is_gone;  /* nothing left of it */
 };
@@ -40,6 +40,7 @@ struct world {
     struct map launched; /* job << 16 | restart: nothing starts twice */
     uint32_t last_job;
     unsigned conf_turn;
+    uint32_t asker;          /* 0: anybody */
     unsigned fills; /* calls in which backfill started something */
 };
 
@@ -92,7 +93,30 @@ static void note_launch(struct world *w, const struct effect *ef)
     if (w->task_count == RUNS_MAX)
         return;
     w->tasks[w->task_count++] =
-        (struct task){ .job_id = ef->job_id, .restart = ef->restart, .node = ef->node };
+        (struct task){ .job_id = ef->job_id,
+                       .restart = ef->restart,
+                       .node = ef->node,
+                       .step_id = STEP_BATCH };
+}
+
+static void note_step(struct world *w, const struct effect *ef)
+{
+    struct step_launch l;
+
+    if (core_step_launch(w->live, ef->job_id, ef->step_id, &w->again, &l) < 0)
+        return;
+    for (uint32_t i = 0; i < l.parts.n && w->task_count < RUNS_MAX; i++) {
+        const struct task t = { .job_id = ef->job_id,
+                                .restart = ef->restart,
+                                .node = l.parts.v[i].node,
+                                .step_id = ef->step_id };
+        uint64_t key = hash_bytes(&t, sizeof t, 1);
+        if (map_get(&w->launched, key))
+            continue;
+        map_put(&w->launched, key, w);
+        w->tasks[w->task_count] = t;
+        w->tasks[w->task_count++].is_gone = !w->is_connected[t.node]; /* the order is lost */
+    }
 }
 
 static void note_effects(struct world *w)
@@ -104,6 +128,8 @@ static void note_effects(struct world *w)
         if (ef->kind == EFFECT_LAUNCH &&
             core_launch(w->live, ef->job_id, ef->node, &w->again, &l) == 0)
             note_launch(w, ef);
+        if (ef->kind == EFFECT_STEP_START)
+            note_step(w, ef);
         if (ef->kind == EFFECT_REPLY && ef->code == 0 && ef->desc == &desc_job_submitted)
             w->last_job = ((const struct job_submitted *)ef->body)->job_id;
     }
@@ -189,6 +215,8 @@ static void step(struct world *w, uint16_t kind, const void *body, uint32_t node
                         .cold = { (const uint8_t *)"cold", 4 },
                         .who = { .uid = chance(w, 20) ? 0 : 1000 + pick(w, 3), .user_name = "u" } };
 
+    if (w->asker)
+        in.who.uid = w->asker;
     in.who.role = in.who.uid == 0 ? ROLE_ADMIN : ROLE_ANY;
     if (kind >= 5000)
         in.who = (struct who){ .uid = 0, .role = ROLE_SLURM, .user_name = "root" };
@@ -339,7 +367,7 @@ static void hello(struct world *w, uint32_t i)
     for (unsigned k = 0; k < w->task_count && reg.steps.n < 64; k++)
         if (w->tasks[k].node == i && !w->tasks[k].is_gone)
             steps[reg.steps.n++] = (struct step_ident){ .job_id = w->tasks[k].job_id,
-                                                        .step_id = STEP_BATCH,
+                                                        .step_id = w->tasks[k].step_id,
                                                         .restart = w->tasks[k].restart };
     w->is_connected[i] = true;
     step(w, OP_node_hello, &reg, i);
@@ -386,7 +414,7 @@ static void submit(struct world *w)
                                           "afterok:", "singleton?afterok:" };
     static const char *const after[] = { "", "", "", "+1", "", "", ",singleton", "" };
     char dep[64] = "";
-    struct job_spec s = { .batch = true,
+    struct job_spec s = { .batch = !chance(w, 25),
                           .name = names[pick(w, 3)],
                           .partition = parts[pick(w, 6)],
                           .user_name = names[pick(w, 3)],
@@ -525,12 +553,12 @@ static void end_step(struct world *w, struct task *t)
     static const int32_t status[] = { 0, 0, 0, 3 << 8, 9, 7 << 8, 8 << 8 };
     struct usage used = { .user_us = 5 };
     struct step_done done = { .job_id = t->job_id,
-                              .step_id = STEP_BATCH,
+                              .step_id = t->step_id,
                               .restart = t->restart,
                               .used = &used,
                               .wait_status = status[pick(w, 7)],
                               .node = node_name(t->node),
-                              .is_clean = chance(w, 70),
+                              .is_clean = t->step_id == STEP_BATCH && chance(w, 70),
                               .oom = chance(w, 5) };
 
     if (chance(w, 5)) {
@@ -538,10 +566,64 @@ static void end_step(struct world *w, struct task *t)
         done.error_code = chance(w, 50) ? 12 : 4000;
     }
     t->is_ended = true;
-    t->is_gone = done.is_clean;
+    t->is_gone = done.is_clean || t->step_id != STEP_BATCH;
     step(w, OP_step_ended, &done, t->node);
     if (chance(w, 10))
         step(w, OP_step_ended, &done, t->node);
+}
+
+/* A step in some running job, by its owner. */
+static void create_step(struct world *w)
+{
+    static const char *const layouts[] = { "", "cyclic", "plane=2", "block,Pack", "arbitrary" };
+    const struct job *job = NULL;
+
+    for (uint32_t tries = 0; tries < 20 && !(job && job->phase == PHASE_RUNNING); tries++)
+        job = core_job(w->live, w->last_job > 30 ? w->last_job - pick(w, 30) : 1 + pick(w, 30));
+    if (!job)
+        return;
+    struct step_spec s = { .job_id = job->id,
+                           .name = "s",
+                           .ntasks = { chance(w, 80), 1 + pick(w, 6) },
+                           .min_nodes = { chance(w, 40), 1 + pick(w, 3) },
+                           .cpus_per_task = { chance(w, 30), 1 + pick(w, 2) },
+                           .exact = chance(w, 60),
+                           .overlap = chance(w, 15),
+                           .overcommit = chance(w, 10),
+                           .wait = chance(w, 50),
+                           .distribution = layouts[pick(w, 5)],
+                           .time_limit_min = { chance(w, 30), 1 + pick(w, 3) },
+                           .relative = { chance(w, 10), pick(w, 2) },
+                           .req_nodes = chance(w, 10) ? node_name(pick(w, NODES)) : "",
+                           .exc_nodes = chance(w, 10) ? node_name(pick(w, NODES)) : "",
+                           .mem_per_node_mb = { chance(w, 30), pick(w, 600) },
+                           .request_key = 1 + pick(w, 4000) };
+
+    w->asker = job->uid;
+    step(w, OP_step_create, &s, 0);
+    w->asker = 0;
+}
+
+static void signal_step(struct world *w)
+{
+    char name[32];
+    const char *names[] = { name };
+    struct job_kill kill = { .jobs = { names, 1 }, .signal = { chance(w, 30), 9 + pick(w, 2) } };
+    struct task *t = some_task(w);
+
+    if (!t)
+        return;
+    snprintf(name, sizeof name, "%u.%u", t->job_id,
+             t->step_id == STEP_BATCH ? pick(w, 3) : t->step_id);
+    step(w, OP_job_cancel, &kill, 0);
+}
+
+static void end_alloc(struct world *w)
+{
+    struct alloc_end end = { .job_id = w->last_job > 20 ? w->last_job - pick(w, 20) : 1 };
+
+    end.wait_status = chance(w, 30) ? 5 << 8 : 0;
+    step(w, OP_job_through, &end, 0);
 }
 
 /* Any node may say that any job is clean; what it does not hold is ignored. */
@@ -642,6 +724,12 @@ static void random_step(struct world *w)
         restart(w);
     else
         core_free(rebuild(w));
+    if (chance(w, 25))
+        create_step(w);
+    if (chance(w, 4))
+        signal_step(w);
+    if (chance(w, 3))
+        end_alloc(w);
     if (chance(w, 1) && chance(w, 30)) {
         w->conf_turn++;
         configure(w);
