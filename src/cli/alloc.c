@@ -222,17 +222,18 @@ char **alloc_environment(struct alloc *a, const struct alloc_info *info, char **
 {
     const struct env_node here = { .conf_path = conf_path(a->conn->conf) };
     struct launch job = *info->job;
-    char **ours, **ret;
+    struct env ours;
+    char **ret;
     size_t n = 0;
 
     job.environment = (struct strs){ 0 };
     job.step_id = STEP_EXTERN;
     if (env_build(&job, &here, a->arena, &ours, NULL) < 0)
         return from;
-    ret = arena_calloc(a->arena, count(ours) + count(from) + 1, sizeof *ret);
-    for (size_t i = 0; ours[i]; i++)
-        if (!is_node_only(ours[i]))
-            ret[n++] = ours[i];
+    ret = arena_calloc(a->arena, ours.n + count(from) + 1, sizeof *ret);
+    for (uint32_t i = 0; i < ours.n; i++)
+        if (!is_node_only(ours.v[i]))
+            ret[n++] = ours.v[i];
     size_t own = n;
     for (size_t i = 0; from[i]; i++)
         if (!is_replaced(ret, own, from[i]))

@@ -152,6 +152,7 @@ static void exit_of(const struct io_task *t, struct io_exit *ret)
     *ret = (struct io_exit){ .task = t->rank,
                              .wait_status = t->exit.value,
                              .error = (const char *)t->exit.body,
+                             .oom = t->exit.stream != 0,
                              .used = (struct usage *)&t->exit.used };
 }
 

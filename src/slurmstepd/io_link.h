@@ -20,10 +20,10 @@ enum io_type {
     IO_TERMINAL,   /* task; fd: the terminal's other side */
     IO_STARTED,    /* task, value: pid */
     IO_READY,      /* every task was told of */
-    IO_EXIT,       /* task, value: wait status, used, oom; body: why it never ran */
-    IO_NOTE,       /* body: words for the user */
-    IO_ATTACH,     /* body: a packed step_attach */
-    IO_END,        /* nothing lives any more: say what is left and go */
+    IO_EXIT,   /* task, value: wait status, used, stream 1: out of memory; body: why it never ran */
+    IO_NOTE,   /* body: words for the user */
+    IO_ATTACH, /* body: a packed step_attach */
+    IO_END,    /* nothing lives any more: say what is left and go */
     /* and back */
     IO_SIGNAL, /* task or IO_ALL, value: the signal */
     IO_LOST,   /* the client is gone; value 1: it was never there, body: why */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -123,11 +124,10 @@ static struct env env_copy(const struct env *env, struct arena *a)
 int tasks_prepare(struct step *s, struct err *e)
 {
     const char *conf = getenv("SLURM_CONF"), *site = getenv(STEPD_ENV_TASK_PROLOG);
-    struct env_node node = { .conf_path = conf ? conf : "", .step = s->order };
+    const struct env_node node = { .conf_path = conf ? conf : "", .step = s->order };
     const struct u32s *ranks = s->order ? &s->order->parts.v[s->order->self].tasks : NULL;
     struct env env;
 
-    confine_env(s, &node.more);
     int err = env_build(s->launch, &node, &s->arena, &env, e);
     if (err < 0)
         return err;
@@ -327,6 +327,7 @@ void task_over(struct step *s, struct step_task *t, int wait_status)
     if (badness(status) >= badness(s->done.wait_status))
         s->done.wait_status = status;
     m.value = status;
+    m.stream = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && confine_note(s);
     helper_send(&s->io, &m, -1);
     if (s->ending == ENDING_NOT && m.len == 0)
         t->epilog = task_epilog(&t->start, &epilogs);

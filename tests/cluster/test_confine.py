@@ -153,3 +153,24 @@ def test_out_of_memory_is_always_told(confined):
     states = lambda: confined.out("squeue", "-h", "-r", "-t", "all", "-j", job, "-o", "%T").split()
     assert wait_for(lambda: not {"PENDING", "RUNNING", "COMPLETING"} & set(states()), 120, 0.5), states()
     assert states() == ["OUT_OF_MEMORY"] * times
+
+
+def srun(c, *argv, **more):
+    done = c.run("srun", *argv, **more)
+    return done.stdout + done.stderr
+
+
+def test_a_step_has_the_cores_of_its_tasks(confined):
+    if os.cpu_count() < 2:
+        pytest.skip("one CPU")
+    out = srun(confined, "-n2", "--label", "--cpu-bind=verbose,cores", "grep", "Cpus_allowed_list", "/proc/self/status")
+    lists = sorted(line.split()[-1] for line in out.splitlines() if "Cpus_allowed_list" in line)
+    assert lists == ["0", "1"], out
+    assert out.count("cpu-bind=MASK - n1, task") == 2 and "mask 0x1 set" in out and "mask 0x2 set" in out, out
+
+
+def test_a_step_is_killed_for_its_memory(confined):
+    done = confined.run("srun", "-n1", "--mem=60", "perl", "-e", "$x = \"x\"; vec($x, 200 << 20, 8) = 1;", check=False)
+    assert done.returncode != 0
+    assert "task 0: Out Of Memory" in done.stderr
+    assert "Detected 1 oom_kill event in StepId=" in done.stderr and ".0. Some of the step tasks have been OOM Killed." in done.stderr, done.stderr
