@@ -138,6 +138,7 @@ static void attach(struct sattach *s, const struct step_created *step)
     s->io.ops = &ops;
     s->io.ctx = s;
     s->io.is_label = s->o.label;
+    s->io.is_guest = true;
     s->io.only_out = task_of(s->o.out_task);
     s->io.only_err = task_of(s->o.err_task);
     sink_init(&s->io.out, s->loop, STDOUT_FILENO);

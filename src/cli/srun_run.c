@@ -16,6 +16,7 @@
 #define TWICE_NS 1000000000ll /* two interrupts within this end the step */
 #define GRACE_MS 2000         /* frames that are on their way */
 #define AGAIN_MS 1000
+#define END_MS 5000
 
 static void on_hello(void *ctx, uint32_t self, const struct io_hello *hello);
 static void on_exited(void *ctx, uint32_t self, const struct io_exit *exit);
@@ -118,8 +119,7 @@ static void on_signal(void *ctx, int signo)
         force(s);
         break;
     case SIGCONT: /* in the foreground again, perhaps */
-        if (s->io.in)
-            loop_set_events(s->io.in, LOOP_READ);
+        step_io_resume(&s->io);
         break;
     default:
         step_io_signal(&s->io, TASK_ALL, signo);
@@ -191,10 +191,11 @@ static void on_exited(void *ctx, uint32_t self, const struct io_exit *exit)
 static void on_gone(void *ctx, uint32_t self)
 {
     struct srun *s = ctx;
+    bool has_begun = s->io.nodes[self].was_seen;
     uint32_t lost = 0;
 
     for (uint32_t i = 0; i < s->tasks.n; i++) {
-        const struct io_exit end = { .task = i, .wait_status = SIGKILL };
+        const struct io_exit end = { .task = i, .wait_status = has_begun ? SIGKILL : 1 << 8 };
         if (s->io.node_of[i] != self || s->tasks.state[i] >= TASK_EXITED)
             continue;
         tasks_ended(&s->tasks, self, &end);
@@ -277,6 +278,22 @@ static void close_all(struct srun *s)
     sink_fini(&s->io.err);
 }
 
+static void on_too_late(void *ctx)
+{
+    ((struct srun *)ctx)->is_lost = true;
+}
+
+/* What the step held is free for the next one when we are gone: the nodes' last word has reached
+ * the controller by then, unless that is away. */
+static void wait_for_end(struct srun *s)
+{
+    struct loop_timer *late = loop_add_timer(s->loop, END_MS, on_too_late, s);
+
+    while (!s->is_lost && s->watch)
+        loop_once(s->loop, -1);
+    loop_remove_timer(late);
+}
+
 int srun_run(struct srun *s, const struct step_created *step)
 {
     bool wants_input = !s->spec.in.is_none && !*s->spec.in.on_nodes;
@@ -301,6 +318,8 @@ int srun_run(struct srun *s, const struct step_created *step)
         loop_once(s->loop, -1);
         tasks_tell(&s->tasks, SRUN, node_name, s);
     }
+    tty_restore(&s->tty);
+    wait_for_end(s);
     close_all(s);
     return s->tasks.exit_code;
 }

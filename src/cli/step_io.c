@@ -22,6 +22,7 @@ static void on_closed(void *ctx, struct conn *c, const char *why);
 static bool on_takes(void *ctx, const struct conn *c);
 static const uint8_t *on_key(void *ctx);
 static void on_input(void *ctx, int fd, unsigned events);
+static void input_pace(struct step_io *io);
 
 static const struct conn_ops ops = {
     .frame = on_frame, .closed = on_closed, .takes = on_takes, .key = on_key
@@ -128,6 +129,7 @@ static void node_gone(struct step_io *io, struct io_node *n)
     n->conn = 0;
     if (n->is_gone)
         return;
+    io->lost += !n->was_seen;
     n->is_gone = true;
     io->gone++;
     if (io->ops->gone)
@@ -141,13 +143,14 @@ static void on_closed(void *ctx, struct conn *c, const char *why)
 
     if (n && n->conn == conn_id(c))
         node_gone(io, n);
-    if (n && io->in_is_waiting)
-        on_input(io, io->in_fd, 0);
+    if (n)
+        input_pace(io);
 }
 
 void step_io_lose(struct step_io *io, uint32_t self)
 {
     node_gone(io, &io->nodes[self]);
+    input_pace(io);
 }
 
 /* The first word of a node; another step's, or a second connection for the same node, is none of
@@ -168,8 +171,7 @@ static void got_hello(struct step_io *io, struct conn *c, const void *body)
     io->seen++;
     if (io->ops->hello)
         io->ops->hello(io->ctx, hello->self, hello);
-    if (io->seen == io->node_count && io->in)
-        loop_set_events(io->in, LOOP_READ);
+    input_pace(io);
 }
 
 /* ---- output */
@@ -207,8 +209,7 @@ static void put_labelled(struct step_io *io, struct sink *s, const struct io_dat
 static void got_taken(struct step_io *io, struct io_node *n, uint64_t taken)
 {
     n->untaken -= taken < n->untaken ? taken : n->untaken;
-    if (io->in_is_waiting)
-        on_input(io, io->in_fd, 0);
+    input_pace(io);
 }
 
 static void got_data(struct step_io *io, struct conn *c, const void *body)
@@ -285,7 +286,7 @@ void step_io_read(struct step_io *io, int fd, uint32_t task)
 {
     io->in_fd = fd;
     io->in_task = task;
-    io->in = loop_add_fd(io->loop, fd, io->seen == io->node_count ? LOOP_READ : 0, on_input, io);
+    input_pace(io);
 }
 
 static bool is_target(const struct step_io *io, uint32_t node)
@@ -308,7 +309,7 @@ static void send_data(struct step_io *io, uint32_t node, const struct io_data *d
  */
 static bool has_room(const struct step_io *io, bool *ret_left)
 {
-    bool has_all = true;
+    bool has_all = io->seen + io->lost == io->node_count;
 
     *ret_left = false;
     for (uint32_t i = 0; i < io->node_count; i++) {
@@ -326,7 +327,6 @@ static void end_input(struct step_io *io)
     loop_remove_fd(io->in);
     io->in = NULL;
     io->in_fd = -1;
-    io->in_is_waiting = false;
 }
 
 /* A terminal that belongs to another group of processes would stop us. */
@@ -335,33 +335,49 @@ static bool may_read(int fd)
     return !isatty(fd) || tcgetpgrp(fd) == getpgrp();
 }
 
-static void on_input(void *ctx, int fd, unsigned events)
+/* Reads, or not, as the nodes can take it.  A descriptor that is not read is not watched at all: a
+ * closed pipe would be reported again and again. */
+static void input_pace(struct step_io *io)
 {
-    struct step_io *io = ctx;
-    uint8_t chunk[INPUT_CHUNK];
     bool is_left;
 
     if (io->in_fd < 0)
         return;
-    bool is_free = has_room(io, &is_left);
+    bool is_wanted = has_room(io, &is_left) && may_read(io->in_fd);
     if (!is_left) {
         end_input(io);
+    } else if (is_wanted && !io->in) {
+        io->in = loop_add_fd(io->loop, io->in_fd, LOOP_READ, on_input, io);
+    } else if (!is_wanted) {
+        loop_remove_fd(io->in);
+        io->in = NULL;
+    }
+}
+
+void step_io_resume(struct step_io *io)
+{
+    input_pace(io);
+}
+
+static void on_input(void *ctx, int fd, unsigned events)
+{
+    struct step_io *io = ctx;
+    uint8_t chunk[INPUT_CHUNK];
+    ssize_t n = may_read(fd) ? read(fd, chunk, sizeof chunk) : -1;
+
+    if (n < 0 && (!may_read(fd) || errno == EAGAIN || errno == EINTR)) {
+        input_pace(io);
         return;
     }
-    io->in_is_waiting = !is_free || !may_read(fd);
-    loop_set_events(io->in, io->in_is_waiting ? 0 : LOOP_READ);
-    if (io->in_is_waiting || !events)
-        return;
-    ssize_t n = read(fd, chunk, sizeof chunk);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
     struct io_data d = { .task = io->in_task, .stream = 0 };
     d.data = (struct bytes){ chunk, n > 0 ? (uint32_t)n : 0 };
     for (uint32_t i = 0; i < io->node_count; i++)
-        if (is_target(io, i))
+        if (is_target(io, i) && (n > 0 || !io->is_guest))
             send_data(io, i, &d);
     if (n <= 0)
         end_input(io);
+    else
+        input_pace(io);
 }
 
 /* ---- control */

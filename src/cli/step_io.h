@@ -41,7 +41,7 @@ struct step_io {
     /* Known from step_io_begin on; nothing is read from a node before. */
     uint32_t job_id, step_id;
     struct io_node *nodes;
-    uint32_t node_count, seen, gone;
+    uint32_t node_count, seen, gone, lost; /* lost: gone before they were seen */
     uint32_t *node_of; /* by task */
     uint32_t ntasks;
 
@@ -52,10 +52,10 @@ struct step_io {
     struct line *lines;          /* two for each task, when labelled */
     uint32_t only_out, only_err; /* a task, or TASK_ALL: whose streams are shown */
 
-    struct loop_fd *in;
+    struct loop_fd *in; /* NULL: nothing is read now */
     int in_fd;          /* -1: no input, or its end was sent */
     uint32_t in_task;   /* TASK_ALL: everybody gets it */
-    bool in_is_waiting; /* for a node to take what it has */
+    bool is_guest;      /* the end of our input is not the tasks' (sattach) */
 };
 
 /* Listens; host is what other machines reach us by. */
@@ -63,6 +63,8 @@ int step_io_open(struct step_io *io, struct loop *l, const char *host, struct er
 void step_io_close(struct step_io *io);
 void step_io_begin(struct step_io *io, const struct step_created *step);
 void step_io_read(struct step_io *io, int fd, uint32_t task); /* from now on this is the input */
+
+void step_io_resume(struct step_io *io); /* in the foreground again */
 
 void step_io_signal(struct step_io *io, uint32_t task, int signo);
 void step_io_window(struct step_io *io, uint32_t rows, uint32_t cols);

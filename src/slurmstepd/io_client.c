@@ -316,7 +316,7 @@ void clients_settle(struct io *io)
         if (conn_unsent(c->conn) > 0)
             continue;
         c->is_closing = true;
-        conn_close(c->conn);
+        conn_finish(c->conn);
     }
     if (list_empty(&io->clients))
         loop_stop(io->loop);

@@ -28,7 +28,7 @@ def inside(c, script, *options, timeout=60):
 
 
 def test_a_step_waits_and_says_for_whom(four):
-    done = inside(four, "srun -Q sleep 2 & sleep 0.5; srun echo later; wait", "-N1", "-n4")
+    done = inside(four, "srun -Q sleep 2 & sleep 0.5; srun -n1 echo later; wait", "-N1", "-n4")
     assert done.stdout == "later\n", done.stderr
     assert re.search(r"srun: Job (\d+) step creation temporarily disabled, retrying \(Requested nodes are busy\)\n"
                      r"srun: hint: step \1\.0 \(sleep\) holds 4 of 4 CPUs of n\d\n"
