@@ -497,6 +497,7 @@ void pmi_fence_over(struct pmi *p, const void *data, size_t len)
     buf_reset(&p->fence);
     p->at_fence = 0;
     p->is_fence_ready = false;
+    p->fences_over++;
     for (uint32_t i = 0; i < p->n; i++) {
         struct pmi_task *t = &p->tasks[i];
         if (!t->is_at_fence)

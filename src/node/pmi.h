@@ -35,6 +35,7 @@ struct pmi {
     struct arena arena;     /* keys and values */
     struct smap kvs, local; /* of all nodes; attributes of this one */
     struct buf fence;       /* puts since the last fence */
+    uint32_t fences_over;   /* how many there were */
     bool is_fence_ready;    /* every task here is at the fence */
     bool is_aborted;
     char abort_text[256];

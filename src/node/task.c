@@ -128,6 +128,8 @@ static _Noreturn void task_run(const struct task_start *t, int report)
     say_binding(t);
     signals_reset();
     close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC); /* whatever leaked to slurmd itself */
+    if (t->pmi >= 0)
+        fcntl(t->pmi, F_SETFD, 0);
     go(t);
 }
 

@@ -34,6 +34,7 @@ struct task_start {
     int turn;    /* -1, or: wait for its end before a shared file is opened */
     struct task_hooks prologs;
     const struct cgroup *group;  /* of the step; NULL: none */
+    int pmi;                     /* a socket that the task inherits; -1: none */
     const struct affinity *bind; /* of the step; NULL: none */
     uint32_t local;              /* number of the task on this node */
     /* Instead of an exec: what to do as the user; returns the exit code. */

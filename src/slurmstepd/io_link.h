@@ -12,11 +12,12 @@
 #define IO_FD_LAUNCH 4 /* the packed step_launch */
 
 #define IO_ALL UINT32_MAX
+#define IO_PMI 3 /* a stream: the socket of a task that may speak PMI */
 #define IO_BODY_MAX 16384u
 
 enum io_type {
     /* slurmstepd to slurmstepd-io */
-    IO_STREAM = 1, /* task, stream 0-2; fd: our end of its pipe */
+    IO_STREAM = 1, /* task, stream 0-2 or IO_PMI; fd: our end of its pipe or socket */
     IO_TERMINAL,   /* task; fd: the terminal's other side */
     IO_STARTED,    /* task, value: pid */
     IO_READY,      /* every task was told of */

@@ -78,9 +78,11 @@ static void on_stream(struct io *io, const struct io_msg *m, int *fd)
 {
     struct io_task *t = io_task_of(io, m->task);
 
-    if (!t || *fd < 0 || m->stream > STDERR_FILENO)
+    if (!t || *fd < 0 || m->stream > IO_PMI)
         return;
-    if (m->stream == STDIN_FILENO)
+    if (m->stream == IO_PMI)
+        pmi_add(io, t, *fd);
+    else if (m->stream == STDIN_FILENO)
         sink_add(io, t, *fd, false);
     else
         source_add(io, t, m->stream, *fd);
