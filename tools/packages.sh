@@ -4,7 +4,7 @@
 set -eu
 
 build="gcc meson ninja-build pkg-config libc6-dev libssl-dev libsqlite3-dev libmariadb-dev zlib1g-dev libbz2-dev libcmocka-dev
-libjansson-dev python3 python3-pytest"
+libjansson-dev libpmix-dev python3 python3-pytest"
 perf="$build slurmctld slurmd slurmdbd slurm-client libslurm-dev munge mariadb-server"
 
 set -- "${1:-build}"

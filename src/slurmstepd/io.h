@@ -54,6 +54,7 @@ struct io_client {
 };
 
 struct io_pmi;
+struct io_pmix;
 
 struct io {
     struct loop *loop;
@@ -71,6 +72,7 @@ struct io {
     int64_t dial_until_ns;
     uint8_t *chunk;
     struct io_pmi *pmi; /* NULL: no task speaks PMI */
+    struct io_pmix *pmix;
 };
 
 struct io_task *io_task_of(struct io *io, uint32_t rank);
@@ -93,6 +95,12 @@ bool first_send(struct io *io, uint16_t opcode, const struct desc *d, const void
 void pmi_add(struct io *io, const struct io_task *t, int fd);
 void pmi_fence_send(struct io *io); /* when every task here is at the fence and nobody was told */
 void pmi_fence_take(struct io *io, const struct io_fence *f);
+
+/* io_pmix.c: launch is the order's descriptor. */
+int pmix_start(struct io *io, int launch);
+void pmix_end(struct io *io);
+void pmix_fence_send(struct io *io);
+void pmix_fence_take(struct io *io, const struct io_fence *f);
 
 /* io_stream.c */
 void source_add(struct io *io, struct io_task *t, uint32_t stream, int fd);

@@ -195,8 +195,10 @@ static void greet(struct io_client *c)
     c->is_ready = true;
     send_one(c, OP_io_hello, &desc_io_hello, &hello);
     free(hello.pids.v);
-    if (c->is_first)
+    if (c->is_first) {
         pmi_fence_send(io);
+        pmix_fence_send(io);
+    }
     for (uint32_t i = 0; i < io->task_count; i++) {
         const struct io_task *t = &io->tasks[i];
         for (uint32_t s = STDOUT_FILENO; s <= STDERR_FILENO; s++) {
@@ -266,6 +268,7 @@ static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
     } else if (f->opcode == OP_io_fence && c->is_first &&
                wire_unpack(&desc_io_fence, f->body, f->len, &a, &fence, NULL) == 0) {
         pmi_fence_take(c->io, &fence);
+        pmix_fence_take(c->io, &fence);
     } else if (f->opcode == OP_io_control &&
                wire_unpack(&desc_io_control, f->body, f->len, &a, &control, NULL) == 0) {
         const struct io_msg m = { .type = IO_SIGNAL,

@@ -27,6 +27,7 @@ enum io_type {
     IO_END,    /* nothing lives any more: say what is left and go */
     /* and back */
     IO_SIGNAL, /* task or IO_ALL, value: the signal */
+    IO_ENV,    /* task, body: NAME=value for it, of its MPI server; IO_ALL: that was all */
     IO_LOST,   /* the client is gone; value 1: it was never there, body: why */
     IO_TYPES,
 };

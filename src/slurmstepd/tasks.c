@@ -218,6 +218,11 @@ static bool wants_pmi(const struct step *s)
            strncmp(s->order->spec->mpi, "pmix", 4) != 0;
 }
 
+static bool wants_pmix(const struct step *s)
+{
+    return s->order && s->io.pid && strncmp(s->order->spec->mpi, "pmix", 4) == 0;
+}
+
 static uint32_t step_size(const struct step *s)
 {
     uint32_t n = 0;
@@ -290,7 +295,7 @@ static bool is_shared(const struct step *s)
 int tasks_start(struct step *s, struct err *e)
 {
     const struct io_msg ready = { .type = IO_READY };
-    int turn[2] = { -1, -1 }, err = 0;
+    int turn[2] = { -1, -1 }, err = wants_pmix(s) ? helper_env(s, e) : 0;
 
     /* Task 0 holds the other end until its exec: its files are empty then. */
     if (is_shared(s) && pipe2(turn, O_CLOEXEC) < 0)

@@ -1,4 +1,5 @@
 """MPI programs of Debian's MPICH and Open MPI, started by srun on four nodes."""
+import os
 import shutil
 import subprocess
 
@@ -44,3 +45,24 @@ def test_inside_an_allocation(four):
     ring = compiled(four, "mpicc.mpich", "ring-mpich")
     done = four.run("salloc", "-N4", "-n16", "sh", "-c", f"srun --mpi=pmi2 {ring}; srun --mpi=pmi2 {ring}", timeout=120)
     assert done.stdout == RIGHT * 2, done.stderr
+
+
+def pmix(c):
+    if not (c.build / "slurmstepd-pmix").exists():
+        pytest.skip("built without libpmix")
+
+
+@pytest.mark.parametrize("layout", ["block", "cyclic"])
+def test_open_mpi_by_pmix(four, layout):
+    pmix(four)
+    ring = compiled(four, "mpicc.openmpi", "ring-openmpi")
+    done = four.run("srun", "-N4", "-n16", "-m", layout, "--mpi=pmix", ring, timeout=25)
+    assert done.stdout == RIGHT, done.stderr
+
+
+def test_mpirun_starts_its_daemons_by_srun(four):
+    """btl: the four nodes are one machine, and Open MPI's shared memory is named after the machine."""
+    ring = compiled(four, "mpicc.openmpi", "ring-openmpi")
+    root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
+    done = four.run("salloc", "-Q", "-N4", "-n16", "mpirun.openmpi", *root, "--mca", "btl", "self,tcp", ring, timeout=60)
+    assert done.stdout == RIGHT, done.stderr
