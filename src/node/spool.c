@@ -17,7 +17,8 @@
 #define RECORD "step"
 #define READ_STEP 65536u
 
-static const char *const step_files[] = { RECORD, SCRIPT, "end", "told", "usage", "result", "tmp" };
+static const char *const step_files[] = { RECORD,  SCRIPT,  "end",    "told",
+                                          "ident", "usage", "result", "tmp" };
 
 void spool_step_name(const struct step_key *key, char ret[48])
 {

@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define IO_FAILED 53 /* Slurm ends such jobs with ExitCode 0:53 */
@@ -80,12 +81,20 @@ static void unprotect(void)
         return; /* it was 0 already, or belongs to an ordinary user's slurmd */
 }
 
+/* By the system call: libc hides two signals of its own, which may come ignored from whoever
+ * started slurmd. */
 static void signals_reset(void)
 {
+    const struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        uint64_t mask;
+    } by_default = { 0 };
     sigset_t none;
 
     for (int s = 1; s < NSIG; s++)
-        signal(s, SIG_DFL);
+        syscall(SYS_rt_sigaction, s, &by_default, NULL, sizeof by_default.mask);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

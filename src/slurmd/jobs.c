@@ -103,8 +103,8 @@ static int launch_judge(struct launcher *l, const struct chan_head *h, struct er
     return 0;
 }
 
-int jobs_launch(struct launcher *l, const struct chan_head *h, const struct buf *words, int *fd,
-                struct err *e)
+int jobs_launch(struct launcher *l, const struct chan_head *h, const struct jobs_words *words,
+                int *fd, struct err *e)
 {
     struct prepared p = {
         .record = { .key = h->key, .uid = h->uid, .epoch = h->epoch, .is_single_node = h->value }
@@ -117,6 +117,8 @@ int jobs_launch(struct launcher *l, const struct chan_head *h, const struct buf 
     err = spool_step_new(&l->spool, &p.record, &p.files, e);
     if (err < 0)
         return err;
+    if (words->ident.len)
+        spool_put(p.files.dir, "ident", &words->ident); /* a full disk costs only this */
     p.launch_fd = TAKE_FD(*fd);
     struct step_key key = whole_job(&h->key, STEP_ALL);
     struct job *j = job_find(l, &key);
@@ -124,7 +126,7 @@ int jobs_launch(struct launcher *l, const struct chan_head *h, const struct buf 
         return step_spawn(l, &p, e);
 
     j = job_get(l, &key, h->uid);
-    words_keep(j, words);
+    words_keep(j, &words->hooks);
     if (!needs_prolog(l, &key)) {
         err = step_spawn(l, &p, e);
         job_settle(j);

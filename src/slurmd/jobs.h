@@ -24,13 +24,19 @@ struct launcher {
 /* Reads the spool: adopts what lives, reports what ended meanwhile, then says CHAN_READY. */
 void jobs_open(struct launcher *l);
 
+/* What comes with a launch and is not read by root. */
+struct jobs_words {
+    struct buf ident; /* goes back to the listener with the step, also after a restart */
+    struct buf hooks; /* for Prolog and Epilog (node/hook.h) */
+};
+
 /* Starts slurmstepd for the message behind *fd, after the Prolog when this is the job's first step
- * here; `words` are the job's words for its hooks (node/hook.h).  A launch of a step that runs
+ * here.  A launch of a step that runs
  * already is done. ESLURMD_CREDENTIAL_REPLAYED: this restart, or a later one, was here before;
  * _REVOKED: its job was ended before it came; ESLURMD_SET_UID_OR_GID_ERROR: the user is not ours to
  * become. */
-int jobs_launch(struct launcher *l, const struct chan_head *h, const struct buf *words, int *fd,
-                struct err *e);
+int jobs_launch(struct launcher *l, const struct chan_head *h, const struct jobs_words *words,
+                int *fd, struct err *e);
 /* Only the Prolog.  1: it runs, and the answer follows. */
 int jobs_prepare(struct launcher *l, const struct chan_head *h, const struct buf *words,
                  struct err *e);

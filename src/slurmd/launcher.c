@@ -8,6 +8,7 @@
 #include "node/cgroup.h"
 #include "node/hook.h"
 #include "slurmd/cred.h"
+#include "slurmd/health.h"
 #include "slurmd/jobs.h"
 #include "wire/wire.h"
 
@@ -118,6 +119,7 @@ _Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
     host_tell(&l);
     l.chan = chan_new(l.loop, chan_fd, on_message, on_gone, &l);
     jobs_open(&l);
+    health_open(&l);
     while (!loop_stopped(l.loop))
         loop_once(l.loop, -1);
     cgroup_close(conf->host->cgroup);
@@ -136,10 +138,14 @@ static void reply(struct launcher *l, const struct chan_head *to, int err, const
 static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                       int *fd)
 {
-    const struct buf words = { .data = (uint8_t *)body, .len = len };
+    size_t ident = h->ident_len < len ? h->ident_len : len;
+    const struct jobs_words all = {
+        .ident = { .data = (uint8_t *)body, .len = ident },
+        .hooks = { .data = (uint8_t *)body + ident, .len = len - ident },
+    };
     struct err e = { 0 };
 
-    reply(l, h, jobs_launch(l, h, &words, fd, &e), &e);
+    reply(l, h, jobs_launch(l, h, &all, fd, &e), &e);
 }
 
 static void on_prepare(struct launcher *l, const struct chan_head *h, const void *body, size_t len,

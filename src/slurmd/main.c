@@ -182,6 +182,8 @@ static int plan_launcher(struct slurmd *d, const struct conf_node *node, struct 
         .task_epilog = conf_str(c, "TaskEpilog"),
         .unkillable = conf_str(c, "UnkillableStepProgram"),
         .reboot = conf_str(c, "RebootProgram"),
+        .health = { conf_str(c, "HealthCheckProgram"), conf_str(c, "HealthCheckNodeState"),
+                    conf_u32(c, "HealthCheckInterval"), conf_u32(c, "HealthCheckTimeout") },
         .is_serial = conf_flag(c, "PrologFlags", "Serial"),
         .hook_timeout_s = conf_u32(c, "PrologEpilogTimeout"),
         .unkillable_timeout_s = conf_u32(c, "UnkillableStepTimeout"),

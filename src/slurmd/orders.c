@@ -20,6 +20,7 @@
 
 #define TOLD_MAX 16384u /* bytes of one record for slurmstepd */
 #define CLIENT_KEY 32
+#define IDENT_MAX 8192u
 
 /* 0: the launcher will answer; 1: it is done already; negative: refused. */
 typedef int order_fn(struct node_link *k, const struct frame *f, const void *msg,
@@ -149,11 +150,13 @@ static int launch_check(struct node_link *k, const struct launch *l, uint32_t st
     return epoch_check(k, l->epoch, e);
 }
 
-/* The packed message goes on behind a descriptor; what hooks may know of the job goes beside it. */
+/* The packed message goes on behind a descriptor.  Beside it: the identity of a numbered step,
+ * which the launcher keeps for us unread, and what hooks may know of the job. */
 static int launch_forward(struct node_link *k, const struct frame *f, const struct launch *l,
-                          struct chan_head *h, struct err *e)
+                          const struct step_ident *ident, struct chan_head *h, struct err *e)
 {
     CLEANUP(buf_fini) struct buf words = { 0 };
+    CLEANUP(buf_fini) struct buf body = { 0 };
 
     if (news_has_end(k, &h->key))
         return 1;
@@ -161,8 +164,14 @@ static int launch_forward(struct node_link *k, const struct frame *f, const stru
     if (fd < 0)
         return fd;
     h->type = CHAN_LAUNCH;
+    if (ident)
+        wire_pack(&desc_step_ident, ident, &body);
+    if (body.len > IDENT_MAX)
+        buf_reset(&body); /* a controller that forgot the step would have to do without it */
+    h->ident_len = (uint32_t)body.len;
     hook_words(l, &words);
-    chan_send(k->chan, h, words.data, words.len, fd);
+    buf_put(&body, words.data, words.len);
+    chan_send(k->chan, h, body.data, body.len, fd);
     return 0;
 }
 
@@ -173,7 +182,7 @@ static int order_launch(struct node_link *k, const struct frame *f, const void *
 
     h->value = l->is_single_node;
     int err = launch_check(k, l, l->step_id, h, e);
-    return err < 0 ? err : launch_forward(k, f, l, h, e);
+    return err < 0 ? err : launch_forward(k, f, l, NULL, h, e);
 }
 
 /* The end of a numbered step is not the end of its job: value stays 0. */
@@ -185,7 +194,19 @@ static int order_step(struct node_link *k, const struct frame *f, const void *ms
     if (!s->job || !s->spec || s->self >= s->parts.n)
         return err_set(e, EBADMSG, "a step without a job or without a part for this node");
     int err = launch_check(k, s->job, s->step_id, h, e);
-    return err < 0 ? err : launch_forward(k, f, s->job, h, e);
+    if (err < 0)
+        return err;
+    const struct step_node *part = &s->parts.v[s->self];
+    const struct step_ident ident = { .job_id = s->job->job_id,
+                                      .step_id = s->step_id,
+                                      .restart = s->job->restart,
+                                      .epoch = s->job->epoch,
+                                      .cpus = part->cpus,
+                                      .mem_mb = part->mem_mb,
+                                      .tasks = part->tasks,
+                                      .name = s->spec->name,
+                                      .overlap = s->spec->overlap };
+    return launch_forward(k, f, s->job, &ident, h, e);
 }
 
 static int order_prepare(struct node_link *k, const struct frame *f, const void *msg,

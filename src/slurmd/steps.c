@@ -105,7 +105,11 @@ static void step_watch(struct launcher *l, const struct step_record *r, int pidf
     *s = (struct step){ .l = l, .record = *r, .pidfd = pidfd };
     list_add_tail(&l->steps, &s->link);
     s->watch = loop_add_fd(l->loop, pidfd, LOOP_READ, step_over, s);
-    chan_send(l->chan, &h, NULL, 0, -1);
+    CLEANUP(buf_fini) struct buf ident = { 0 };
+    CLEANUP(closep) int dir = -1;
+    if (r->key.step_id < STEP_INTERACTIVE && spool_step_open(&l->spool, &r->key, &dir) == 0)
+        (void)spool_get(dir, "ident", &ident);
+    chan_send(l->chan, &h, ident.data, ident.len, -1);
 }
 
 void step_fail(struct launcher *l, const struct step_key *key, const struct err *e)

@@ -102,7 +102,8 @@ void slurmd_start(struct ctl *t)
     t->slurmd = fork();
     if (t->slurmd == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing running */
-        execl(SLURMD, SLURMD, "-D", "-f", conf, "-N", "n1", "-d", STEPD, NULL);
+        execl(SLURMD, SLURMD, "-D", "-f", conf, "-N", "n1", "-d", t->stepd ? t->stepd : STEPD,
+              NULL);
         _exit(99);
     }
 }
@@ -156,10 +157,15 @@ void dir_open(struct ctl *t)
 
 void ctl_open(struct ctl *t, const char *more_conf)
 {
+    dir_open(t);
+    ctl_open_in_dir(t, more_conf);
+}
+
+void ctl_open_in_dir(struct ctl *t, const char *more_conf)
+{
     struct err e = { 0 };
     char path[128];
 
-    dir_open(t);
     snprintf(path, sizeof path, "%s/ctl.sock", t->dir);
     assert_int_equal(listener_unix(t->loop, path, &ops, t, &t->listener, &e), 0);
     write_conf(t, more_conf);

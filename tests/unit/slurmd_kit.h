@@ -45,6 +45,7 @@ struct ctl {
     struct auth_server *auth;
     struct peer peer; /* who registered */
     char dir[64];
+    const char *stepd; /* to be started instead of the real one */
     unsigned uid;
 };
 
@@ -69,7 +70,8 @@ int slurmd_kill(struct ctl *t, int signo); /* its wait status */
 void write_conf(struct ctl *t, const char *more);
 void dir_open(struct ctl *t);
 void ctl_open(struct ctl *t, const char *more_conf);
-void ctl_open_tcp(struct ctl *t); /* the way between hosts */
+void ctl_open_in_dir(struct ctl *t, const char *more_conf); /* after dir_open() */
+void ctl_open_tcp(struct ctl *t);                           /* the way between hosts */
 void ctl_close(struct ctl *t);
 
 /* Sends and waits for the answer; returns its code. */

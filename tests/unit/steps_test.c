@@ -458,6 +458,8 @@ static void a_step_outlives_slurmd(void **state)
     WAIT_FOR(&t, t.node);
     assert_int_equal(t.last.steps.n, 1);
     assert_int_equal(t.last.steps.v[0].step_id, 3);
+    assert_int_equal(t.last.steps.v[0].tasks.n, 2); /* enough for a controller that forgot it */
+    assert_string_equal(t.last.steps.v[0].name, "test");
     slurmd_kill(&t, SIGKILL);
     send_input(&c, UINT32_MAX, "still here\n", 11);
     WAIT_FOR(&t, c.closes == 1);
@@ -689,6 +691,24 @@ static void the_prolog_runs_once_a_job(void **state)
     ctl_close(&t);
 }
 
+static void the_health_of_the_node_is_checked(void **state)
+{
+    struct ctl t;
+
+    ctl_open(&t, "");
+    slurmd_kill(&t, SIGTERM);
+    write_conf(&t, arena_printf(&t.arena,
+                                "HealthCheckInterval=1\nHealthCheckNodeState=IDLE,CYCLE\n"
+                                "HealthCheckProgram=%s\n",
+                                script(&t, "health",
+                                       arena_printf(&t.arena, "env >> %s/work/health\n", t.dir))));
+    slurmd_start(&t);
+    WAIT_FOR(&t, t.node);
+    WAIT_FOR(&t, strstr(text_of(&t, "health"), "SLURMD_NODENAME=n1\n"));
+    assert_null(strstr(text_of(&t, "health"), "HOME="));
+    ctl_close(&t);
+}
+
 static void a_job_is_suspended_whole(void **state)
 {
     struct step_signal s = { .job_id = 1, .step_id = STEP_ALL, .suspend = true, .note = "" };
@@ -750,5 +770,6 @@ int main(int argc, char **argv)
                T(a_step_outlives_slurmd), T(a_terminal_has_a_size_and_job_control),
                T(each_task_has_its_program), T(task_prologs_change_the_task),
                T(another_client_reads_along), T(a_file_arrives_whole_or_not),
-               T(the_prolog_runs_once_a_job), T(a_job_is_suspended_whole), T(words_reach_the_user));
+               T(the_prolog_runs_once_a_job), T(a_job_is_suspended_whole), T(words_reach_the_user),
+               T(the_health_of_the_node_is_checked));
 }
