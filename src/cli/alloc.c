@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int look(void *ctx)
@@ -112,6 +113,7 @@ static int given_up(struct alloc *a)
     bool is_late = a->stopped == -ETIME;
 
     a->stopped = 0;
+    a->is_late = is_late;
     alloc_end(a, SIGINT);
     if (is_late)
         return refused(a, errors_text(ESLURM_NODES_BUSY));
@@ -144,6 +146,7 @@ int alloc_get(struct alloc *a, struct alloc_info **ret)
     int r = call(a, &want, ret, &e);
     has_waited = r == 0 && (*ret)->state == STATE_PENDING;
     if (has_waited && within->set && within->v <= 1) {
+        a->is_late = true;
         alloc_end(a, SIGINT);
         return refused(a, errors_text(ESLURM_NODES_BUSY));
     }
@@ -160,6 +163,13 @@ int alloc_get(struct alloc *a, struct alloc_info **ret)
     if (a->opts->tool == ALLOC)
         note(a, "Granted job allocation %u", a->job_id);
     return 0;
+}
+
+int alloc_exit_code(const struct alloc *a)
+{
+    const char *code = getenv("SLURM_EXIT_IMMEDIATE");
+
+    return a->is_late && code && *code ? atoi(code) & 0xff : say_exit_code();
 }
 
 int alloc_look(struct alloc *a, uint32_t job_id, struct alloc_info **ret, struct err *e)

@@ -14,6 +14,7 @@ struct alloc {
     struct arena *arena;
     struct link_aside aside;
     uint32_t job_id; /* 0: none was made */
+    bool is_late;    /* --immediate: there were no nodes in time */
     int stopped;     /* what ends the waiting: a signal's number, or -ETIME for --immediate */
 };
 
@@ -23,6 +24,8 @@ void alloc_stop(struct alloc *a, int why);
 
 /* Submits and waits for nodes, with Slurm's words.  -1: it was told why not. */
 int alloc_get(struct alloc *a, struct alloc_info **ret);
+/* What to exit with then: SLURM_EXIT_IMMEDIATE says it for --immediate. */
+int alloc_exit_code(const struct alloc *a);
 /* How the job is now; waits for its nodes when it is pending. */
 int alloc_look(struct alloc *a, uint32_t job_id, struct alloc_info **ret, struct err *e);
 void alloc_end(struct alloc *a, int32_t wait_status);

@@ -107,12 +107,12 @@ static void run(struct sending *s, const struct step_created *step, int fd)
 static int send_open(struct sending *s, int fd, const struct stat *st)
 {
     const struct bcast *b = s->b;
-    char host[HOSTNAME_LEN_MAX + 1] = "";
+    struct step_place at;
     struct step_created *step = NULL;
     struct err e = { 0 };
 
-    gethostname(host, sizeof host - 1);
-    int r = step_io_open(&s->io, b->loop, host, &e);
+    step_place_find(&at, b->conn);
+    int r = step_io_open(&s->io, b->loop, &at, &e);
     if (r == 0)
         r = create(s, st, &step, &e);
     if (r < 0) {

@@ -363,12 +363,20 @@ static void by_job(const struct text_cell *cell, text_printer print, struct buf 
 
 void step_id_put(const struct job_step *step, struct buf *out)
 {
+    static const struct {
+        uint32_t id;
+        const char *word;
+    } words[] = { { STEP_BATCH, "batch" },
+                  { STEP_EXTERN, "extern" },
+                  { STEP_INTERACTIVE, "interactive" } };
+
     job_id_put(step->job, out);
-    if (step->step_id == STEP_BATCH || step->step_id == STEP_EXTERN ||
-        step->step_id == STEP_INTERACTIVE)
-        buf_printf(out, ".%s", step->name);
-    else
-        buf_printf(out, ".%" PRIu32, step->step_id);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (words[i].id == step->step_id) {
+            buf_printf(out, ".%s", words[i].word);
+            return;
+        }
+    buf_printf(out, ".%" PRIu32, step->step_id);
 }
 
 static void print_step_id(const struct text_cell *cell, struct buf *out)

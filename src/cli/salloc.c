@@ -86,7 +86,7 @@ int main(int argc, char **argv)
     s.alloc = (struct alloc){ .conn = &s.conn, .opts = &s.opts, .loop = s.loop, .arena = &s.arena };
     alloc_init(&s.alloc);
     if (alloc_get(&s.alloc, &info) < 0)
-        return say_exit_code();
+        return alloc_exit_code(&s.alloc);
     if (s.opts.own.bell)
         fputc('\a', stderr);
     if (s.opts.own.no_shell)
@@ -164,17 +164,16 @@ static void on_exit_of(void *ctx, pid_t pid, int status)
     s->is_over = true;
 }
 
-/* The job ended before its command did: nothing of it would work any more. */
+/* The job ended before its command did.  It is only told if the user asked for that. */
 static void revoked(struct salloc *s)
 {
-    int signo = SIGHUP;
+    const char *signal = s->opts.own.kill_command;
+    int signo = signal && *signal ? atoi(signal) : SIGTERM;
 
     s->is_revoked = true;
     if (!s->opts.own.quiet)
         fprintf(stderr, "%s: Job allocation %u has been revoked.\n", NAME, s->alloc.job_id);
-    if (s->opts.own.kill_command)
-        signo = *s->opts.own.kill_command ? atoi(s->opts.own.kill_command) : SIGTERM;
-    if (s->child)
+    if (signal && s->child)
         loop_kill_child(s->child, signo > 0 ? signo : SIGTERM);
 }
 
@@ -208,9 +207,26 @@ static void watch_job(void *ctx)
         loop_set_timer(s->again, 1000);
 }
 
+/* LaunchParameters=use_interactive_step: without a command, a shell on the first node. */
+static char **interactive(struct salloc *s)
+{
+    char **command = arena_calloc(&s->arena, 4, sizeof *command);
+
+    if (!conf_flag(s->conn.conf, "LaunchParameters", "use_interactive_step"))
+        return command;
+    command[0] = arena_strdup(&s->arena, "/bin/sh");
+    command[1] = arena_strdup(&s->arena, "-c");
+    command[2] =
+        arena_printf(&s->arena, "exec srun %s", conf_str(s->conn.conf, "InteractiveStepOptions"));
+    return command;
+}
+
 static int run(struct salloc *s, char **command)
 {
     struct err e = { 0 };
+
+    if (!*command)
+        command = interactive(s);
 
     s->again = loop_add_timer(s->loop, -1, watch_job, s);
     s->pid = fork();

@@ -109,14 +109,13 @@ static bool read_step(const char *text, struct step_attach *ret)
 
 static int ask(struct sattach *s, struct step_attach *want, struct step_created **ret)
 {
-    char host[HOSTNAME_LEN_MAX + 1] = "";
+    struct step_place at;
     struct err e = { 0 };
     int r = 0;
 
-    if (!client_local_address(s->conn.client, host, sizeof host))
-        gethostname(host, sizeof host - 1);
+    step_place_find(&at, &s->conn);
     if (!s->o.layout)
-        r = step_io_open(&s->io, s->loop, host, &e);
+        r = step_io_open(&s->io, s->loop, &at, &e);
     want->client_addr = s->o.layout ? "" : s->io.address;
     want->client_key = (struct bytes){ s->io.key, sizeof s->io.key };
     if (r == 0)

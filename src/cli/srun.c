@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     alloc_init(&s.alloc);
     srun_signals(&s);
     if (get_allocation(&s) < 0)
-        return say_exit_code();
+        return alloc_exit_code(&s.alloc);
     status = run_step(&s, argv + rest);
     tty_restore(&s.tty);
     if (s.is_own)
@@ -194,16 +194,6 @@ static int get_allocation(struct srun *s)
 
 /* ---- the step */
 
-/* How nodes on other machines reach us: the address that the controller sees, else our name. */
-static const char *own_address(struct srun *s)
-{
-    char *name = arena_alloc(&s->arena, HOSTNAME_LEN_MAX + 1);
-
-    if (!client_local_address(s->conn.client, name, HOSTNAME_LEN_MAX))
-        gethostname(name, HOSTNAME_LEN_MAX);
-    return name;
-}
-
 static const char *host_and_pid(struct srun *s)
 {
     char host[HOSTNAME_LEN_MAX + 1] = "";
@@ -252,13 +242,14 @@ static int create(struct srun *s, struct step_created **ret)
 static int make_step(struct srun *s, char **command, struct step_created **ret)
 {
     struct step_spec *spec = &s->spec.step;
+    const struct srun_place place = { s->conn.conf, s->info, s->is_own };
+    struct step_place at;
     struct err e = { 0 };
 
-    const struct srun_place place = { s->conn.conf, s->info, s->is_own };
-
+    step_place_find(&at, &s->conn);
     int r = srun_spec_make(&s->opts, &place, command, &s->spec, &e);
     if (r == 0)
-        r = step_io_open(&s->io, s->loop, own_address(s), &e);
+        r = step_io_open(&s->io, s->loop, &at, &e);
     if (r < 0) {
         say_error(SRUN, e.text);
         return -1;

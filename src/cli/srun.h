@@ -28,6 +28,7 @@ struct srun {
     struct loop_fd *watch;      /* of news */
     struct loop_timer *again;   /* ask for news once more */
     struct loop_timer *patient; /* -W: after the first task has ended */
+    struct loop_timer *tell;    /* gathered ends, so that alike ones are one line */
     struct loop_timer *grace; /* for what is still on its way when the controller says it is over */
     int64_t interrupted_ns;   /* the last SIGINT; 0: none */
     bool is_killed, is_lost;  /* we ended it; the controller says that it is over */

@@ -17,13 +17,18 @@
 #define GRACE_MS 2000         /* frames that are on their way */
 #define AGAIN_MS 1000
 #define END_MS 5000
+#define TELL_MS 30 /* ends of tasks within so long are told together */
 
 static void on_hello(void *ctx, uint32_t self, const struct io_hello *hello);
 static void on_exited(void *ctx, uint32_t self, const struct io_exit *exit);
 static void on_gone(void *ctx, uint32_t self);
 static void watch_step(void *ctx);
 
-static const struct step_io_ops ops = { .hello = on_hello, .exited = on_exited, .gone = on_gone };
+static void on_noted(void *ctx, const char *text);
+
+static const struct step_io_ops ops = {
+    .hello = on_hello, .exited = on_exited, .gone = on_gone, .noted = on_noted
+};
 
 static void note(const struct srun *s, const char *text)
 {
@@ -36,7 +41,34 @@ static const char *node_name(void *ctx, uint32_t node)
     return ((struct srun *)ctx)->io.nodes[node].name;
 }
 
+static void tell_ends(void *ctx)
+{
+    struct srun *s = ctx;
+
+    tasks_tell(&s->tasks, SRUN, node_name, s);
+}
+
 /* ---- ending it */
+
+static void say_aborted(struct srun *s)
+{
+    char text[128];
+
+    s->is_killed = true;
+    snprintf(text, sizeof text,
+             "Job step aborted: Waiting up to %u seconds for job step to finish.",
+             conf_u32(s->conn.conf, "KillWait") + 2);
+    note(s, text);
+}
+
+/* Somebody else ends it: *** STEP 12.0 ON n1 CANCELLED AT ... *** */
+static void on_noted(void *ctx, const char *text)
+{
+    struct srun *s = ctx;
+
+    if (!s->is_killed && strstr(text, "*** ") && strstr(text, " CANCELLED AT "))
+        say_aborted(s);
+}
 
 /* The controller tells the nodes: gently first, SIGKILL after KillWait. */
 void srun_kill_step(struct srun *s)
@@ -45,15 +77,10 @@ void srun_kill_step(struct srun *s)
     const struct job_kill kill = { .jobs = { names, 1 } };
     struct job_results *reply;
     struct err e = { 0 };
-    char text[128];
 
     if (s->is_killed)
         return;
-    s->is_killed = true;
-    snprintf(text, sizeof text,
-             "Job step aborted: Waiting up to %u seconds for job step to finish.",
-             conf_u32(s->conn.conf, "KillWait") + 2);
-    note(s, text);
+    say_aborted(s);
     if (client_call(s->conn.client, OP_job_cancel, &kill, &s->arena, (void **)&reply, &e) < 0)
         say_error(SRUN, e.text);
 }
@@ -179,10 +206,12 @@ static void on_exited(void *ctx, uint32_t self, const struct io_exit *exit)
 
     if (exit->error && *exit->error)
         fprintf(stderr, "slurmstepd-%s: error: %s\n", s->io.nodes[self].name, exit->error);
+    if (s->tasks.told_n == 0)
+        loop_set_timer(s->tell, TELL_MS);
     if (tasks_ended(&s->tasks, self, exit))
         first_ended(s);
     if (exit->wait_status && s->spec.step.kill_on_bad_exit && !s->is_killed) {
-        tasks_tell(&s->tasks, SRUN, node_name, s);
+        tell_ends(s);
         terminating(s);
     }
 }
@@ -218,13 +247,17 @@ static void grace_over(void *ctx)
 /* The step is over for the controller.  Nodes that never came will not come any more. */
 static void is_over(struct srun *s, const struct alloc_info *info)
 {
+    char text[64];
+
     s->is_lost = true;
     if (info)
         for (uint32_t i = 0; i < info->errors.n; i++)
             fprintf(stderr, "%s: error: Task launch for StepId=%s failed on node %s\n", SRUN,
                     s->step_name, info->errors.v[i]);
-    if (info && info->state != STATE_RUNNING && !s->is_own && !s->is_killed)
-        note(s, "Job step aborted: the job has ended");
+    if (info && info->state != STATE_RUNNING && s->is_own) {
+        snprintf(text, sizeof text, "Force Terminated job %u", info->job_id);
+        note(s, text);
+    }
     loop_set_timer(s->grace, GRACE_MS);
     for (uint32_t i = 0; info && i < s->io.node_count; i++)
         if (!s->io.nodes[i].was_seen && info->errors.n > 0)
@@ -267,6 +300,7 @@ static void open_timers(struct srun *s)
     s->again = loop_add_timer(s->loop, -1, watch_step, s);
     s->patient = loop_add_timer(s->loop, -1, out_of_patience, s);
     s->grace = loop_add_timer(s->loop, -1, grace_over, s);
+    s->tell = loop_add_timer(s->loop, -1, tell_ends, s);
 }
 
 static void close_all(struct srun *s)
@@ -274,6 +308,7 @@ static void close_all(struct srun *s)
     loop_remove_timer(s->again);
     loop_remove_timer(s->patient);
     loop_remove_timer(s->grace);
+    loop_remove_timer(s->tell);
     sink_fini(&s->io.out);
     sink_fini(&s->io.err);
 }
@@ -314,10 +349,9 @@ int srun_run(struct srun *s, const struct step_created *step)
         step_io_read(&s->io, s->in_fd >= 0 ? s->in_fd : STDIN_FILENO, s->spec.step.stdin_task);
     if (connection_open(&s->news, &e) == 0)
         watch_step(s);
-    while (!step_io_is_through(&s->io)) {
+    while (!step_io_is_through(&s->io))
         loop_once(s->loop, -1);
-        tasks_tell(&s->tasks, SRUN, node_name, s);
-    }
+    tell_ends(s);
     tty_restore(&s->tty);
     wait_for_end(s);
     close_all(s);

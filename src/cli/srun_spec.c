@@ -6,6 +6,7 @@
 #include "base/hostlist.h"
 #include "cli/say.h"
 #include "cli/submit.h"
+#include "schema/rpc.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -262,6 +263,15 @@ static void inherit_cpus(struct step_spec *s)
         s->cpus_per_task = (struct opt_u32){ true, (uint32_t)strtoul(cpus, NULL, 10) };
 }
 
+/* -E: the variables win over the command line. */
+static void from_environment(struct opt_u32 *ret, const char *name)
+{
+    const char *value = getenv(name);
+
+    if (value && is_number(value))
+        *ret = (struct opt_u32){ true, (uint32_t)strtoul(value, NULL, 10) };
+}
+
 static void copy_job(const struct opts *o, struct step_spec *s)
 {
     const struct job_spec *j = &o->job;
@@ -317,6 +327,15 @@ static void copy_own(struct opts *o, const struct conf *conf, struct step_spec *
     s->kill_on_bad_exit = own->kill_on_bad_exit.set ? own->kill_on_bad_exit.v != 0
                                                     : conf_u32(conf, "KillOnBadExit") != 0;
     inherit_cpus(s);
+    if (own->preserve_env) {
+        from_environment(&s->ntasks, "SLURM_NTASKS");
+        from_environment(&s->min_nodes, "SLURM_NNODES");
+    }
+    if (own->interactive) {
+        s->step_kind = STEP_INTERACTIVE;
+        s->overlap = true;
+        s->ntasks = s->min_nodes = s->max_nodes = (struct opt_u32){ true, 1 };
+    }
 }
 
 static void set_streams(struct opts *o, struct srun_spec *ret)

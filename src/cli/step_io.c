@@ -28,10 +28,34 @@ static const struct conn_ops ops = {
     .frame = on_frame, .closed = on_closed, .takes = on_takes, .key = on_key
 };
 
-/* An abstract name that nobody can guess, for nodes on this machine; a port for the others. */
-int step_io_open(struct step_io *io, struct loop *l, const char *host, struct err *e)
+/* The address that the controller sees, else our name. */
+void step_place_find(struct step_place *p, const struct connection *conn)
 {
-    const struct tcp_address any = { 0 };
+    const char *range = conf_str(conn->conf, "SrunPortRange");
+    char *end;
+
+    *p = (struct step_place){ 0 };
+    if (!client_local_address(conn->client, p->host, sizeof p->host))
+        gethostname(p->host, sizeof p->host - 1);
+    p->first_port = (uint16_t)strtoul(range, &end, 10);
+    p->last_port = *end == '-' ? (uint16_t)strtoul(end + 1, NULL, 10) : p->first_port;
+}
+
+/* The first port of the range that nobody has. */
+static int listen_tcp(struct step_io *io, const struct step_place *at, struct err *e)
+{
+    int r = -EADDRINUSE;
+
+    for (uint32_t port = at->first_port; port <= at->last_port && r < 0; port++) {
+        const struct tcp_address any = { .port = (uint16_t)port };
+        r = listener_tcp(io->loop, &any, &ops, io, &io->tcp, e);
+    }
+    return r;
+}
+
+/* An abstract name that nobody can guess, for nodes on this machine; a port for the others. */
+int step_io_open(struct step_io *io, struct loop *l, const struct step_place *at, struct err *e)
+{
     uint8_t random[16];
     char name[2 + 2 * sizeof random] = "@";
 
@@ -44,9 +68,9 @@ int step_io_open(struct step_io *io, struct loop *l, const char *host, struct er
         snprintf(name + 1 + 2 * i, 3, "%02x", random[i]);
     int r = listener_unix(l, name, &ops, io, &io->local, e);
     if (r == 0)
-        r = listener_tcp(l, &any, &ops, io, &io->tcp, e);
+        r = listen_tcp(io, at, e);
     if (r == 0)
-        io->address = xasprintf("%s,%s:%u", name, host, listener_port(io->tcp));
+        io->address = xasprintf("%s,%s:%u", name, at->host, listener_port(io->tcp));
     return r;
 }
 
@@ -265,6 +289,8 @@ static void got_note(struct step_io *io, struct conn *c, const void *body)
 {
     const char *text = ((const struct io_note *)body)->text;
 
+    if (io->ops->noted)
+        io->ops->noted(io->ctx, text);
     sink_put(&io->err, text, strlen(text));
 }
 

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "cli/connect.h"
 #include "cli/sink.h"
 #include "net/conn.h"
 #include "schema/messages.h"
@@ -16,7 +17,8 @@
 struct step_io_ops {
     void (*hello)(void *ctx, uint32_t self, const struct io_hello *hello);
     void (*exited)(void *ctx, uint32_t self, const struct io_exit *exit);
-    void (*gone)(void *ctx, uint32_t self); /* this node is through, or lost */
+    void (*gone)(void *ctx, uint32_t self);     /* this node is through, or lost */
+    void (*noted)(void *ctx, const char *text); /* may be NULL: words that are shown anyway */
 };
 
 struct io_node {
@@ -61,8 +63,14 @@ struct step_io {
     bool is_guest;      /* the end of our input is not the tasks' (sattach) */
 };
 
-/* Listens; host is what other machines reach us by. */
-int step_io_open(struct step_io *io, struct loop *l, const char *host, struct err *e);
+/* How other machines reach us. */
+struct step_place {
+    char host[256];
+    uint16_t first_port, last_port; /* SrunPortRange; 0: any */
+};
+void step_place_find(struct step_place *p, const struct connection *conn);
+
+int step_io_open(struct step_io *io, struct loop *l, const struct step_place *at, struct err *e);
 void step_io_close(struct step_io *io);
 void step_io_begin(struct step_io *io, const struct step_created *step);
 void step_io_read(struct step_io *io, int fd, uint32_t task); /* from now on this is the input */

@@ -3,6 +3,7 @@
 
 #include "core/list.h"
 #include "core/msgs.h"
+#include "core/step_gres.h"
 
 static void wait_or_refuse(struct turn *t, const struct job *job, const struct step_spec *spec,
                            const struct err *e)
@@ -121,6 +122,7 @@ static void create(struct turn *t, const struct job *job, const struct step_spec
         .submit_line = spec->submit_line,
         .tres = tres_of(fit, t->a),
         .no_kill = spec->no_kill,
+        .has_gres = step_gres_is_asked(spec),
     };
 
     rec.parts.v = fit->v;

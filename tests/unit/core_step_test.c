@@ -50,7 +50,7 @@ static const struct effect *effect(const struct bed *b, enum effect_kind kind)
 static void hello(struct bed *b, const char *name, struct step_ident *steps, uint32_t n)
 {
     struct node_register reg = {
-        .name = name, .boot_id = "boot", .cpus = 4, .real_memory_mb = 1000
+        .name = name, .boot_id = "boot", .cpus = 4, .real_memory_mb = 1000, .gres = "gpu:a100:2"
     };
 
     reg.steps.v = steps;
@@ -77,11 +77,13 @@ static int set_up(void **state)
                               .kill_wait_s = 30,
                               .slurmd_timeout_s = 300,
                               .max_step_count = 40,
+                              .gres_types = "gpu",
                               .acct_enabled = true };
     const struct job_spec all = { .name = "alloc",
                                   .user_name = "ann",
                                   .min_nodes = { true, 2 },
                                   .ntasks = { true, 8 },
+                                  .tres_per_node = "gres:gpu:2",
                                   .mem_per_node_mb = { true, 800 } };
 
     for (int i = 0; i < 2; i++)
@@ -92,6 +94,7 @@ static int set_up(void **state)
                                        .threads = 1,
                                        .real_memory_mb = 1000,
                                        .weight = 1,
+                                       .gres = "gpu:a100:2",
                                        .state = "UNKNOWN" };
     conf.nodes.v = nodes;
     conf.nodes.n = 2;
@@ -214,6 +217,25 @@ static void what_never_fits_is_refused_with_numbers(void **state)
     b->user = 1001;
     refused(b, &s, ESLURM_ACCESS_DENIED);
     b->user = 1000;
+}
+
+/* Who asks for GPUs has them alone; who asks for none shares all. */
+static void devices_are_held_by_who_asked(void **state)
+{
+    struct bed *b = *state;
+    struct step_spec s = spec(1);
+
+    s.exact = true;
+    const struct step_created *all = created(b, &s);
+    assert_int_equal(all->parts.v[0].gres.v[0].count, 2);
+    s.tres_per_node = "gres:gpu:1";
+    assert_int_equal(created(b, &s)->parts.v[0].gres.v[0].units.p[0], 0x1);
+    assert_int_equal(created(b, &s)->parts.v[0].gres.v[0].units.p[0], 0x2);
+    assert_string_equal(created(b, &s)->nodes, "n2");
+    s.tres_per_node = "gres:gpu:3";
+    refused(b, &s, ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE);
+    s.tres_per_node = "gres:none";
+    assert_int_equal(created(b, &s)->parts.v[0].gres.n, 0);
 }
 
 /* Memory is held too: the words say so, since more CPUs would not help. */
@@ -381,6 +403,7 @@ int main(void)
         CASE(a_step_is_alone_on_its_nodes),
         CASE(exact_steps_share_a_node),
         CASE(what_never_fits_is_refused_with_numbers),
+        CASE(devices_are_held_by_who_asked),
         CASE(memory_is_what_a_step_waits_for),
         CASE(a_step_waits_for_another),
         CASE(a_step_ends_with_its_last_part),

@@ -82,7 +82,7 @@ static int set_up(void **state)
     assert_int_equal(loop_new(&b->loop, &e), 0);
     assert_int_equal(pipe2(b->out, O_CLOEXEC) | pipe2(b->err, O_CLOEXEC) | pipe2(b->in, O_CLOEXEC),
                      0);
-    assert_int_equal(step_io_open(&b->io, b->loop, "127.0.0.1", &e), 0);
+    assert_int_equal(step_io_open(&b->io, b->loop, &(struct step_place){ "127.0.0.1", 0, 0 }, &e), 0);
     b->io.ops = &io_ops;
     b->io.ctx = b;
     sink_init(&b->io.out, b->loop, b->out[1]);
