@@ -131,7 +131,10 @@ void write_conf(struct ctl *t, const char *more)
     assert_non_null(f);
     const struct passwd *me = getpwuid(geteuid());
     const char *d = t->dir;
-    fprintf(f, "ClusterName=test\nSlurmUser=%s\nSlurmdUser=root\n", me ? me->pw_name : "root");
+    fprintf(f,
+            "ClusterName=test\nSlurmUser=%s\nSlurmdUser=root\n"
+            "ProctrackType=proctrack/linuxproc\n",
+            me ? me->pw_name : "root");
     if (t->munged)
         fprintf(f, "SlurmctldHost=localhost(127.0.0.1)\n");
     else
