@@ -6,6 +6,7 @@
 #include "base/xalloc.h"
 #include "net/daemon.h"
 #include "net/rpc.h"
+#include "schema/errors.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -45,6 +46,8 @@ static int on_hello(struct dbd *d, const struct request *in, void **ret, struct 
     log_info("cluster %s registered from %s:%u", reg->cluster, reg->host, reg->port);
     *ret = ack;
     int r = store_register(d->store, reg, &ack->seq, e);
+
+    database_note_controller(d, in->conn);
     return r == 0 ? rulebook_register(&d->rules, reg, e) : r;
 }
 
@@ -153,6 +156,19 @@ static void hold_error(struct dbd *d, struct held h, const struct err *e)
     hold(d, h);
 }
 
+void serve_refuse_held(struct dbd *d, const struct err *e)
+{
+    struct error_info *why = arena_alloc(&d->arena, sizeof *why);
+
+    *why = (struct error_info){ .code = ESLURM_DB_CONNECTION,
+                                .text = arena_strdup(&d->arena, e->text) };
+    for (unsigned i = 0; i < d->held_count; i++) {
+        d->held[i].flags |= FRAME_ERROR;
+        d->held[i].desc = &desc_error_info;
+        d->held[i].msg = why;
+    }
+}
+
 static void on_frame(void *ctx, struct conn *c, const struct frame *f)
 {
     struct dbd *d = ctx;
@@ -172,8 +188,12 @@ static void on_frame(void *ctx, struct conn *c, const struct frame *f)
         return;
     }
     fn = handler_of(f->opcode);
-    r = fn ? fn(d, &(struct request){ c, f->request, call.msg }, &h.msg, &e)
-           : err_set(&e, ENOSYS, "slurmdbd does not answer %s", call.rpc->name);
+    if (!fn)
+        r = err_set(&e, ENOSYS, "slurmdbd does not answer %s", call.rpc->name);
+    else if (!d->store && fn != on_ping)
+        r = err_set(&e, ESLURM_DB_CONNECTION, "slurmdbd has no connection to its database");
+    else
+        r = fn(d, &(struct request){ c, f->request, call.msg }, &h.msg, &e);
     h.desc = call.rpc->reply;
     if (r < 0)
         hold_error(d, h, &e);

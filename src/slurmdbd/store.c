@@ -158,20 +158,23 @@ int store_commit(struct store *s, struct err *e)
 {
     int r;
 
-    if (!s->in_transaction)
+    if (!s->in_transaction && !s->sql->is_lost)
         return 0;
-    r = sql_exec(s->sql, "COMMIT", e);
+    r = s->is_spoilt || s->sql->is_lost ? err_set(e, EIO, "%s: %s", s->sql->where, s->why.text)
+                                        : sql_exec(s->sql, "COMMIT", e);
     if (r < 0)
-        store_rollback(s);
-    s->in_transaction = false;
+        sql_exec(s->sql, "ROLLBACK", NULL);
+    s->in_transaction = s->is_spoilt = false;
     return r;
 }
 
-void store_rollback(struct store *s)
+int store_spoil(struct store *s, int r, const struct err *e)
 {
-    if (s->in_transaction)
-        sql_exec(s->sql, "ROLLBACK", NULL);
-    s->in_transaction = false;
+    if (r < 0 && !s->is_spoilt) {
+        s->is_spoilt = true;
+        s->why = e ? *e : (struct err){ .text = "a write failed" };
+    }
+    return r;
 }
 
 /* ---- events */
@@ -197,7 +200,7 @@ int store_register(struct store *s, const struct acct_register *reg, uint64_t *r
     if (r == 0)
         r = last_seq(s, reg->cluster, reg->instance, ret_seq, e);
     if (r < 0)
-        return r;
+        return store_spoil(s, r, e);
     sql_bind_text(s->put_cluster, 0, reg->cluster);
     sql_bind_number(s->put_cluster, 1, (int64_t)reg->instance);
     sql_bind_number(s->put_cluster, 2, (int64_t)*ret_seq);
@@ -205,7 +208,7 @@ int store_register(struct store *s, const struct acct_register *reg, uint64_t *r
     sql_bind_number(s->put_cluster, 4, reg->port);
     sql_bind_text(s->put_cluster, 5, reg->tres);
     sql_bind_text(s->put_cluster, 6, reg->nodes);
-    return sql_run(s->put_cluster, e);
+    return store_spoil(s, sql_run(s->put_cluster, e), e);
 }
 
 static int put(struct store *s, enum table_id t, const struct acct_events *batch, uint64_t seq,
@@ -268,7 +271,7 @@ int store_apply(struct store *s, const struct acct_events *batch, uint64_t *ret_
         r = save_seq(s, batch, seq, e);
     if (r == 0)
         *ret_seq = seq;
-    return r;
+    return store_spoil(s, r, e);
 }
 
 void store_stats(struct store *s, struct arena *a, struct acct_stats *ret)

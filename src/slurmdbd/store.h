@@ -19,10 +19,9 @@ struct store;
 int store_open(const struct sql_place *at, struct store **ret, struct err *e);
 void store_close(struct store *s);
 
-/* All changes between two commits are one transaction.  A failed commit rolls back: nothing was
- * applied. */
+/* All changes between two commits are one transaction.  A failed commit, or one after a failed
+ * write, rolls back: nothing was applied. */
 int store_commit(struct store *s, struct err *e);
-void store_rollback(struct store *s);
 bool store_is_lost(const struct store *s); /* the database is gone: close and open again */
 
 /* A controller announces itself; *ret_seq is the last event applied for its instance. */

@@ -16,11 +16,15 @@ struct store {
     struct sql_stmt *put[TABLE_COUNT];
     struct sql_stmt *get_seq, *set_seq, *put_cluster;
     bool in_transaction;
+    bool is_spoilt; /* a write failed: this transaction must not be committed */
+    struct err why;
     uint64_t events, repeats, last_txn;
     struct arena scratch; /* of one row */
 };
 
 const struct table *store_table(unsigned id);
+/* Notes that the transaction is spoilt when r is negative; returns r. */
+int store_spoil(struct store *s, int r, const struct err *e);
 int store_begin(struct store *s, struct err *e);
 /* Opening, beyond the tables themselves. */
 int store_prepare_rules(struct store *s, struct err *e);

@@ -1,4 +1,5 @@
-/* The archive: exactly once, whole rows back, and sacct's window semantics. */
+/* The archive: exactly once, whole rows back, and sacct's window semantics.  On a SQLite file, or
+ * on the MariaDB whose socket STORE_TEST_MYSQL names (tests/cluster/test_mariadb.py). */
 #include "base/cleanup.h"
 #include "schema/states.h"
 #include "slurmdbd/store.h"
@@ -12,7 +13,8 @@
 #include <cmocka.h>
 
 struct fix {
-    char dir[64], path[96];
+    char dir[64], path[96], name[64];
+    struct sql_place place;
     struct store *store;
     struct arena arena;
     uint64_t seq;
@@ -26,7 +28,13 @@ static int setup(void **state)
     strcpy(f->dir, "/tmp/store-test-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof f->path, "%s/acct.db", f->dir);
-    if (store_open(&(struct sql_place){ .name = f->path }, &f->store, &e) < 0)
+    snprintf(f->name, sizeof f->name, "t_%d_%s", (int)getpid(), f->dir + strlen(f->dir) - 6);
+    f->place = (struct sql_place){ .name = f->path };
+    if (getenv("STORE_TEST_MYSQL"))
+        f->place = (struct sql_place){
+            .host = getenv("STORE_TEST_MYSQL"), .user = "root", .password = "", .name = f->name
+        };
+    if (store_open(&f->place, &f->store, &e) < 0)
         fail_msg("%s", e.text);
     struct acct_register reg = {
         .cluster = "c", .instance = 42, .host = "h", .tres = "", .nodes = ""
@@ -145,7 +153,7 @@ static void survives_reopening(void **state)
 
     apply(f, 1, &(struct acct_event){ .job = &job }, 1);
     store_close(f->store);
-    assert_int_equal(store_open(&(struct sql_place){ .name = f->path }, &f->store, NULL), 0);
+    assert_int_equal(store_open(&f->place, &f->store, NULL), 0);
     assert_int_equal(store_register(f->store, &reg, &f->seq, NULL), 0);
     assert_int_equal(f->seq, 1);
     query(f, (struct acct_query){ 0 }, 1);
