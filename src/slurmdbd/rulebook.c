@@ -94,6 +94,17 @@ enum role rulebook_role(const struct rulebook *r, const char *user)
     return strcmp(u->admin_level, "Operator") == 0 ? ROLE_OPERATOR : ROLE_ANY;
 }
 
+struct strs rulebook_clusters(const struct rulebook *r, struct arena *a)
+{
+    const struct rule_list *l = &r->book.of[RULE_CLUSTER];
+    struct strs ret = { arena_calloc(a, l->n + 1, sizeof *ret.v), 0 };
+
+    for (uint32_t i = 0; i < l->n; i++)
+        if (!rule_is_deleted(RULE_CLUSTER, l->v[i].msg))
+            ret.v[ret.n++] = ((const struct rule_cluster *)l->v[i].msg)->name;
+    return ret;
+}
+
 /* ---- changes and questions */
 
 int rulebook_change(struct rulebook *r, const struct caller *who, const struct rule_change *wish,
@@ -150,6 +161,19 @@ int rulebook_list(struct rulebook *r, const struct caller *who, const struct rul
 
 /* ---- controllers */
 
+/* Kinds of TRES that nobody knew are known from now on.  An item may be a name without a count. */
+static void know_tres(struct plan *p, const char *list)
+{
+    while (*list) {
+        size_t len = strcspn(list, ","), name = strcspn(list, "=,");
+        const char *text = arena_printf(p->arena, "%.*s=1", (int)name, list), *made;
+
+        if (name)
+            tres_merge(p, "", text, &made, NULL);
+        list += len + (list[len] == ',');
+    }
+}
+
 int rulebook_register(struct rulebook *r, const struct acct_register *reg, struct err *e)
 {
     CLEANUP(arena_fini) struct arena a = { 0 };
@@ -158,7 +182,6 @@ int rulebook_register(struct rulebook *r, const struct acct_register *reg, struc
     struct rule_change wish = { .entity = "cluster", .verb = "add", .where = { &name, 1 } };
     const struct caller self = { "root", ROLE_SLURM };
     struct rule_cluster *row;
-    const char *known;
     struct plan p;
     int rc = 0;
 
@@ -174,11 +197,11 @@ int rulebook_register(struct rulebook *r, const struct acct_register *reg, struc
         row->rpc = 1;
         row->tres = reg->tres;
         row->nodes = reg->nodes;
-        tres_merge(&p, "", reg->tres, &known, NULL); /* kinds nobody knew are known from now on */
+        know_tres(&p, reg->tres);
         rc = carry_out(r, &p, e);
     }
     plan_fini(&p);
-    return rc;
+    return rc == 0 ? store_note_size(r->store, reg->cluster, p.now, reg->tres, e) : rc;
 }
 
 /* The place of a connection among those that listen; one that is gone makes room. */

@@ -31,6 +31,8 @@ void rulebook_close(struct rulebook *r);
 
 enum role rulebook_role(const struct rulebook *r, const char *user); /* by his AdminLevel */
 
+struct strs rulebook_clusters(const struct rulebook *r, struct arena *a);
+
 /* A controller registered: the cluster is known from now on, and where its controller is. */
 int rulebook_register(struct rulebook *r, const struct acct_register *reg, struct err *e);
 

@@ -2,6 +2,7 @@
 #include "slurmdbd/dbd.h"
 
 #include "auth/roles.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "net/daemon.h"
@@ -67,6 +68,17 @@ static int on_query(struct dbd *d, const struct request *in, void **ret, struct 
     return store_query(d->store, in->msg, PAGE_RECORDS, &d->arena, records, e);
 }
 
+static int on_usage(struct dbd *d, const struct request *in, void **ret, struct err *e)
+{
+    struct usage_info *info = arena_alloc(&d->arena, sizeof *info);
+    struct usage_query q = *(const struct usage_query *)in->msg;
+
+    if (!q.clusters.n)
+        q.clusters = rulebook_clusters(&d->rules, &d->arena);
+    *ret = info;
+    return store_report(d->store, &q, clock_wall_s(), &d->arena, info, e);
+}
+
 static int on_status(struct dbd *d, const struct request *in, void **ret, struct err *e)
 {
     struct acct_stats *stats = arena_alloc(&d->arena, sizeof *stats);
@@ -117,13 +129,10 @@ static const struct {
     uint16_t opcode;
     dbd_fn *fn;
 } handlers[] = {
-    { OP_ping, on_ping },
-    { OP_acct_hello, on_hello },
-    { OP_acct_send, on_events },
-    { OP_acct_list, on_query },
-    { OP_acct_status, on_status },
-    { OP_rules_get, on_rules_get },
-    { OP_rule_change, on_rule_change },
+    { OP_ping, on_ping },           { OP_acct_hello, on_hello },
+    { OP_acct_send, on_events },    { OP_acct_list, on_query },
+    { OP_acct_status, on_status },  { OP_usage_list, on_usage },
+    { OP_rules_get, on_rules_get }, { OP_rule_change, on_rule_change },
     { OP_rule_list, on_rule_list },
 };
 

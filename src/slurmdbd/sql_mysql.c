@@ -288,6 +288,7 @@ static const struct sql_engine engine = {
                [SQL_REAL] = "DOUBLE",
                [SQL_TEXT] = "MEDIUMBLOB",
                [SQL_KEY] = "VARBINARY(255)" },
+    .add_seconds = " ON DUPLICATE KEY UPDATE seconds=seconds+VALUES(seconds)",
     .close = maria_close,
     .exec = maria_exec,
     .prepare = maria_prepare,

@@ -103,7 +103,9 @@ static int prepare_all(struct store *s, struct err *e)
                         "REPLACE INTO cluster (name,instance,seq,host,port,tres,nodes)"
                         " VALUES (?,?,?,?,?,?,?)",
                         &s->put_cluster, e);
-    return r == 0 ? store_prepare_rules(s, e) : r;
+    if (r == 0)
+        r = store_prepare_rules(s, e);
+    return r == 0 ? store_prepare_usage(s, e) : r;
 }
 
 static void closestorep(struct store **s)
@@ -134,6 +136,9 @@ void store_close(struct store *s)
     sql_finish(s->get_seq);
     sql_finish(s->set_seq);
     sql_finish(s->put_cluster);
+    sql_finish(s->add_usage);
+    sql_finish(s->get_used);
+    usage_fini(&s->usage);
     sql_close(s->sql);
     arena_fini(&s->scratch);
     free(s);
@@ -160,6 +165,9 @@ int store_commit(struct store *s, struct err *e)
 
     if (!s->in_transaction && !s->sql->is_lost)
         return 0;
+    if (!s->is_spoilt)
+        store_spoil(s, store_flush_usage(s, e), e);
+    usage_fini(&s->usage);
     r = s->is_spoilt || s->sql->is_lost ? err_set(e, EIO, "%s: %s", s->sql->where, s->why.text)
                                         : sql_exec(s->sql, "COMMIT", e);
     if (r < 0)
@@ -229,8 +237,10 @@ static int put(struct store *s, enum table_id t, const struct acct_events *batch
 static int apply_one(struct store *s, const struct acct_events *batch, const struct acct_event *ev,
                      struct err *e)
 {
-    int r = put(s, TABLE_JOB, batch, ev->seq, ev->job, e);
+    int r = store_count_job(s, batch, ev->job, e);
 
+    if (r == 0)
+        r = put(s, TABLE_JOB, batch, ev->seq, ev->job, e);
     if (r == 0)
         r = put(s, TABLE_STEP, batch, ev->seq, ev->step, e);
     if (r == 0)

@@ -37,6 +37,13 @@ int store_apply(struct store *s, const struct acct_events *events, uint64_t *ret
 int store_query(struct store *s, const struct acct_query *q, unsigned max, struct arena *a,
                 struct acct_records *ret, struct err *e);
 
+/* sreport's question; the clusters are named. */
+int store_report(struct store *s, const struct usage_query *q, int64_t now, struct arena *a,
+                 struct usage_info *ret, struct err *e);
+/* A cluster says what it has: kept with the time when it differs from what was known. */
+int store_note_size(struct store *s, const char *cluster, int64_t now, const char *tres,
+                    struct err *e);
+
 void store_stats(struct store *s, struct arena *a, struct acct_stats *ret);
 
 /* ---- the rule book */
