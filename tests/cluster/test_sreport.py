@@ -85,7 +85,7 @@ def test_users_keys_and_top(dbd):
 
 def test_units_tres_and_formats(dbd):
     assert body(dbd, "-t", "percent", "user", "top", "topcount=1")[1][2].endswith("   1.04%    0.00%")
-    assert body(dbd, "-t", "hourper", "cluster", "acc")[1][2].endswith("          3(1.91%)          0(0.00%)")
+    assert body(dbd, "-t", "hourper", "cluster", "acc")[1][2].endswith("          4(1.91%)          0(0.00%)")
     title, rows = body(dbd, "-T", "cpu,mem", "cluster", "user", "users=joe")
     assert title[1] == "Usage reported in TRES Minutes"
     assert rows[2:] == ["     demo       joe                            phys            cpu      120",
