@@ -124,10 +124,14 @@ static const struct {
     const char *word;
     enum subject subject;
 } subject_words[] = {
-    { "JobId", SUBJECT_job },          { "Job", SUBJECT_job },
-    { "NodeName", SUBJECT_node },      { "Node", SUBJECT_node },
-    { "ReservationName", SUBJECT_resv }, { "Reservation", SUBJECT_resv },
-    { "PartitionName", SUBJECT_part },   { "Partition", SUBJECT_part },
+    { "JobId", SUBJECT_job },
+    { "Job", SUBJECT_job },
+    { "NodeName", SUBJECT_node },
+    { "Node", SUBJECT_node },
+    { "ReservationName", SUBJECT_resv },
+    { "Reservation", SUBJECT_resv },
+    { "PartitionName", SUBJECT_part },
+    { "Partition", SUBJECT_part },
 };
 
 static const char *canonical(enum subject subject, const char *key)

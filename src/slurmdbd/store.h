@@ -58,4 +58,19 @@ struct txn_query {
 int store_txns(struct store *s, const struct txn_query *q, struct arena *a, struct rule_book *ret,
                struct err *e);
 
+/* Nodes that were away at some time of the window, by cluster, node and time. */
+int store_events(struct store *s, int64_t start, int64_t end, struct arena *a,
+                 struct rule_book *ret, struct err *e);
+
+/* Sets one column of a job's newest record; *ret_count: how many jobs it was.  column is one of
+ * store_job_columns. */
+struct job_change {
+    const char *cluster, *job, *user; /* user NULL: anybody's */
+    unsigned column;
+    const char *value;
+};
+extern const char *const store_job_columns[]; /* Comment, AdminComment ...; NULL ends */
+int store_modify_job(struct store *s, const struct job_change *c, unsigned *ret_count,
+                     struct err *e);
+
 #endif
