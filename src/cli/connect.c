@@ -54,7 +54,9 @@ static int find_cluster(struct connection *c, const char *name, struct rule_clus
     if (r == 0)
         r = client_call(dbd.client, OP_rule_list, &q, &c->arena, (void **)&book, e);
     connection_close(&dbd);
-    if (r == 0 && (!book->clusters.n || !book->clusters.v[0].control_port))
+    if (r == -ENOTSUP) /* no accounting: no other clusters */
+        r = 0;
+    if (r == 0 && (!book || !book->clusters.n || !book->clusters.v[0].control_port))
         return err_set(e, ENOENT,
                        "'%s' can't be reached now, or it is an invalid entry for --cluster.  "
                        "Use 'sacctmgr list clusters' to see available clusters.",
