@@ -36,7 +36,7 @@ class OnMariaDB(Cluster):
 
 def test_the_stores_own_tests(sql):
     build = pathlib.Path(os.environ.get("SLUICE_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
-    for name in ("test_store", "test_usage"):
+    for name in ("test_store", "test_usage", "test_rules_hostile"):
         done = subprocess.run([build / name], env=dict(os.environ, STORE_TEST_MYSQL=str(sql.socket)), capture_output=True,
                               text=True)
         assert done.returncode == 0, done.stdout + done.stderr
