@@ -9,9 +9,10 @@
 
 static const struct table tables[TABLE_RULES] = {
     [TABLE_JOB] = { "job",
-                    { "cluster:k", "instance:n", "seq:n" },
+                    { "cluster:k", "instance:n", "seq:n", "life:n" },
                     &desc_acct_job,
-                    { "cluster", "instance", "db_id" } },
+                    { "cluster", "instance", "db_id" },
+                    "user" },
     [TABLE_STEP] = { "step",
                      { "cluster:k", "instance:n", "seq:n" },
                      &desc_acct_step,
@@ -60,9 +61,50 @@ static const struct {
 } indexes[] = {
     { "job_by_id", "job (job_id)" },
     { "job_by_array", "job (array_job_id)" },
-    { "job_by_user", "job (uid, submit)" },
+    { "job_by_uid", "job (uid, life, submit)" },
+    { "job_by_user", "job (`user`, life, submit)" },
+    { "job_by_life", "job (life, submit)" },
     { "job_by_end", "job (`end`, submit)" },
 };
+
+/* Jobs that were there in a window: those of a short life were submitted shortly before it or in
+ * it, so classes of life bound what must be looked at, however long the longest job was. */
+#define LIFE_SHORTEST_S 64ll
+#define LIFE_OPEN 15u
+
+static unsigned life_of(const struct acct_job *job)
+{
+    int64_t life = job->end - job->submit;
+    unsigned class = 0;
+
+    if (!job->end)
+        return LIFE_OPEN;
+    while (class < LIFE_OPEN - 1 && life >= LIFE_SHORTEST_S << (2 * class))
+        class ++;
+    return class;
+}
+
+static int make_lives(struct store *s, struct err *e)
+{
+    CLEANUP(sql_finishp) struct sql_stmt *put = NULL;
+    CLEANUP(buf_fini) struct buf b = { 0 };
+    const char *number = sql_type(s->sql, SQL_NUMBER);
+    const char *const pieces[] = { "CREATE TABLE IF NOT EXISTS life (class ", number,
+                                   " NOT NULL,seconds ", number, " NOT NULL,PRIMARY KEY (class))" };
+    int r;
+
+    for (unsigned i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        buf_puts(&b, pieces[i]);
+    r = sql_exec(s->sql, buf_str(&b), e);
+    if (r == 0)
+        r = sql_prepare(s->sql, "REPLACE INTO life (class,seconds) VALUES (?,?)", &put, e);
+    for (unsigned class = 0; class <= LIFE_OPEN && r == 0; class ++) {
+        sql_bind_number(put, 0, class);
+        sql_bind_number(put, 1, class < LIFE_OPEN - 1 ? LIFE_SHORTEST_S << (2 * class) : 1ll << 60);
+        r = sql_run(put, e);
+    }
+    return r;
+}
 
 static int make_indexes(struct store *s, struct err *e)
 {
@@ -90,6 +132,8 @@ static int prepare_all(struct store *s, struct err *e)
         if (r == 0)
             r = table_prepare_put(s->sql, store_table(t), &s->columns[t], &s->put[t], e);
     }
+    if (r == 0)
+        r = make_lives(s, e);
     if (r == 0)
         r = make_indexes(s, e);
     if (r == 0)
@@ -229,8 +273,10 @@ static int put(struct store *s, enum table_id t, const struct acct_events *batch
     sql_bind_text(stmt, 0, batch->cluster);
     sql_bind_number(stmt, 1, (int64_t)batch->instance);
     sql_bind_number(stmt, 2, (int64_t)seq);
+    if (t == TABLE_JOB)
+        sql_bind_number(stmt, 3, life_of(row));
     arena_reset(&s->scratch);
-    columns_bind(&s->columns[t], stmt, 3, row, &s->scratch);
+    columns_bind(&s->columns[t], stmt, t == TABLE_JOB ? 4 : 3, row, &s->scratch);
     return sql_run(stmt, e);
 }
 
