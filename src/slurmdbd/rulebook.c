@@ -66,6 +66,8 @@ int rulebook_open(struct rulebook *r, struct store *s, const struct conf *c, str
     *r = (struct rulebook){ .store = s, .conf = c };
     r->hide.users = conf_flag(c, "PrivateData", "users");
     r->hide.accounts = conf_flag(c, "PrivateData", "accounts");
+    r->hide.jobs = conf_flag(c, "PrivateData", "jobs");
+    r->hide.usage = conf_flag(c, "PrivateData", "usage");
     rc = store_load_book(s, &r->book, e);
     if (rc < 0 || r->book.of[RULE_TRES].n)
         return rc;
@@ -94,6 +96,19 @@ enum role rulebook_role(const struct rulebook *r, const char *user)
     if (strcmp(u->admin_level, "Administrator") == 0)
         return ROLE_ADMIN;
     return strcmp(u->admin_level, "Operator") == 0 ? ROLE_OPERATOR : ROLE_ANY;
+}
+
+bool rulebook_may_see_jobs(const struct rulebook *r, const struct caller *who,
+                           const struct strs *accounts)
+{
+    const struct rule_user *u = book_find(&r->book, RULE_USER, who->name);
+
+    if (!r->hide.jobs || who->role >= ROLE_OPERATOR)
+        return true;
+    for (uint32_t i = 0; i < accounts->n; i++)
+        if (!u || u->is_deleted || !strs_have(&u->coordinates, accounts->v[i]))
+            return false;
+    return accounts->n > 0;
 }
 
 struct strs rulebook_clusters(const struct rulebook *r, struct arena *a)

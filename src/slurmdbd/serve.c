@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PAGE_RECORDS 5000u
@@ -60,12 +61,43 @@ static int on_events(struct dbd *d, const struct request *in, void **ret, struct
     return store_apply(d->store, in->msg, &ack->seq, e);
 }
 
+/* The login name of whoever asks; a number when he has none. */
+static struct caller caller_of(struct dbd *d, const struct conn *c)
+{
+    uid_t uid = conn_peer(c)->uid;
+    const struct passwd *pw = getpwuid(uid);
+    const char *name =
+        pw ? arena_strdup(&d->arena, pw->pw_name) : arena_printf(&d->arena, "%u", (unsigned)uid);
+
+    return (struct caller){ name, role_of(uid, d->slurm_uid, rulebook_role(&d->rules, name)) };
+}
+
 static int on_query(struct dbd *d, const struct request *in, void **ret, struct err *e)
 {
     struct acct_records *records = arena_alloc(&d->arena, sizeof *records);
+    struct acct_query q = *(const struct acct_query *)in->msg;
+    const struct caller who = caller_of(d, in->conn);
+    const char *own[] = { who.name };
 
+    if (!rulebook_may_see_jobs(&d->rules, &who, &q.accounts))
+        q.users = (struct strs){ own, 1 };
     *ret = records;
-    return store_query(d->store, in->msg, PAGE_RECORDS, &d->arena, records, e);
+    return store_query(d->store, &q, PAGE_RECORDS, &d->arena, records, e);
+}
+
+/* PrivateData=usage: of others only sums without a name are left. */
+static void hide_usage(struct dbd *d, const struct conn *c, struct usage_info *info)
+{
+    const struct caller who = caller_of(d, c);
+    uint32_t n = 0;
+
+    if (!d->rules.hide.usage || who.role >= ROLE_OPERATOR)
+        return;
+    for (uint32_t i = 0; i < info->rows.n; i++)
+        if (!*info->rows.v[i].user || strcmp(info->rows.v[i].user, who.name) == 0)
+            info->rows.v[n++] = info->rows.v[i];
+    info->rows.n = n;
+    info->sizes.n = 0;
 }
 
 static int on_usage(struct dbd *d, const struct request *in, void **ret, struct err *e)
@@ -76,7 +108,9 @@ static int on_usage(struct dbd *d, const struct request *in, void **ret, struct 
     if (!q.clusters.n)
         q.clusters = rulebook_clusters(&d->rules, &d->arena);
     *ret = info;
-    return store_report(d->store, &q, clock_wall_s(), &d->arena, info, e);
+    int r = store_report(d->store, &q, clock_wall_s(), &d->arena, info, e);
+    hide_usage(d, in->conn, info);
+    return r;
 }
 
 static int on_status(struct dbd *d, const struct request *in, void **ret, struct err *e)
@@ -86,17 +120,6 @@ static int on_status(struct dbd *d, const struct request *in, void **ret, struct
     *ret = stats;
     store_stats(d->store, &d->arena, stats);
     return 0;
-}
-
-/* The login name of whoever asks; a number when he has none. */
-static struct caller caller_of(struct dbd *d, const struct conn *c)
-{
-    uid_t uid = conn_peer(c)->uid;
-    const struct passwd *pw = getpwuid(uid);
-    const char *name =
-        pw ? arena_strdup(&d->arena, pw->pw_name) : arena_printf(&d->arena, "%u", (unsigned)uid);
-
-    return (struct caller){ name, role_of(uid, d->slurm_uid, rulebook_role(&d->rules, name)) };
 }
 
 static int on_rules_get(struct dbd *d, const struct request *in, void **ret, struct err *e)

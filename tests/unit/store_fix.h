@@ -20,7 +20,8 @@ static inline void store_fix_make(struct store_fix *f)
     snprintf(f->dir, sizeof f->dir, "/tmp/store-test-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof f->path, "%s/acct.db", f->dir);
-    snprintf(f->name, sizeof f->name, "t_%d_%s", (int)getpid(), f->dir + strlen(f->dir) - 6);
+    snprintf(f->name, sizeof f->name, "t_%d_%.6s", (int)getpid(),
+             &f->dir[sizeof "/tmp/store-test-" - 1]);
     f->place = (struct sql_place){ .name = f->path };
     if (getenv("STORE_TEST_MYSQL"))
         f->place = (struct sql_place){
