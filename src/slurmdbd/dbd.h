@@ -25,7 +25,7 @@ struct dbd {
     struct sql_place place;
     struct store *store; /* NULL: the database is away */
     struct rulebook rules;
-    struct loop_timer *retry;
+    struct loop_timer *retry, *purge;
     struct log_limit trouble;
     uint64_t *controllers; /* connections that must say hello again when the database is back */
     unsigned controller_count, controller_cap;
@@ -49,6 +49,11 @@ void database_close(struct dbd *d);
  * held answers into refusals, and is waited for. */
 void database_commit(struct dbd *d);
 void database_note_controller(struct dbd *d, const struct conn *c);
+
+/* ---- purge.c */
+
+void purge_start(struct dbd *d);
+void purge_stop(struct dbd *d);
 
 /* ---- serve.c */
 

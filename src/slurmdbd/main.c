@@ -126,6 +126,7 @@ static int dbd_open(void *ctx, struct loop *loop, struct err *e)
     r = database_open(d, e);
     if (r < 0)
         return r;
+    purge_start(d);
     d->munge = munge_async_new(loop, conf_munge_socket(d->conf));
     d->auth = auth_server_new(loop, d->munge, geteuid());
     r = listener_tcp(loop, &at, &dbd_conn_ops, d, &d->tcp, e);
@@ -146,6 +147,7 @@ static void dbd_close(void *ctx)
     listener_free(d->local);
     if (d->loop)
         dbd_turn(d);
+    purge_stop(d);
     database_close(d);
     auth_server_free(d->auth);
     munge_async_free(d->munge);

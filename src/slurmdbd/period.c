@@ -2,7 +2,10 @@
 #include "slurmdbd/period.h"
 
 #include <assert.h>
-#include <stdbool.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <time.h>
 
 static int64_t made(struct tm *tm)
@@ -38,6 +41,35 @@ int64_t period_next(enum period p, int64_t start)
     tm.tm_mday += p == PERIOD_DAY;
     tm.tm_mon += p == PERIOD_MONTH;
     return made(&tm);
+}
+
+int64_t period_back(enum period p, int64_t t, unsigned n)
+{
+    time_t at = (time_t)period_start(p, t);
+    struct tm tm;
+
+    if (p == PERIOD_HOUR)
+        return (int64_t)at - 3600ll * n;
+    localtime_r(&at, &tm);
+    tm.tm_mday -= p == PERIOD_DAY ? (int)n : 0;
+    tm.tm_mon -= p == PERIOD_MONTH ? (int)n : 0;
+    return made(&tm);
+}
+
+bool period_parse(const char *text, enum period *ret, unsigned *ret_n)
+{
+    static const char *const units[] = { "hours", "days", "months" };
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    if (!isdigit((unsigned char)*text) || n == 0 || n > 24000)
+        return false;
+    *ret_n = (unsigned)n;
+    *ret = PERIOD_MONTH;
+    for (enum period p = PERIOD_HOUR; *end && p < PERIOD_COUNT; p++)
+        if (strncasecmp(units[p], end, strlen(end)) == 0)
+            return *ret = p, true;
+    return *end == 0;
 }
 
 /* The largest period that begins at t and ends by `to`. */

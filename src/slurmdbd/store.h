@@ -73,4 +73,8 @@ extern const char *const store_job_columns[]; /* Comment, AdminComment ...; NULL
 int store_modify_job(struct store *s, const struct job_change *c, unsigned *ret_count,
                      struct err *e);
 
+/* Forgets a slice of what ended before the cut; *ret_more: another call would forget more. */
+enum purge { PURGE_JOB, PURGE_STEP, PURGE_TXN, PURGE_USAGE, PURGE_COUNT };
+int store_purge(struct store *s, enum purge what, int64_t cut, bool *ret_more, struct err *e);
+
 #endif

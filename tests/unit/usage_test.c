@@ -244,6 +244,39 @@ static void sizes_of_jobs(void **state)
     assert_int_equal(info.sizes.v[1].seconds, 640);
 }
 
+static void old_things_go_a_slice_at_a_time(void **state)
+{
+    struct fix *f = *state;
+    struct acct_job job;
+    bool more = true;
+    unsigned slices = 0;
+    struct acct_stats stats;
+    enum period p;
+    unsigned n;
+
+    for (unsigned i = 1; i <= 10; i++) {
+        job = job_of(i, "ann", NOV_1 + i * DAY, NOV_1 + i * DAY + 60);
+        send(f, &job);
+    }
+    job = job_of(11, "ann", NOV_1, 0); /* old, and still there */
+    send(f, &job);
+    assert_int_equal(store_commit(f->store, NULL), 0);
+    for (; more && slices < 100; slices++) {
+        assert_int_equal(store_purge(f->store, PURGE_JOB, NOV_1 + 6 * DAY, &more, NULL), 0);
+        assert_int_equal(store_commit(f->store, NULL), 0);
+    }
+    assert_true(slices > 2 && slices < 10);
+    store_stats(f->store, &f->arena, &stats);
+    assert_int_equal(stats.jobs, 6);
+    assert_true(period_parse("12months", &p, &n) && p == PERIOD_MONTH && n == 12);
+    assert_true(period_parse("30day", &p, &n) && p == PERIOD_DAY && n == 30);
+    assert_true(period_parse("7", &p, &n) && p == PERIOD_MONTH && n == 7);
+    assert_false(period_parse("", &p, &n) || period_parse("0days", &p, &n) ||
+                 period_parse("3weeks", &p, &n));
+    assert_int_equal(period_back(PERIOD_MONTH, NOV_1 + 5 * DAY, 1), NOV_1 - 31 * DAY);
+    assert_int_equal(period_back(PERIOD_DAY, NOV_1 + 5, 2), NOV_1 - 2 * DAY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +287,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sums_are_the_jobs, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_cluster_had, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes_of_jobs, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_things_go_a_slice_at_a_time, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
