@@ -232,6 +232,27 @@ bool opts_is_set(const struct opts *o, const char *long_name)
 
 /* The three memory options exclude each other; one from a higher source wins over those of lower
  * ones. */
+/* A node needs a task: fewer tasks than nodes mean fewer nodes. */
+static void cap_nodes(struct opts *o)
+{
+    static const char *const tools[] = { [BATCH] = "sbatch", [ALLOC] = "salloc", [RUN] = "srun" };
+    struct opt_u32 *min = &o->job.min_nodes, *max = &o->job.max_nodes;
+    uint32_t tasks = o->job.ntasks.v;
+
+    if (!o->job.ntasks.set || !min->set || tasks == 0)
+        return;
+    if (min->v > tasks) {
+        if (!o->own.quiet)
+            fprintf(stderr,
+                    "%s: Warning: can't run %u processes on %u nodes, setting nnodes to %u\n",
+                    tools[o->tool], tasks, min->v, tasks);
+        min->v = tasks;
+        *max = (struct opt_u32){ 0 };
+    }
+    if (max->set && max->v > tasks)
+        max->v = tasks;
+}
+
 int opts_finish(struct opts *o, struct err *e)
 {
     const struct {
@@ -257,6 +278,7 @@ int opts_finish(struct opts *o, struct err *e)
         return err_set(e, 22,
                        "fatal: --mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.\n"
                        "keep the one that says what you mean and remove the others");
+    cap_nodes(o);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "wire/json.h"
 
 #include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -214,57 +215,26 @@ static int show_config(struct scontrol *s, const char *unused)
     return scontrol_ping(s, 0, NULL);
 }
 
-/* How many of a license the running jobs hold. */
-static unsigned long license_used(const struct job_infos *jobs, const char *name, struct arena *a)
-{
-    unsigned long used = 0;
-
-    for (uint32_t i = 0; i < jobs->jobs.n; i++) {
-        const struct job_info *job = &jobs->jobs.v[i];
-        struct strs words = { 0 };
-
-        if ((job->state != STATE_RUNNING && job->state != STATE_SUSPENDED) || !job->spec)
-            continue;
-        words_add(&words, job->spec->licenses, a);
-        for (uint32_t k = 0; k < words.n; k++) {
-            size_t len = strcspn(words.v[k], ":*");
-
-            if (strlen(name) == len && strncmp(words.v[k], name, len) == 0)
-                used += words.v[k][len] ? strtoul(words.v[k] + len + 1, NULL, 10) : 1;
-        }
-    }
-    return used;
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static int show_licenses(struct scontrol *s, const char *wanted)
 {
-    struct job_infos jobs = { 0 };
-    struct strs words = { 0 };
+    struct license_infos *all;
     struct err e = { 0 };
 
-    if (jobs_load(s, NULL, &jobs, &e) < 0)
+    if (scontrol_call(s, OP_license_list, &(struct empty){}, (void **)&all, &e) < 0)
         return scontrol_fail(s, "slurm_load_licenses", &e);
-    words_add(&words, conf_str(s->connection.conf, "Licenses"), &s->arena);
-    if (words.n)
-        qsort(words.v, words.n, sizeof *words.v, by_text);
-    else
+    if (!all->licenses.n)
         puts("No licenses configured in Slurm.");
-    for (uint32_t i = 0; i < words.n; i++) {
-        size_t len = strcspn(words.v[i], ":*");
-        const char *name = arena_strndup(&s->arena, words.v[i], len);
-        unsigned long total = words.v[i][len] ? strtoul(words.v[i] + len + 1, NULL, 10) : 1;
-        unsigned long used = license_used(&jobs, name, &s->arena);
+    for (uint32_t i = 0; i < all->licenses.n; i++) {
+        const struct license_info *l = &all->licenses.v[i];
+        uint64_t held = l->used + l->reserved;
 
-        if (wanted && strcmp(wanted, name) != 0)
+        if (wanted && strcmp(wanted, l->name) != 0)
             continue;
-        buf_printf(&s->out, "LicenseName=%s%sTotal=%lu Used=%lu Free=%lu Reserved=0 Remote=no\n",
-                   name, s->one_line ? " " : "\n    ", total, used,
-                   total > used ? total - used : 0);
+        buf_printf(&s->out,
+                   "LicenseName=%s%sTotal=%" PRIu64 " Used=%" PRIu64 " Free=%" PRIu64
+                   " Reserved=%" PRIu64 " Remote=no\n",
+                   l->name, s->one_line ? " " : "\n    ", l->total, l->used,
+                   l->total > held ? l->total - held : 0, l->reserved);
     }
     return 0;
 }
@@ -413,6 +383,7 @@ static const struct entity {
     { "hostlist", show_hostlist },
     { "hostlistsorted", show_hostlistsorted },
     { "licenses", show_licenses },
+    { "assoc_mgr", show_assoc_mgr },
     { "lics", show_licenses },
     { "daemons", show_daemons },
     { "steps", show_steps },

@@ -3,6 +3,7 @@
 
 #include "base/xalloc.h"
 #include "core/msgs.h"
+#include "core/promise.h"
 #include "core/state.h"
 
 #include <assert.h>
@@ -239,6 +240,7 @@ void array_split(struct core *c, struct job *rest, const struct fact_job_split *
 {
     struct arena a = { 0 };
 
+    promise_kept(c, rest); /* it was for the task that goes */
     if (f->new_id == f->job_id) {
         become_task(c, rest, f->task);
         return;

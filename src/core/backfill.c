@@ -1,140 +1,76 @@
-/* EASY backfill on nodes; the idea is explained in backfill.h.
+/* The stages of a pass; the idea is explained in backfill.h.
  *
  * A pass costs little although it looks at the whole queue: it ends when no CPU is left, and what
- * failed once fails for every job of the same wish with the same limit or a longer one, since
- * within a pass rooms only shrink. */
+ * failed once fails for every job of the same wish that is planned as long or longer, since within
+ * a pass rooms only shrink. */
 #include "core/backfill.h"
 
 #include "base/xalloc.h"
+#include "core/bf.h"
+#include "core/cores.h"
+#include "core/plan.h"
 #include "core/state.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define NO_LIMIT_S (366 * 86400) /* what a job without a limit is planned with */
-#define FILL_MARK 0x80000000u    /* in wish.tried_part: the verdict is ours */
+#define FILL_MARK 0x80000000u /* in wish.tried_part: the verdict is ours */
+#define FEW_NODES 64u         /* of a partition: cheap to look at all of them */
+#define SEARCH_COST 64u       /* jobs of a slice that one search counts for */
+
+/* PROMISE: jobs without a promise, or with one that cannot be kept, get one.
+ * TRY: every job, whether it may start now.  LATE: promises whose time came in vain.
+ * COMPACT: promises move earlier. */
+enum stage { COMPACT, PROMISE, TRY, LATE, REST };
 
 /* Jobs are named by their place in the queue: they may leave it between two slices. */
 struct turn_of {
     struct part *part;
     struct queue_key key;
-    uint32_t limit_min;
+    int64_t length;
 };
 
 struct backfill {
-    struct arena a; /* of the reservations */
-    struct arena scratch;
-    struct horizon *spare; /* by node: until when it is free for all, and what is after that */
-    bool is_built;
-    bool is_wanted;        /* some partition is */
-    uint32_t tested, most; /* jobs in this pass; 0: no limit (bf_max_job_test) */
+    enum stage stage;
+    bool is_begun;            /* the stage PROMISE walks */
+    uint32_t tested, started; /* in this pass */
+    uint64_t fleet_gen;       /* when the nodes of the promises were last looked at */
+    bool is_freed;            /* something was given back since promises were last compacted */
+    bool is_compacting;
+    int64_t compacted;        /* when the last compaction began */
+    int64_t walked;           /* replan: when the last pass began */
+    struct queue_key compact; /* where the compaction goes on */
 
-    /* With bf_shortest_first: the jobs of the pass in the order in which they are tried. */
+    /* With bf_shortest_first: the jobs of TRY in the order in which they are tried. */
     struct arena turns_arena;
     struct turn_of *turns;
     uint32_t turns_n, turns_at;
+    bool is_lined_up;
+
+    bool is_again; /* TRY has to look at all jobs once more */
 };
 
 bool backfill_is_on(const struct core *c)
 {
-    return c->conf && c->conf->scheduler_type &&
-           strcasecmp(c->conf->scheduler_type, "backfill") == 0;
+    return c->bf && c->bf->is_on;
 }
 
 void backfill_free(struct backfill *b)
 {
     if (!b)
         return;
-    arena_fini(&b->a);
-    arena_fini(&b->scratch);
     arena_fini(&b->turns_arena);
     free(b);
 }
 
-/* By its limit; one that outlived it, or is being cleaned up, may end any moment. */
-static int64_t planned_end(const struct core *c, const struct job *job, int64_t now)
-{
-    int64_t due = job->phase == PHASE_RUNNING ? job_timer_due(c, job) : now;
-
-    if (due == INT64_MAX)
-        due = job->start + NO_LIMIT_S;
-    return due > now ? due : now + 1;
-}
-
-static void fill_timeline(const struct core *c, const struct part *p, int64_t now,
-                          struct timeline *ret)
-{
-    for (uint32_t i = 0; i < p->order_n; i++) {
-        const struct node *n = c->nodes[p->order[i]];
-        ret->now[n->index] = place_room_free(n);
-        for (uint32_t k = 0; k < n->jobs.n; k++) {
-            const struct job *job = job_find(c, n->jobs.v[k]);
-            struct room room = place_room_held(n, alloc_find(job, n->index));
-            timeline_add(ret, (struct release){ planned_end(c, job, now), n->index, room });
-        }
-    }
-    timeline_sort(ret);
-}
-
-struct fit {
-    struct place place;
-    struct placement at;
-};
-
-static bool fits(void *ctx, const struct room *rooms)
-{
-    struct fit *f = ctx;
-
-    f->place.rooms = rooms;
-    return place_job(&f->place, &f->at, NULL);
-}
-
-/* What the job would hold there is no longer free. */
-static void take(const struct core *c, struct room *room, const struct placement *at, uint32_t i)
-{
-    struct room held = place_room_of(c, at, i);
-
-    room_take(room, &held);
-}
-
-bool backfill_plan_in(const struct core *c, const struct part *p, const struct job *job,
-                      int64_t now, struct arena *a, struct plan *ret)
-{
-    struct timeline t;
-    struct fit fit = {
-        .place = { .c = c, .part = p, .wish = job->wish->ask, .when = PLACE_THEN, .a = a }
-    };
-
-    timeline_init(&t, a, c->node_count);
-    fill_timeline(c, p, now, &t);
-    ret->left = arena_calloc(a, c->node_count + 1, sizeof *ret->left);
-    if (!timeline_earliest(&t, fits, &fit, ret->left, &ret->start) || !fits(&fit, ret->left))
-        return false;
-    ret->at = fit.at;
-    for (uint32_t i = 0; i < ret->at.n; i++)
-        take(c, &ret->left[ret->at.v[i].node], &ret->at, i);
-    return true;
-}
-
-bool backfill_plan(const struct core *c, const struct job *job, int64_t now, struct arena *a,
-                   struct plan *ret)
-{
-    const char *list = job->wish->ask->partitions;
-
-    if (!backfill_is_on(c) || !job->is_queued)
-        return false;
-    for (const struct part *p; (p = part_next(c, &list));)
-        if (p->blocked.id == job->id)
-            return backfill_plan_in(c, p, job, now, a, ret);
-    return false;
-}
-
 static struct backfill *memory_of(struct core *c)
 {
-    if (!c->backfill)
+    if (!c->backfill) {
         c->backfill = xcalloc(1, sizeof *c->backfill);
+        c->backfill->stage = REST;
+        c->backfill->walked = INT64_MIN / 2;
+    }
     return c->backfill;
 }
 
@@ -143,181 +79,267 @@ static bool is_fillable(const struct part *p)
     return p->blocked.id != 0 && !p->is_gone;
 }
 
+static void restart(struct backfill *b)
+{
+    b->stage = COMPACT;
+    b->is_begun = false;
+    b->is_lined_up = false;
+    b->tested = b->started = 0;
+}
+
 void backfill_touch(struct core *c, struct part *p, struct queue_key key)
 {
     if (!backfill_is_on(c) || !is_fillable(p))
         return;
-    if (!p->is_filling || queue_compare(key, p->fill) < 0)
-        p->fill = key;
+    if (!p->is_filling || queue_compare(key, p->fill_from) < 0)
+        p->fill_from = key;
     p->is_filling = true;
-    memory_of(c)->is_wanted = true;
-}
-
-void backfill_touch_nodes(struct core *c, const struct job *job)
-{
-    for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++) {
-        const struct node *n = c->nodes[job->alloc->nodes.v[i].node];
-        for (uint32_t k = 0; k < n->parts.n; k++)
-            backfill_touch(c, c->parts[n->parts.v[k]], c->parts[n->parts.v[k]]->blocked);
-        if (c->backfill)
-            c->backfill->is_built = false;
-    }
-}
-
-static bool is_full(const struct core *c, const struct part *p)
-{
-    for (uint32_t i = 0; i < p->order_n; i++)
-        if (node_is_usable(c->nodes[p->order[i]]))
-            return false;
-    return true;
-}
-
-/* What follows the word in SchedulerParameters; NULL: it is not there. */
-static const char *parameter(const struct core *c, const char *word)
-{
-    const char *at = c->conf->sched_params ? strcasestr(c->conf->sched_params, word) : NULL;
-
-    return at ? at + strlen(word) : NULL;
-}
-
-static int by_limit(const void *a, const void *b)
-{
-    const struct turn_of *x = a, *y = b;
-
-    if (x->limit_min != y->limit_min)
-        return x->limit_min < y->limit_min ? -1 : 1;
-    int order = queue_compare(x->key, y->key);
-    return order ? order : x->part->index < y->part->index ? -1 : x->part->index > y->part->index;
-}
-
-static void add_turns(struct backfill *b, struct part *p)
-{
-    struct queue_key from = { p->blocked.rank, p->blocked.id + 1 };
-
-    for (const struct queue_entry *it; (it = queue_from(&p->queue, from));) {
-        b->turns[b->turns_n++] = (struct turn_of){ p, it->key, sched_limit(it->job, p) };
-        from = (struct queue_key){ it->key.rank, it->key.id + 1 };
-    }
-}
-
-/* The shortest limit first; a job that comes later is tried after them. */
-static void line_up(struct core *c)
-{
-    struct backfill *b = c->backfill;
-    size_t most = 1;
-
-    for (uint32_t i = 0; i < c->part_count; i++)
-        most += c->parts[i]->queue.count;
-    arena_reset(&b->turns_arena);
-    b->turns = arena_calloc(&b->turns_arena, most, sizeof *b->turns);
-    for (uint32_t i = 0; i < c->part_count; i++) {
-        struct part *p = c->parts[i];
-        if (p->is_filling && !is_full(c, p))
-            add_turns(b, p);
-        p->is_filling = false;
-    }
-    qsort(b->turns, b->turns_n, sizeof *b->turns, by_limit);
+    restart(memory_of(c));
 }
 
 void backfill_begin(struct core *c)
 {
     struct backfill *b = memory_of(c);
-    const char *most = parameter(c, "bf_max_job_test=");
 
-    b->is_built = false;
-    b->tested = b->turns_n = b->turns_at = 0;
-    b->most = most ? (uint32_t)strtoul(most, NULL, 10) : 0;
+    restart(b);
+    b->is_freed = true;
     for (uint32_t i = 0; i < c->part_count; i++) {
         c->parts[i]->is_filling = false;
         backfill_touch(c, c->parts[i], c->parts[i]->blocked);
     }
-    if (b->is_wanted && parameter(c, "bf_shortest_first"))
-        line_up(c);
 }
 
-/* Where reservations of several partitions meet, what is left is what each of them leaves. */
-static void reserve(struct backfill *b, const struct part *p, const struct plan *plan)
+void backfill_again(struct core *c)
 {
-    for (uint32_t i = 0; i < p->order_n; i++) {
-        struct horizon *h = &b->spare[p->order[i]];
-        const struct room *left = &plan->left[p->order[i]];
-        if (h->until == INT64_MAX) {
-            *h = (struct horizon){ plan->start, *left };
-            continue;
-        }
-        h->until = plan->start < h->until ? plan->start : h->until;
-        room_least(&h->room, left);
-    }
-}
-
-static void build(struct core *c, int64_t now)
-{
-    struct backfill *b = c->backfill;
-
-    arena_reset(&b->a);
-    b->spare = arena_calloc(&b->a, c->node_count + 1, sizeof *b->spare);
-    for (uint32_t i = 0; i < c->node_count; i++)
-        b->spare[i].until = INT64_MAX;
-    for (uint32_t i = 0; i < c->part_count; i++) {
-        const struct part *p = c->parts[i];
-        const struct job *head = is_fillable(p) ? job_find(c, p->blocked.id) : NULL;
-        struct plan plan;
-        if (head && backfill_plan_in(c, p, head, now, &b->scratch, &plan))
-            reserve(b, p, &plan);
-        arena_reset(&b->scratch);
-    }
-    b->is_built = true;
+    if (!c->backfill)
+        return;
+    c->backfill->is_again = true;
     c->shape_gen++;
 }
 
-/* What outlives a reservation takes from what it leaves. */
-static void consume(const struct core *c, const struct placement *at, int64_t end)
+void backfill_freed(struct core *c)
 {
-    for (uint32_t i = 0; i < at->n; i++) {
-        struct horizon *h = &c->backfill->spare[at->v[i].node];
-        if (end > h->until)
-            take(c, &h->room, at, i);
-    }
+    backfill_again(c);
+    if (c->backfill)
+        c->backfill->is_freed = true;
 }
 
-static bool failed_before(const struct core *c, const struct part *p, const struct wish *w,
-                          uint32_t limit_min)
+void backfill_touch_nodes(struct core *c, struct job *job)
 {
-    return w->tried_gen == c->shape_gen && w->tried_part == (FILL_MARK | (p->index + 1)) &&
-           limit_min >= w->verdict;
+    plan_moved(c, job);
+    for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++) {
+        const struct node *n = c->nodes[job->alloc->nodes.v[i].node];
+        for (uint32_t k = 0; k < n->parts.n; k++)
+            backfill_touch(c, c->parts[n->parts.v[k]], c->parts[n->parts.v[k]]->blocked);
+    }
+    backfill_freed(c);
+}
+
+static bool is_full(const struct part *p)
+{
+    return bits_next(&p->open, 0) < 0;
+}
+
+/* ---- starting now */
+
+bool backfill_fits_now(struct pass *s, const struct job *job, const struct part *p,
+                       struct placement *ret)
+{
+    struct core *c = s->c;
+    const struct timeline *lanes = plan_lanes(c, s->now);
+    struct place place = { .c = c,
+                           .part = p,
+                           .wish = job->wish->ask,
+                           .when = PLACE_NOW,
+                           .a = &c->scratch,
+                           .plan = lanes,
+                           .from = s->now,
+                           .until = s->now + plan_length(c, job, p) };
+    struct promise *own = job->promise;
+    bool is_in_the_way = own && !own->is_lifted && own->start < place.until;
+
+    if (is_in_the_way)
+        plan_lift(c, own);
+    bool fits = place_job(&place, ret, NULL);
+    if (is_in_the_way)
+        plan_lower(c, own);
+    return fits;
+}
+
+/* A job whose own promise stands in its way may fit where others of its wish do not. */
+static bool failed_before(const struct pass *s, const struct job *job, const struct part *p,
+                          int64_t length)
+{
+    const struct wish *w = job->wish;
+
+    if (job->promise && job->promise->start < s->now + length)
+        return false;
+    return w->tried_gen == s->c->shape_gen && w->tried_part == (FILL_MARK | (p->index + 1)) &&
+           length >= w->verdict;
+}
+
+static bool may_start(const struct pass *s)
+{
+    const struct bf *bf = bf_of(s->c);
+
+    return bf->max_start == 0 || s->c->backfill->started < bf->max_start;
+}
+
+static uint32_t most_free(const struct core *c, const struct part *p)
+{
+    uint32_t most = 0;
+
+    BITS_FOREACH(i, &p->open) {
+        uint32_t cpus = cores_free(c->nodes[p->order[i]]);
+        most = cpus > most ? cpus : most;
+    }
+    return most;
+}
+
+/* It is known without a look: the biggest hole, as often as there may be nodes, is too small. */
+static bool is_too_big(const struct part *p, const struct job_wish *w)
+{
+    uint32_t each = w->cpus_per_task.set && w->cpus_per_task.v ? w->cpus_per_task.v : 1;
+    uint32_t nodes = p->order_n < w->max_nodes ? p->order_n : w->max_nodes;
+
+    return !w->overcommit && (uint64_t)p->most_free * nodes < (uint64_t)w->ntasks * each;
+}
+
+/* What is free only falls within a stage, so the biggest hole may be looked up late. */
+static bool start_now(struct pass *s, const struct job *job, struct part *p)
+{
+    struct placement at;
+
+    if (!backfill_fits_now(s, job, p, &at) || !sched_start(s, job, p, &at))
+        return false;
+    s->c->backfill->started++;
+    if (p->order_n <= FEW_NODES)
+        p->most_free = most_free(s->c, p);
+    return true;
 }
 
 /* True: a job started. */
-static bool try_job(struct pass *s, const struct job *job, const struct part *p)
+static bool try_now(struct pass *s, const struct job *job, struct part *p)
 {
     struct core *c = s->c;
-    struct wish *shape = job->wish;
-    uint32_t limit = sched_limit(job, p);
-    struct place place = { .c = c,
-                           .part = p,
-                           .wish = shape->ask,
-                           .when = PLACE_NOW,
-                           .a = &c->scratch,
-                           .spare = c->backfill->spare,
-                           .end = limit == NO_LIMIT ? INT64_MAX : s->now + 60 * (int64_t)limit };
-    struct placement at;
+    struct wish *w = job->wish;
+    int64_t length = plan_length(c, job, p);
 
     c->considered++;
-    if (limit != NO_LIMIT && c->conf->over_time_limit_min)
-        place.end += 60 * (int64_t)c->conf->over_time_limit_min;
-    if (failed_before(c, p, shape, limit) || sched_part_reason(job, p) != REASON_None)
+    if (is_full(p) || !may_start(s) || failed_before(s, job, p, length) ||
+        sched_part_reason(job, p) != REASON_None || !license_is_free(c, w->ask->licenses))
         return false;
-    if (!place_job(&place, &at, NULL)) {
-        shape->tried_gen = c->shape_gen;
-        shape->tried_part = FILL_MARK | (p->index + 1);
-        shape->verdict = limit;
+    if (limits_hold(c, job, p, NULL))
+        return false;
+    if (start_now(s, job, p))
+        return true;
+    if (job->parked_why != REASON_None) /* it fits, and only its rules are in the way */
+        return false;
+    w->tried_gen = c->shape_gen;
+    w->tried_part = FILL_MARK | (p->index + 1);
+    w->verdict = length < UINT32_MAX ? (uint32_t)length : UINT32_MAX;
+    return false;
+}
+
+/* ---- promises as facts */
+
+static void tell(struct pass *s, const struct fact_job_promise *f)
+{
+    struct input in = { .now = s->now };
+    struct turn t = turn_begin(s->c, &in, s->facts, s->effects);
+    unsigned from = s->facts->n;
+
+    turn_fact(&t, FACT_job_promise, f);
+    apply_facts(s->c, s->facts, from, s->effects);
+}
+
+static const char *cause_of(const struct core *c, const struct promise *p, struct arena *a)
+{
+    switch (p->lifted) {
+    case LIFTED_OVERDUE:
+        return arena_printf(a, "job %u has not ended yet", p->lifted_by);
+    case LIFTED_NODE:
+        return arena_printf(a, "node %s is not available", core_node_name(c, p->lifted_by));
+    case LIFTED_RANK:
+        return arena_printf(a, "job %u ranks higher", p->lifted_by);
+    case LIFTED_LATE:
+        return "its nodes were not free in time";
+    default:
+        return "the resources or the rules changed";
+    }
+}
+
+static void promise(struct pass *s, const struct job *job, const struct part *p,
+                    const struct slot *slot)
+{
+    struct arena *a = s->facts->arena;
+    const struct promise *old = job->promise;
+    bool is_later = old && slot->start > old->start;
+    struct fact_job_promise f = { .job_id = job->id,
+                                  .now = s->now,
+                                  .start = slot->start,
+                                  .end = slot->start + slot->length,
+                                  .first = old ? old->first : slot->start,
+                                  .partition = p->info->name,
+                                  .cause = old && old->cause ? old->cause : "" };
+
+    if (is_later)
+        f.cause = cause_of(s->c, old, a);
+    f.nodes.v = arena_calloc(a, slot->at.n, sizeof *f.nodes.v);
+    for (f.nodes.n = 0; f.nodes.n < slot->at.n; f.nodes.n++) {
+        struct room held = place_room_of(s->c, &slot->at, f.nodes.n);
+        f.nodes.v[f.nodes.n] = promised_node_of(slot->at.v[f.nodes.n].node, &held, a);
+    }
+    tell(s, &f);
+}
+
+static void withdraw(struct pass *s, const struct job *job)
+{
+    struct fact_job_promise f = {
+        .job_id = job->id, .now = s->now, .partition = job->promise->part->info->name, .cause = ""
+    };
+
+    tell(s, &f);
+}
+
+/* The limit is reached, and a job that ranks higher has come. */
+static void withdraw_last(struct pass *s, const struct part *p)
+{
+    const struct job *last = NULL;
+
+    QUEUE_FOREACH(it, &s->c->promised)
+    if (it->job->promise->part == p)
+        last = it->job;
+    withdraw(s, last);
+}
+
+/* The job starts at once, or gets the promise of the earliest start; with neither, an old promise
+ * is withdrawn.  True: it started. */
+static bool plan_job(struct pass *s, const struct job *job, struct part *p)
+{
+    struct core *c = s->c;
+    struct slot slot;
+
+    if (sched_part_reason(job, p) != REASON_None)
+        return false;
+    if (limits_hold(c, job, p, NULL)) {
+        if (job->promise)
+            withdraw(s, job);
         return false;
     }
-    if (!sched_start(s, job, p, &at))
-        return false;
-    consume(c, &at, place.end);
-    return true;
+    if (plan_earliest(c, job, p, (struct when){ s->now, TIMELINE_NEVER }, &slot)) {
+        if (slot.start <= s->now && may_start(s) && start_now(s, job, p))
+            return true;
+        promise(s, job, p, &slot);
+        if (p->promised > bf_of(c)->promises)
+            withdraw_last(s, p);
+    } else if (job->promise) {
+        withdraw(s, job);
+    }
+    return false;
 }
+
+/* ---- the stage PROMISE */
 
 /* The best job that is still to be looked at, and its partition. */
 static const struct queue_entry *next_job(struct core *c, struct part **ret)
@@ -327,15 +349,201 @@ static const struct queue_entry *next_job(struct core *c, struct part **ret)
     for (uint32_t i = 0; i < c->part_count; i++) {
         struct part *p = c->parts[i];
         const struct queue_entry *it =
-            p->is_filling && is_fillable(p) ? queue_from(&p->queue, p->fill) : NULL;
+            p->is_walking && is_fillable(p) ? queue_from(&p->queue, p->fill) : NULL;
         if (!it)
-            p->is_filling = false;
+            p->is_walking = false;
         if (it && (!best || queue_compare(it->key, best->key) < 0)) {
             best = it;
             *ret = p;
         }
     }
     return best;
+}
+
+static void walk_on(struct part *p, struct queue_key key)
+{
+    p->fill = (struct queue_key){ key.rank, key.id + 1 };
+}
+
+static void fill_everywhere(struct core *c)
+{
+    for (uint32_t i = 0; i < c->part_count; i++) {
+        c->parts[i]->is_filling = is_fillable(c->parts[i]);
+        c->parts[i]->fill_from = c->parts[i]->blocked;
+    }
+}
+
+static void walk_from_the_start(struct core *c)
+{
+    c->backfill->tested = 0;
+    for (uint32_t i = 0; i < c->part_count; i++) {
+        struct part *p = c->parts[i];
+        p->is_walking = p->is_filling;
+        p->fill = p->fill_from;
+        p->most_free = p->is_filling ? most_free(c, p) : 0;
+    }
+}
+
+static bool ranks_above_one(const struct core *c, const struct part *p, struct queue_key key)
+{
+    const struct queue_entry *it;
+
+    while ((it = queue_from(&c->promised, (struct queue_key){ key.rank, key.id + 1 }))) {
+        if (it->job->promise->part == p)
+            return true;
+        key = it->key;
+    }
+    return false;
+}
+
+static bool may_be_promised(const struct pass *s, const struct job *job, const struct part *p)
+{
+    const struct bf *bf = bf_of(s->c);
+
+    return s->now - job->eligible >= bf->min_age_reserve_s &&
+           job_priority(job) >= bf->min_prio_reserve &&
+           (p->promised < bf->promises || ranks_above_one(s->c, p, job_key_in(job, p)));
+}
+
+/* Promises to those that rank below the job are taken out of the plan until its turn is over. */
+static void lift_below(struct core *c, const struct job *job, struct queue_key key)
+{
+    const struct queue_entry *it;
+
+    while ((it = queue_from(&c->promised, (struct queue_key){ key.rank, key.id + 1 }))) {
+        struct promise *p = it->job->promise;
+        key = it->key;
+        if (p->is_lifted)
+            continue;
+        plan_lift(c, p);
+        promise_blame(p, LIFTED_RANK, job->id);
+    }
+}
+
+/* Each of those lifted goes back to where it was, or, in order, to the earliest start that is left;
+ * with bf_replan those that are still lifted were beyond the jobs to be tested. */
+static void put_back(struct pass *s)
+{
+    struct core *c = s->c;
+    struct queue_key key = { 0, 0 };
+    const struct queue_entry *it;
+
+    while (c->lifted > 0 && (it = queue_from(&c->promised, key))) {
+        struct job *job = it->job;
+        key = (struct queue_key){ it->key.rank, it->key.id + 1 };
+        if (!job->promise->is_lifted)
+            continue;
+        if (bf_of(c)->replan)
+            withdraw(s, job);
+        else if (plan_still_fits(c, job->promise, s->now))
+            plan_lower(c, job->promise);
+        else
+            plan_job(s, job, job->promise->part);
+        arena_reset(&c->scratch);
+    }
+}
+
+static bool ranks_above_some(const struct core *c, struct queue_key key)
+{
+    return queue_from(&c->promised, (struct queue_key){ key.rank, key.id + 1 }) != NULL;
+}
+
+/* One job.  Returns what it cost. */
+static unsigned promise_step(struct pass *s)
+{
+    struct core *c = s->c;
+    struct part *p = NULL;
+    const struct queue_entry *it = next_job(c, &p);
+
+    if (!it || (bf_of(c)->max_test && c->backfill->tested >= bf_of(c)->max_test)) {
+        c->backfill->stage = TRY;
+        return 0;
+    }
+    struct queue_entry at = *it;
+    const struct job *job = at.job;
+    c->backfill->tested++;
+    walk_on(p, at.key);
+    if (job->promise && (!job->promise->is_lifted || job->promise->part != p))
+        return 1;
+    if (!job->promise && !may_be_promised(s, job, p)) {
+        p->is_walking = p->promised < bf_of(c)->promises;
+        return 1;
+    }
+    if (!job->promise && ranks_above_some(c, at.key))
+        lift_below(c, job, at.key);
+    if (plan_job(s, job, p))
+        p->fill = at.key; /* the rest of an array: its next task */
+    arena_reset(&c->scratch);
+    return SEARCH_COST;
+}
+
+/* When promises moved there may be room for others than those that gave cause for this pass. */
+static void try_begin(struct core *c)
+{
+    if (c->backfill->is_again)
+        fill_everywhere(c);
+    c->backfill->is_again = false;
+    c->backfill->is_lined_up = false;
+    walk_from_the_start(c);
+}
+
+/* Whatever was lifted stands again when the slice ends. */
+static unsigned promise_slice(struct pass *s, unsigned max_cost)
+{
+    struct core *c = s->c;
+    bool is_kept = !bf_of(c)->replan;
+    unsigned cost = 0;
+
+    while (c->backfill->stage == PROMISE && cost < max_cost)
+        cost += promise_step(s);
+    if (is_kept || c->backfill->stage != PROMISE)
+        put_back(s);
+    if (c->backfill->stage == TRY)
+        try_begin(c);
+    return cost;
+}
+
+/* ---- the stage TRY */
+
+static int by_length(const void *a, const void *b)
+{
+    const struct turn_of *x = a, *y = b;
+
+    if (x->length != y->length)
+        return x->length < y->length ? -1 : 1;
+    int order = queue_compare(x->key, y->key);
+    return order ? order : x->part->index < y->part->index ? -1 : x->part->index > y->part->index;
+}
+
+static void add_turns(struct core *c, struct part *p)
+{
+    struct backfill *b = c->backfill;
+    struct queue_key from = p->fill;
+
+    for (const struct queue_entry *it; (it = queue_from(&p->queue, from));) {
+        if (!is_too_big(p, it->job->wish->ask))
+            b->turns[b->turns_n++] = (struct turn_of){ p, it->key, plan_length(c, it->job, p) };
+        from = (struct queue_key){ it->key.rank, it->key.id + 1 };
+    }
+    p->is_walking = false;
+}
+
+/* The shortest first; a job that comes later is tried after them. */
+static void line_up(struct core *c)
+{
+    struct backfill *b = c->backfill;
+    size_t most = 1;
+
+    b->turns_n = b->turns_at = 0;
+    b->is_lined_up = true;
+    for (uint32_t i = 0; i < c->part_count; i++)
+        most += c->parts[i]->is_walking ? c->parts[i]->queue.count : 0;
+    arena_reset(&b->turns_arena);
+    b->turns = arena_calloc(&b->turns_arena, most, sizeof *b->turns);
+    for (uint32_t i = 0; i < c->part_count; i++)
+        if (c->parts[i]->is_walking && is_fillable(c->parts[i]) && !is_full(c->parts[i]))
+            add_turns(c, c->parts[i]);
+    qsort(b->turns, b->turns_n, sizeof *b->turns, by_length);
 }
 
 /* The next of the line; entries whose job has left the queue are passed over. */
@@ -355,49 +563,253 @@ static const struct queue_entry *next_turn(struct backfill *b, struct part **ret
 static bool is_all_full(const struct core *c)
 {
     for (uint32_t i = 0; i < c->part_count; i++)
-        if (is_fillable(c->parts[i]) && !is_full(c, c->parts[i]))
+        if (c->parts[i]->is_walking && !is_full(c->parts[i]))
             return false;
     return true;
 }
 
-/* It was tried and does not start: on to the next. */
-static void pass_over(struct backfill *b, struct part *p, struct queue_key key)
+static unsigned try_done(struct core *c)
 {
-    if (b->turns_at < b->turns_n)
-        b->turns_at++;
-    else
-        p->fill = (struct queue_key){ key.rank, key.id + 1 };
+    c->backfill->stage = LATE;
+    for (uint32_t i = 0; i < c->part_count; i++)
+        c->parts[i]->is_filling = false;
+    return 1;
+}
+
+static unsigned try_in_order(struct pass *s)
+{
+    struct core *c = s->c;
+    struct part *p = NULL;
+    const struct queue_entry *it = is_all_full(c) ? NULL : next_job(c, &p);
+
+    if (!it || (bf_of(c)->max_test && c->backfill->tested++ >= bf_of(c)->max_test))
+        return try_done(c);
+    struct queue_entry at = *it;
+    if (is_full(p))
+        p->is_walking = false;
+    else if (is_too_big(p, at.job->wish->ask) ||
+             !try_now(s, at.job, p)) /* else: the rest of an array stays, its next task is next */
+        walk_on(p, at.key);
+    return 1;
+}
+
+static unsigned try_shortest(struct pass *s)
+{
+    struct core *c = s->c;
+    struct part *p = NULL;
+
+    if (!c->backfill->is_lined_up)
+        line_up(c);
+    const struct queue_entry *it = next_turn(c->backfill, &p);
+    if (!it)
+        return try_done(c);
+    struct queue_entry at = *it;
+    if (!try_now(s, at.job, p))
+        c->backfill->turns_at++;
+    return 1;
+}
+
+/* ---- the stages LATE and COMPACT */
+
+/* Promises that are due and could not be kept move to the next time that is left. */
+static unsigned late(struct pass *s)
+{
+    struct core *c = s->c;
+    struct queue_key key = { 0, 0 };
+    const struct queue_entry *it;
+    struct slot slot;
+
+    while ((it = queue_from(&c->promised, key))) {
+        struct job *job = it->job;
+        key = (struct queue_key){ it->key.rank, it->key.id + 1 };
+        if (job->promise->start > s->now)
+            continue;
+        if (!job->promise->is_lifted)
+            plan_lift(c, job->promise);
+        promise_blame(job->promise, LIFTED_LATE, 0);
+        struct when later = { s->now + 1, TIMELINE_NEVER };
+        if (plan_earliest(c, job, job->promise->part, later, &slot))
+            promise(s, job, job->promise->part, &slot);
+        else
+            withdraw(s, job);
+        arena_reset(&c->scratch);
+    }
+    c->backfill->stage = c->backfill->is_again ? TRY : REST;
+    if (c->backfill->is_again)
+        try_begin(c);
+    return 1;
+}
+
+static bool is_due(const struct pass *s)
+{
+    const struct backfill *b = s->c->backfill;
+
+    return !bf_of(s->c)->replan && b->is_freed && s->now - b->compacted >= bf_of(s->c)->interval_s;
+}
+
+static void compact(struct pass *s, const struct job *job)
+{
+    struct core *c = s->c;
+    struct promise *p = job->promise;
+    struct slot slot;
+
+    plan_lift(c, p);
+    bool is_better = plan_earliest(c, job, p->part, (struct when){ s->now, p->start }, &slot);
+    plan_lower(c, p);
+    if (!is_better)
+        return;
+    if (slot.start > s->now || !try_now(s, job, p->part))
+        promise(s, job, p->part, &slot);
+}
+
+static unsigned compact_step(struct pass *s)
+{
+    struct core *c = s->c;
+    struct backfill *b = c->backfill;
+
+    if (!b->is_compacting && !is_due(s)) {
+        b->stage = PROMISE;
+        return 0;
+    }
+    if (!b->is_compacting) {
+        b->compact = (struct queue_key){ 0, 0 };
+        b->compacted = s->now;
+        b->is_compacting = true;
+        b->is_freed = false;
+    }
+    const struct queue_entry *it = queue_from(&c->promised, b->compact);
+    b->is_compacting = it != NULL;
+    if (!it)
+        return 1;
+    const struct job *job = it->job;
+    b->compact = (struct queue_key){ it->key.rank, it->key.id + 1 };
+    if (s->now - job->eligible < bf_of(c)->compact_age_s || job->promise->start <= s->now ||
+        job->promise->is_lifted)
+        return 1;
+    compact(s, job);
+    arena_reset(&c->scratch);
+    return SEARCH_COST;
+}
+
+/* ---- the pass */
+
+/* A node of a promise went: the promise cannot be kept. */
+static void look_at_nodes(struct core *c)
+{
+    if (c->backfill->fleet_gen == c->fleet_gen)
+        return;
+    c->backfill->fleet_gen = c->fleet_gen;
+    QUEUE_FOREACH(it, &c->promised)
+    {
+        struct promise *p = it->job->promise;
+        for (uint32_t i = 0; i < p->n && !p->is_lifted; i++) {
+            if (node_is_up(c->nodes[p->v[i].node]))
+                continue;
+            plan_lift(c, p);
+            promise_blame(p, LIFTED_NODE, p->v[i].node);
+        }
+    }
+}
+
+/* bf_replan: nothing is kept from one pass to the next. */
+static void forget_promises(struct core *c)
+{
+    QUEUE_FOREACH(it, &c->promised)
+    if (!it->job->promise->is_lifted) {
+        plan_lift(c, it->job->promise);
+        promise_blame(it->job->promise, LIFTED_RULES, 0);
+    }
+}
+
+/* With prediction: once the first job has waited so long, nothing may pass it on a guess. */
+static void set_guard(struct core *c, int64_t now)
+{
+    const struct bf *bf = bf_of(c);
+
+    c->is_guarded = false;
+    for (uint32_t i = 0; bf->predict && i < c->part_count; i++) {
+        const struct job *head = job_find(c, c->parts[i]->blocked.id);
+        c->is_guarded |= head && is_fillable(c->parts[i]) && now - head->eligible >= bf->guard_s;
+    }
+}
+
+static void stage_begin(struct pass *s)
+{
+    struct core *c = s->c;
+
+    plan_lanes(c, s->now);
+    plan_overdue(c, s->now);
+    look_at_nodes(c);
+    set_guard(c, s->now);
+    if (!bf_of(c)->replan)
+        put_back(s);
+}
+
+static unsigned stage_step(struct pass *s, unsigned max_cost)
+{
+    switch (s->c->backfill->stage) {
+    case PROMISE:
+        return promise_slice(s, max_cost);
+    case TRY:
+        return bf_of(s->c)->shortest_first ? try_shortest(s) : try_in_order(s);
+    case LATE:
+        return late(s);
+    case COMPACT:
+        return compact_step(s);
+    default:
+        return 1;
+    }
+}
+
+static void walk_begin(struct pass *s)
+{
+    struct core *c = s->c;
+
+    c->backfill->is_begun = true;
+    c->backfill->walked = s->now;
+    if (bf_of(c)->replan) {
+        forget_promises(c);
+        fill_everywhere(c);
+    }
+    walk_from_the_start(c);
+}
+
+static bool waits_for_interval(const struct pass *s)
+{
+    const struct bf *bf = bf_of(s->c);
+
+    return bf->replan && s->now - s->c->backfill->walked < bf->interval_s;
 }
 
 bool backfill_slice(struct pass *s, unsigned max_jobs)
 {
     struct core *c = s->c;
     struct backfill *b = c->backfill;
-    const struct part *roomy = NULL; /* has a free CPU, and nothing started since that was seen */
+    unsigned cost = 0;
 
-    for (unsigned n = 0; b && b->is_wanted && n < max_jobs; n++) {
-        struct part *p = NULL;
-        const struct queue_entry *it = next_turn(b, &p);
-        it = it ? it : next_job(c, &p);
-        if (!it || (b->most && b->tested >= b->most)) {
-            b->is_wanted = false;
-            break;
-        }
-        struct queue_entry job = *it;
-        bool is_hopeless = p != roomy && is_full(c, p);
-        if (is_hopeless)
-            p->is_filling = false;
-        if (is_hopeless && is_all_full(c))
-            b->turns_at = b->turns_n;
-        if (!is_hopeless && !b->is_built)
-            build(c, s->now);
-        b->tested++;
-        bool is_tried = !is_hopeless && job.key.id != p->blocked.id;
-        bool is_started = is_tried && try_job(s, job.job, p);
-        roomy = is_started || is_hopeless ? NULL : p;
-        if (!is_started) /* else: the rest of an array stays, its next task is tried again */
-            pass_over(b, p, job.key);
+    if (!b || !backfill_is_on(c))
+        return false;
+    if (b->stage == REST && c->promised.count > 0 && is_due(s))
+        b->stage = COMPACT;
+    if (b->stage == REST || (b->stage <= PROMISE && !b->is_begun && waits_for_interval(s)))
+        return false;
+    stage_begin(s);
+    while (b->stage != REST && cost < max_jobs && !c->is_dirty) {
+        if (b->stage == PROMISE && !b->is_begun)
+            walk_begin(s);
+        cost += stage_step(s, max_jobs - cost);
         arena_reset(&c->scratch);
     }
-    return b && b->is_wanted;
+    return b->stage != REST;
+}
+
+int64_t backfill_due(const struct core *c)
+{
+    const struct backfill *b = c->backfill;
+
+    if (!b || !backfill_is_on(c))
+        return INT64_MAX;
+    if (bf_of(c)->replan)
+        return b->stage == REST ? INT64_MAX : b->walked + bf_of(c)->interval_s;
+    return b->is_freed && c->promised.count > 0 ? b->compacted + bf_of(c)->interval_s : INT64_MAX;
 }

@@ -1,8 +1,10 @@
-/* Backfill: jobs behind a blocked one start in the holes that it leaves.
+/* Backfill: jobs behind a blocked one get a promise, or start in the holes that promises leave.
  *
- * The first blocked job of every partition holds a reservation: the earliest time at which it fits
- * when running jobs end at their limits, and what it takes there, node by node.  Others start, in
- * order, where they end before it or use only what it leaves: no backfilled job ever delays it. */
+ * Each partition's first jobs (bf_promises) are promised the earliest start that harms no job
+ * before them, in order.  A promise is kept: when something ends early, jobs start where nothing
+ * promised is in the way, and promises move earlier, in order; later only for a cause that is
+ * recorded.  A pass walks the queue in stages, each in slices; the plan (plan.h) survives from pass
+ * to pass. */
 #ifndef CORE_BACKFILL_H
 #define CORE_BACKFILL_H
 
@@ -12,13 +14,7 @@
 #include "core/place.h"
 #include "core/sched.h"
 
-struct backfill; /* the reservations of a pass; memory of the scheduler, not state */
-
-struct plan {
-    int64_t start;
-    struct placement at; /* counts in at.cpus, no CPU ids */
-    struct room *left;   /* by node: what is free at that time beside it */
-};
+struct backfill; /* where the pass is; memory of the scheduler, not state */
 
 void backfill_free(struct backfill *b);
 bool backfill_is_on(const struct core *c); /* SchedulerType=sched/backfill */
@@ -26,17 +22,18 @@ bool backfill_is_on(const struct core *c); /* SchedulerType=sched/backfill */
 void backfill_begin(struct core *c);
 /* Something behind the blocked job of the partition may be able to start, from this key on. */
 void backfill_touch(struct core *c, struct part *p, struct queue_key key);
-/* The end of a running job moved, so all reservations on its nodes did. */
-void backfill_touch_nodes(struct core *c, const struct job *job);
-/* Considers at most max_jobs; false: done. */
+/* What was promised is free: jobs that failed may start now. */
+void backfill_again(struct core *c);
+void backfill_freed(struct core *c); /* ... and promises may move earlier */
+/* The end of a running job moved. */
+void backfill_touch_nodes(struct core *c, struct job *job);
+/* Considers about max_jobs; false: done. */
 bool backfill_slice(struct pass *s, unsigned max_jobs);
+/* When it wants to go on although nothing happens; INT64_MAX: it does not. */
+int64_t backfill_due(const struct core *c);
 
-/* When and where the job will start in the partition if it is the first that waits there, by the
- * limits of those running.  False: never. */
-bool backfill_plan_in(const struct core *c, const struct part *p, const struct job *job,
-                      int64_t now, struct arena *a, struct plan *ret);
-/* The same for the first blocked job of some partition; false for every other. */
-bool backfill_plan(const struct core *c, const struct job *job, int64_t now, struct arena *a,
-                   struct plan *ret);
+/* Whether the job may start now without harming a promise, and where. */
+bool backfill_fits_now(struct pass *s, const struct job *job, const struct part *p,
+                       struct placement *ret);
 
 #endif

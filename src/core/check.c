@@ -19,7 +19,7 @@ static int check_queue(const struct core *c, const struct job *job, struct err *
 {
     const char *list = job->wish->ask->partitions;
 
-    if (job->is_queued != job_is_ready(c, job))
+    if (job->is_queued != (job_is_ready(c, job) && !job->parked))
         return err_set(
             e, ESTATE,
             "job %u: queued %d, ready %d; phase %u, priority %u, begun %d, deps %d, room %d",
@@ -151,6 +151,8 @@ static int check_all(const struct core *c, struct sums *s, struct err *e)
     while (map_next(&c->arrays, &at, &key, &value))
         if ((r = check_array(c, value, e)) < 0)
             return r;
+    if ((r = license_audit(c, e)) < 0)
+        return r;
     if (c->job_ids.count != c->jobs.count || c->job_slab.count != c->jobs.count)
         return err_set(e, ESTATE, "jobs by id, by order and in memory are not the same number");
     return 0;
@@ -167,6 +169,7 @@ int core_check(const struct core *c, struct err *e)
     for (uint32_t i = 0; i < c->node_count; i++)
         bits_init(&s.used[i], c->nodes[i]->used.n);
     int r = check_all(c, &s, e);
+    r = r < 0 ? r : limits_check(c, e);
     for (uint32_t i = 0; i < c->node_count; i++)
         bits_fini(&s.used[i]);
     free(s.used);

@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "base/xalloc.h"
 #include "core/fairshare.h"
+#include "core/plan.h"
+#include "core/predict.h"
 #include "core/msgs.h"
 
 #include <assert.h>
@@ -22,6 +24,8 @@ struct core *core_new(void)
     c->prio_next = PRIO_FIRST;
     c->next_id = 1;
     c->shares = fairshare_new();
+    c->rules = rules_new();
+    tres_table_set(&c->tres, "");
     return c;
 }
 
@@ -64,11 +68,21 @@ void core_free(struct core *c)
     map_fini(&c->key_index);
     wishes_fini(&c->wishes);
     pool_fini(&c->texts);
+    licenses_fini(&c->licenses);
     intern_fini(&c->names);
     arena_fini(&c->scratch);
     arena_fini(&c->prio_texts);
     fairshare_free(c->shares);
+    gauge_fini(&c->stuck);
+    gauge_fini(&c->timed);
+    rules_free(c->rules);
+    tres_table_fini(&c->tres);
+    free(c->freed);
     backfill_free(c->backfill);
+    plan_free(c->plan);
+    queue_fini(&c->promised);
+    predict_fini(c);
+    free(c->bf);
     resvs_free(c);
     free(c);
 }
@@ -91,6 +105,9 @@ static void decide_admin(struct turn *t)
         break;
     case OP_part_modify:
         decide_part_update(t, t->in->body);
+        break;
+    case OP_rules_push:
+        decide_rules(t, t->in->body);
         break;
     case OP_resv_create:
         decide_resv_create(t, t->in->body);
@@ -201,8 +218,14 @@ int64_t core_next_timer(const struct core *c)
     int64_t due = prio_due(c), resv = resv_next_end(c);
 
     due = resv < due ? resv : due;
+    due = limits_due(c) < due ? limits_due(c) : due;
     due = job && job->key >> 26 < due ? job->key >> 26 : due;
     return node && node->key >> 26 < due ? node->key >> 26 : due;
+}
+
+int64_t core_next_pass(const struct core *c)
+{
+    return backfill_due(c);
 }
 
 uint64_t core_acct_seq(const struct core *c)

@@ -81,6 +81,9 @@ bool core_schedule(struct core *c, int64_t now, unsigned max_jobs, struct facts 
 /* When the next timer of the state is due (wall seconds as told by inputs), or INT64_MAX: feed
  * INPUT_TICK then. */
 int64_t core_next_timer(const struct core *c);
+/* When core_schedule has something to do although nothing happens (bf_interval); INT64_MAX: never.
+ */
+int64_t core_next_pass(const struct core *c);
 
 /* After replay: every effect that the present state still owes (terminations, signals; launches
  * only after the node was asked what it runs: node_hello reconciles those). */
@@ -93,6 +96,7 @@ void core_dump(const struct core *c, void (*emit)(void *ctx, const struct fact *
 uint64_t core_hash(const struct core *c);            /* of the whole state, for tests */
 int core_check(const struct core *c, struct err *e); /* invariants; 0 or -ESTATE with words */
 uint64_t core_acct_seq(const struct core *c);        /* last event number given */
+uint64_t core_rules_version(const struct core *c);   /* of the rule book; 0: there is none */
 
 /* Questions.  Bodies live in the arena; the strings may point into the core and hold until the next
  * apply. */
@@ -103,6 +107,7 @@ void core_list_nodes(const struct core *c, const struct node_query *q, struct ar
                      struct node_infos *ret);
 void core_list_parts(const struct core *c, const struct part_query *q, struct arena *a,
                      struct part_infos *ret);
+void core_list_licenses(const struct core *c, struct arena *a, struct license_infos *ret);
 void core_list_resvs(const struct core *c, const struct resv_query *q, int64_t now, struct arena *a,
                      struct resv_infos *ret);
 int core_node_index(const struct core *c, const char *name); /* -1 when unknown */
@@ -119,6 +124,10 @@ void core_account(const struct core *c, const struct effect *ef, struct arena *a
 /* The opaque cold part given at submission, and the blobs' hashes. False: no such job. */
 bool core_job_cold(const struct core *c, uint32_t job_id, struct bytes *ret_cold,
                    uint64_t *ret_script, uint64_t *ret_environment);
+void core_list_shares(const struct core *c, struct arena *a, struct share_infos *ret);
+void core_list_prio(const struct core *c, const struct who *who, int64_t now, struct arena *a,
+                    struct prio_infos *ret);
+void core_list_book(const struct core *c, struct arena *a, struct book_records *ret);
 void core_stats(const struct core *c, struct arena *a, struct stats_info *ret);
 
 #endif

@@ -5,7 +5,10 @@
 #include "base/xalloc.h"
 #include "core/fairshare.h"
 #include "core/msgs.h"
+#include "core/predict.h"
+#include "core/promise.h"
 #include "core/report.h"
+#include "core/usage.h"
 
 #include <stdlib.h>
 
@@ -33,7 +36,8 @@ static void dump_counters(const struct dump *d)
                                .now = c->now,
                                .usage_scale = fairshare_scale(c->shares),
                                .prio_at = c->prio_at,
-                               .prio_cursor = c->prio_cursor };
+                               .prio_cursor = c->prio_cursor,
+                               .usage_reset_at = c->usage_reset_at };
 
     f.nodes.v = xcalloc(c->node_count + 1, sizeof *f.nodes.v);
     f.nodes.n = c->node_count;
@@ -41,6 +45,16 @@ static void dump_counters(const struct dump *d)
         f.nodes.v[i] = c->nodes[i]->conf->name;
     emit(d, FACT_snap_counters, &f);
     free(f.nodes.v);
+}
+
+static void emit_rules(void *ctx, const struct rules *part)
+{
+    emit(ctx, FACT_rules, part);
+}
+
+static void emit_usage(void *ctx, const struct fact_usage *used)
+{
+    emit(ctx, FACT_snap_usage, used);
 }
 
 /* In the order of their places, so that they get the same again. */
@@ -133,6 +147,20 @@ static void dump_job(const struct dump *d, const struct job *job)
     arena_fini(&a);
 }
 
+static void dump_promise(const struct dump *d, const struct promise *p)
+{
+    struct arena a = { 0 };
+    struct fact_job_promise f = promise_fact(p, d->c->now, &a);
+
+    emit(d, FACT_job_promise, &f);
+    arena_fini(&a);
+}
+
+static void emit_last_runs(void *ctx, const struct fact_last_runs *f)
+{
+    emit(ctx, FACT_snap_last_runs, f);
+}
+
 void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f), void *ctx)
 {
     struct dump d = { .c = c, .emit = fn, .ctx = ctx };
@@ -141,6 +169,8 @@ void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f)
     if (!c->conf)
         return;
     emit(&d, FACT_configured, &(struct fact_configured){ .conf = c->conf, .now = c->now });
+    rules_dump(c->rules, emit_rules, &d);
+    usage_dump(c, emit_usage, &d);
     dump_shares(&d);
     dump_nodes(&d);
     dump_parts(&d);
@@ -148,6 +178,9 @@ void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f)
     dump_arrays(&d);
     QUEUE_FOREACH(it, &c->jobs)
     dump_job(&d, it->job);
+    QUEUE_FOREACH(it, &c->promised)
+    dump_promise(&d, it->job->promise);
+    predict_dump(c, emit_last_runs, &d);
     for (uint32_t i = 0; i < c->keys_n; i++) {
         struct fact_key f = { .key = c->keys[i].key,
                               .job_id = c->keys[i].job_id,

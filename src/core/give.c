@@ -1,9 +1,9 @@
 /* What the job gets on each chosen node: tasks, CPUs, memory, devices. */
 #include "core/search.h"
 
+#include "core/cores.h"
 #include "core/state.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,19 +21,19 @@ static int by_index(const void *a, const void *b)
     return x->node->index < y->node->index ? -1 : 1;
 }
 
-/* Each node gets a task first.  The others go round when a number of nodes was asked, else they
- * fill node by node. */
+/* Each node gets a task first; the others fill node by node, or go round to be spread.  Where a
+ * number for each node was asked, every node gets it. */
 static void deal_tasks(const struct search *s, struct share *v)
 {
     uint32_t left = s->w->ntasks > s->n ? s->w->ntasks - s->n : 0;
-    bool is_round = s->w->min_nodes > 1;
+    bool is_fixed = s->w->ntasks_per_node.set && s->w->ntasks_per_node.v;
 
     for (uint32_t i = 0; i < s->n; i++)
-        v[i].tasks = 1;
-    while (left > 0)
+        v[i].tasks = is_fixed ? s->spots[i].tasks : 1;
+    while (left > 0 && !is_fixed)
         for (uint32_t i = 0; i < s->n && left > 0; i++) {
             uint32_t room = s->spots[i].tasks - v[i].tasks;
-            uint32_t take = is_round && room > 1 ? 1 : room;
+            uint32_t take = s->w->spread_job && room > 1 ? 1 : room;
             take = take < left ? take : left;
             v[i].tasks += take;
             left -= take;
@@ -64,60 +64,17 @@ static void deal_gres(const struct search *s, uint32_t k, struct share *v)
 static uint32_t cpus_for(const struct search *s, const struct share *v)
 {
     const struct node *n = v->spot->node;
-    uint32_t unit = n->unit, cpus;
+    uint32_t cpus;
 
     if (s->is_whole)
-        return n->conf->cpus;
-    cpus = s->w->overcommit ? 1 : v->tasks * cpus_each(s, n);
+        return n->cpus_all;
+    cpus = s->w->overcommit ? 1 : v->tasks * spot_each(s, n);
     if (s->w->min_cpus_node.set && cpus < s->w->min_cpus_node.v)
         cpus = s->w->min_cpus_node.v;
     if (cpus < v->gpus * s->cpus_per_gpu)
         cpus = v->gpus * s->cpus_per_gpu;
-    cpus = (cpus + unit - 1) / unit * unit;
+    cpus = spot_held(s, n, cpus);
     return cpus < v->spot->cpus ? cpus : v->spot->cpus;
-}
-
-/* The lowest free CPUs, where each is a unit: by words. */
-static struct bytes pick_singles(const struct search *s, const struct node *n, uint32_t want)
-{
-    uint32_t words = (n->conf->cpus + 63) / 64, len = 1;
-    uint64_t *bits = arena_calloc(s->p->a, words, sizeof *bits);
-
-    for (uint32_t i = 0; i < words && want > 0; i++) {
-        uint64_t left = ~n->used.words[i];
-        left &= i == n->conf->cpus / 64 ? (UINT64_C(1) << n->conf->cpus % 64) - 1 : UINT64_MAX;
-        for (; (uint32_t)__builtin_popcountll(left) > want;)
-            left &= ~(UINT64_C(1) << (63 - __builtin_clzll(left)));
-        want -= (uint32_t)__builtin_popcountll(left);
-        bits[i] = htole64(left);
-        len = left ? (i + 1) * 8 : len;
-    }
-    while (len > 1 && ((uint8_t *)bits)[len - 1] == 0)
-        len--;
-    return (struct bytes){ .p = (uint8_t *)bits, .len = len };
-}
-
-/* The lowest free units. */
-static struct bytes pick_cpus(const struct search *s, const struct node *n, uint32_t want)
-{
-    uint32_t len = n->conf->cpus / 8 + 1;
-    uint8_t *bits = arena_calloc(s->p->a, len, 1);
-    uint32_t got = 0;
-
-    if (n->unit == 1)
-        return pick_singles(s, n, want);
-
-    for (uint32_t i = 0; i + n->unit <= n->conf->cpus && got < want; i += n->unit) {
-        bool is_free = true;
-        for (uint32_t k = 0; k < n->unit; k++)
-            is_free = is_free && !bits_test(&n->used, i + k);
-        for (uint32_t k = 0; is_free && k < n->unit; k++)
-            bits[(i + k) / 8] |= (uint8_t)(1u << (i + k) % 8);
-        got += is_free ? n->unit : 0;
-    }
-    while (len > 1 && bits[len - 1] == 0)
-        len--;
-    return (struct bytes){ .p = bits, .len = len };
 }
 
 static uint64_t memory_for(const struct search *s, const struct share *v)
@@ -128,7 +85,7 @@ static uint64_t memory_for(const struct search *s, const struct share *v)
         return node_memory(v->spot->node);
     if (s->mem.is_per_gpu)
         return s->mem.mb * v->gpus;
-    return s->mem.is_per_cpu ? s->mem.mb * v->cpus : s->mem.mb;
+    return s->mem.is_per_cpu ? s->mem.mb * spot_working(s, v->spot->node, v->cpus) : s->mem.mb;
 }
 
 static struct bytes units_bytes(struct arena *a, uint64_t units)
@@ -139,18 +96,6 @@ static struct bytes units_bytes(struct arena *a, uint64_t units)
     for (uint32_t i = 0; i < len; i++)
         p[i] = (uint8_t)(units >> 8 * i);
     return (struct bytes){ p, len };
-}
-
-/* So many of the lowest free devices of a line. */
-static uint64_t pick_units(uint64_t is_free, uint64_t want)
-{
-    uint64_t units = 0;
-
-    for (; want > 0 && is_free; want--) {
-        units |= is_free & -is_free;
-        is_free &= is_free - 1;
-    }
-    return units;
 }
 
 /* Shares from the first device that has enough of them, or from as many as it takes. */
@@ -177,40 +122,99 @@ static struct gres_part pick_shares(const struct search *s, const struct node *n
     return part;
 }
 
-/* A plan names devices too, though not yet the very ones. */
-static struct gres_part pick_gres(const struct search *s, const struct node *n,
-                                  const struct gres_line *line, uint64_t want)
+static uint64_t all_units(const struct search *s, const struct node *n,
+                          const struct gres_line *line)
 {
-    struct gres_part part = { .name = line->name, .type = line->type, .count = want };
-    bool is_now = s->p->when == PLACE_NOW;
+    return s->p->when == PLACE_NOW ? gres_free_units(n, line) : line->units;
+}
 
-    if (line->cut && is_now)
-        return pick_shares(s, n, line, want);
+/* A plan names devices too, though not yet the very ones. */
+static struct gres_part part_of(const struct search *s, const struct node *n,
+                                const struct gres_line *line, uint64_t units, uint64_t count)
+{
+    struct gres_part part = { .name = line->name, .type = line->type, .count = count };
+
+    if (line->cut && s->p->when == PLACE_NOW)
+        return pick_shares(s, n, line, count);
     if (line->units && !line->cut)
-        part.units = units_bytes(
-            s->p->a, pick_units(is_now ? gres_free_units(n, line) : line->units, want));
+        part.units = units_bytes(s->p->a, units);
     return part;
 }
 
-/* Every ask is served by as many lines as it takes. */
-static void give_gres(const struct search *s, const struct share *v, struct alloc_node *ret)
+/* An ask is served by as many lines as it takes; returns the sockets that are near. */
+static uint64_t give_ask(const struct search *s, const struct share *v, uint32_t k,
+                         struct alloc_node *ret)
 {
     const struct node *n = v->spot->node;
-    struct gres_part *parts = arena_calloc(s->p->a, GRES_LINES_MAX, sizeof *parts);
+    const struct gres_ask *ask = &s->asks.v[k];
+    struct near near = near_pick(s, n, ask, v->gres[k], v->cpus);
+    uint64_t left = v->gres[k];
 
-    ret->gres.v = parts;
-    for (uint32_t k = 0; k < s->asks.n; k++) {
-        uint64_t left = v->gres[k];
-        for (uint32_t i = 0; i < n->gres.n && left > 0; i++) {
-            const struct gres_line *line = &n->gres.v[i];
-            uint64_t have = s->p->when == PLACE_NOW ? gres_free(n, line) : line->count;
-            if (!gres_serves(&s->asks.v[k], line) || have == 0)
-                continue;
-            have = have < left ? have : left;
-            parts[ret->gres.n++] = pick_gres(s, n, line, have);
-            left -= have;
-        }
+    for (uint32_t i = 0; i < n->gres.n && left > 0; i++) {
+        const struct gres_line *line = &n->gres.v[i];
+        if (!gres_serves(ask, line))
+            continue;
+        uint64_t units = line->cut ? 0 : line->units & near.units;
+        uint64_t have = line->units && !line->cut ? (uint64_t)__builtin_popcountll(units)
+                        : s->p->when == PLACE_NOW ? gres_free(n, line)
+                                                  : line->count;
+        have = have < left ? have : left;
+        if (have == 0)
+            continue;
+        ret->gres.v[ret->gres.n++] = part_of(s, n, line, units, have);
+        left -= have;
     }
+    return near.sockets;
+}
+
+/* All that a whole node has, but shares: those are its GPUs. */
+static void give_all(const struct search *s, const struct share *v, struct alloc_node *ret)
+{
+    const struct node *n = v->spot->node;
+
+    for (uint32_t i = 0; i < n->gres.n; i++) {
+        const struct gres_line *line = &n->gres.v[i];
+        bool is_shares = line->cut != NULL || line->count == 0;
+        if (!is_shares)
+            ret->gres.v[ret->gres.n++] = part_of(s, n, line, all_units(s, n, line), line->count);
+    }
+}
+
+/* The sockets that the CPUs should come from; 0: any. */
+static uint64_t give_gres(const struct search *s, const struct share *v, struct alloc_node *ret)
+{
+    uint64_t sockets = 0;
+    bool has_shares = false;
+
+    ret->gres.v = arena_calloc(s->p->a, GRES_LINES_MAX, sizeof *ret->gres.v);
+    for (uint32_t k = 0; k < s->asks.n; k++)
+        has_shares |= s->asks.v[k].name && strcmp(s->asks.v[k].name, "gpu") != 0 &&
+                      gres_is_shares(s->asks.v[k].name);
+    if (s->is_whole && !has_shares) {
+        give_all(s, v, ret);
+        return 0;
+    }
+    for (uint32_t k = 0; k < s->asks.n; k++)
+        sockets |= give_ask(s, v, k, ret);
+    return sockets;
+}
+
+/* Tasks, CPUs, memory and devices of one node. */
+static void give_node(const struct search *s, struct share *v, struct alloc_node *ret)
+{
+    const struct node *n = v->spot->node;
+    struct cores_way way = { .is_block = s->is_block };
+
+    v->cpus = cpus_for(s, v);
+    *ret = (struct alloc_node){ .node = n->index,
+                                .ntasks = v->tasks,
+                                .mem_mb = memory_for(s, v) };
+    if (s->w->ntasks_per_socket.set)
+        way.most_on_socket = spot_held(s, n, s->w->ntasks_per_socket.v * spot_each(s, n));
+    if (n->gres.n && (s->asks.n || s->is_whole))
+        way.sockets = give_gres(s, v, ret);
+    if (s->p->when == PLACE_NOW)
+        ret->cpus = cores_pick(n, v->cpus, way, s->p->a);
 }
 
 void give(const struct search *s, struct placement *ret)
@@ -227,14 +231,7 @@ void give(const struct search *s, struct placement *ret)
     ret->v = arena_calloc(s->p->a, s->n, sizeof *ret->v);
     ret->cpus = arena_calloc(s->p->a, s->n, sizeof *ret->cpus);
     for (uint32_t i = 0; i < s->n; i++) {
-        const struct node *n = v[i].spot->node;
-        ret->cpus[i] = v[i].cpus = cpus_for(s, &v[i]);
-        ret->v[i] = (struct alloc_node){ .node = n->index,
-                                         .ntasks = v[i].tasks,
-                                         .mem_mb = memory_for(s, &v[i]) };
-        if (s->p->when == PLACE_NOW)
-            ret->v[i].cpus = pick_cpus(s, n, ret->cpus[i]);
-        if (s->asks.n)
-            give_gres(s, &v[i], &ret->v[i]);
+        give_node(s, &v[i], &ret->v[i]);
+        ret->cpus[i] = v[i].cpus;
     }
 }

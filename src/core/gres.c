@@ -31,6 +31,11 @@ static bool is_shared(struct gres_word name)
     return false;
 }
 
+bool gres_is_shares(const char *name)
+{
+    return is_shared(word_of(name));
+}
+
 static uint64_t read_count(struct gres_word w)
 {
     static const char units[] = "kmgt";

@@ -53,6 +53,7 @@ struct gres_piece {
 };
 bool gres_next(const char **list, struct gres_piece *ret); /* false at the end */
 bool gres_same(struct gres_word a, struct gres_word b);
+bool gres_is_shares(const char *name); /* of GPUs */
 
 /* The lines as configuration and registration have them, with what the node's jobs hold. */
 void gres_configure(struct core *c, struct node *n);

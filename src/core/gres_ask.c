@@ -167,9 +167,9 @@ static int shape_tasks(const struct said *s, struct job_wish *w, struct err *e)
     if (!task && !is_gpu)
         return 0;
     task = task ? task : 1;
-    if (job && (job % task || (w->has_ntasks && w->ntasks * task != job * times)))
+    if (job && (job % task || (w->has_ntasks && !is_gpu && w->ntasks * task != job)))
         return contradiction(s, "for the job", job, "for each task", task, e);
-    if (job && !node && !w->has_ntasks)
+    if (job && !node && (is_gpu || !w->has_ntasks))
         w->ntasks = (uint32_t)(job * times / task);
     if (node && node < task)
         return contradiction(s, "on each node", node, "for each task", task, e);

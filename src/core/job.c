@@ -5,6 +5,8 @@
 #include "base/xalloc.h"
 #include "core/list.h"
 #include "core/msgs.h"
+#include "core/plan.h"
+#include "core/promise.h"
 #include "schema/states.h"
 
 #include <assert.h>
@@ -173,6 +175,7 @@ void job_unqueue(struct core *c, struct job *job)
 {
     const char *list = job->wish->ask->partitions;
 
+    limits_unpark(c, job);
     if (!job->is_queued)
         return;
     for (struct part *p; (p = part_next(c, &list));) {
@@ -204,12 +207,15 @@ void job_settle(struct core *c, struct job *job)
     bool is_ready = job_is_ready(c, job);
     int64_t due = job_timer_due(c, job);
 
+    limits_settle(c, job);
+
     if (job->eligible == 0 && is_eligible(c, job))
         job->eligible = c->now;
-    if (job->is_queued && !is_ready)
+    if (!is_ready)
         job_unqueue(c, job);
-    else if (is_ready && !job->is_queued)
+    else if (!job->is_queued && !job->parked)
         enqueue(c, job);
+    promise_settle(c, job);
     heap_remove(&c->timers, job->timer_at);
     if (due != INT64_MAX)
         heap_push(&c->timers, due << 26 | job->id, job, &job->timer_at);
@@ -254,6 +260,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     n->ending -= job->phase == PHASE_ENDING;
     n->rec->last_busy = c->now;
     ids_remove(&n->jobs, job->id);
+    plan_gave_back(c, job, part);
     part->is_clean = true;
     part_open(c, n);
     part_mark_dirty(c, n);
@@ -270,8 +277,10 @@ static struct last_run *last_new(struct core *c, const char *text, const char *p
 
 static void last_free(struct core *c, struct job *job)
 {
-    if (job->last)
+    if (job->last) {
         pool_text_drop(&c->texts, job->last->partition);
+        pool_text_drop(&c->texts, job->last->tres);
+    }
     free(job->last);
     job->last = NULL;
 }
@@ -288,6 +297,7 @@ void job_keep_last(struct core *c, struct job *job)
         job->last->cpus += alloc_cpus(&job->alloc->nodes.v[i]);
         job->last->mem_mb += job->alloc->nodes.v[i].mem_mb;
     }
+    job->last->tres = pool_text(&c->texts, claim_alloc_text(c, job, &a));
     arena_fini(&a);
     free(job->alloc);
     job->alloc = NULL;
@@ -358,13 +368,18 @@ static void load_alloc(struct core *c, struct job *job, const struct job_record 
         job->last->cpus = rec->alloc_cpus;
         job->last->nodes = rec->alloc_nodes;
         job->last->mem_mb = rec->alloc_mem_mb;
+        job->last->tres = pool_text(&c->texts, rec->alloc_tres);
     }
     if (rec->alloc.n == 0)
         return;
     alloc.nodes.v = rec->alloc.v;
     alloc.nodes.n = rec->alloc.n;
+    alloc.share = rec->share;
+    alloc.licenses = rec->alloc_licenses;
     job->alloc = msg_clone(&desc_fact_job_alloc, &alloc);
     job_occupy(c, job);
+    if (job->phase == PHASE_RUNNING)
+        license_hold(c, job);
 }
 
 struct job *job_new(struct core *c, const struct job_record *rec)
@@ -441,6 +456,8 @@ static void drop_texts(struct core *c, struct job *job)
 void job_free(struct core *c, struct job *job)
 {
     job_unqueue(c, job);
+    promise_kept(c, job);
+    limits_drop(c, job);
     heap_remove(&c->timers, job->timer_at);
     deps_detach(c, job);
     free(job->deps);
@@ -508,6 +525,8 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         rec.partition = job->alloc->partition;
         rec.alloc.v = job->alloc->nodes.v;
         rec.alloc.n = job->alloc->nodes.n;
+        rec.share = job->alloc->share;
+        rec.alloc_licenses = job->alloc->licenses;
     }
     if (job->last) {
         rec.partition = job->alloc ? rec.partition : job->last->partition;
@@ -515,6 +534,7 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         rec.alloc_cpus = job->last->cpus;
         rec.alloc_nodes = job->last->nodes;
         rec.alloc_mem_mb = job->last->mem_mb;
+        rec.alloc_tres = job->last->tres;
     }
     return rec;
 }

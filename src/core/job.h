@@ -6,6 +6,7 @@
 #include "base/slab.h"
 #include "core/pool.h"
 #include "core/queue.h"
+#include "core/tres.h"
 #include "schema/fact.h"
 #include "schema/messages.h"
 #include <stdbool.h>
@@ -56,7 +57,23 @@ enum job_bit {
 
 struct core;
 struct array;
+struct assoc;
 struct part;
+struct promise;
+struct qos;
+struct gauge;
+
+/* The rules that a job is under; NULL: none of that kind. */
+struct standing {
+    struct assoc *assoc;
+    struct qos *qos, *part_qos;
+};
+
+/* What a running job holds, as its owners count it (limits.h). */
+struct running {
+    struct amounts all;
+    int64_t start, end; /* its time limit's end */
+};
 
 struct job {
     uint32_t id;
@@ -89,7 +106,14 @@ struct job {
     uint32_t timer_at;                 /* place in core.timers */
     bool is_queued;                    /* in the queues of its partitions */
     bool is_waiting;                   /* in the index of those that depend on others */
+    struct promise *promise;           /* NULL: none */
+    int64_t planned_end;               /* until when the plan has its nodes taken; not state */
     int64_t tried;                     /* when the scheduler last looked at it; not state */
+    struct standing standing; /* meaningful while staked */
+    uint32_t staked;          /* tasks that its owners count as submitted */
+    struct running *running;  /* what they count as running; NULL: it does not run */
+    struct gauge *parked;     /* the counter it waits at, out of its queues; not state */
+    uint8_t parked_why;       /* enum reason; also of one whose placement was too large */
     struct slab_ref self;
 };
 
@@ -97,8 +121,8 @@ struct job {
 struct last_run {
     uint64_t mem_mb;
     uint32_t cpus, nodes;
-    const char *partition; /* of core.texts */
-    char text[];           /* host list */
+    const char *partition, *tres; /* of core.texts */
+    char text[];                  /* host list */
 };
 
 enum job_effect {

@@ -43,20 +43,6 @@ int known_gres(const struct core *c, const char *list, const char *option, struc
     return 0;
 }
 
-static int check_licenses(const struct core *c, const char *list, struct err *e)
-{
-    const char *have = c->conf->licenses && *c->conf->licenses ? c->conf->licenses : "none";
-    struct gres_piece want;
-
-    for (const char *at = list; at && gres_next(&at, &want);) {
-        uint64_t count = count_in(c->conf->licenses, &want);
-        if (count < want.count)
-            return err_set(e, ESLURM_INVALID_LICENSES,
-                           "asked: -L %.80s\nlicenses of this cluster: %.120s", list, have);
-    }
-    return 0;
-}
-
 int known_check(const struct core *c, const struct job_wish *w, struct err *e)
 {
     const struct {
@@ -67,7 +53,7 @@ int known_check(const struct core *c, const struct job_wish *w, struct err *e)
         { w->tres_per_task, "--gpus-per-task" },
         { w->tres_per_socket, "--gpus-per-socket" },
     };
-    int r = check_licenses(c, w->licenses, e);
+    int r = license_check(c, w->licenses, e);
 
     for (size_t i = 0; r == 0 && i < sizeof gres / sizeof gres[0]; i++)
         r = known_gres(c, gres[i].list, gres[i].option, e);

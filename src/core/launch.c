@@ -34,6 +34,9 @@ static void fill_nodes(const struct core *c, const struct job *job, struct arena
                              node->conf->address && *node->conf->address ? node->conf->address
                                                                          : node->conf->name);
     }
+    l->ntasks = 0;
+    for (uint32_t i = 0; i < n; i++)
+        l->ntasks += tasks[i];
     l->num_nodes = n;
     l->cpus_per_node = counts_text(cpus, n, a);
     l->tasks_per_node = counts_text(tasks, n, a);
@@ -59,7 +62,6 @@ static void fill_memory(const struct core *c, const struct job *job, struct laun
 
 static void fill_wish(const struct job_wish *w, struct launch *l)
 {
-    l->ntasks = w->ntasks;
     l->ntasks_given = w->has_ntasks || (w->ntasks_per_node.set && w->ntasks_per_node.v);
     l->cpus_per_task = w->cpus_per_task;
     l->ntasks_per_node = w->ntasks_per_node;

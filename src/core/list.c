@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/hostlist.h"
 #include "core/place.h"
+#include "core/promise.h"
 #include "core/sched.h"
 #include "core/state.h"
 #include "schema/states.h"
@@ -25,30 +26,16 @@ struct filter {
     struct map *unavailable; /* wish to text: why its jobs wait */
 };
 
-static char *tres_text(struct arena *a, uint32_t cpus, uint64_t mem_mb, uint32_t nodes)
+static void asked_size(const struct core *c, const struct job *job, struct arena *a,
+                       struct job_size *s)
 {
-    if (mem_mb == 0)
-        return arena_printf(a, "cpu=%u,node=%u,billing=%u", cpus, nodes, cpus);
-    return arena_printf(a, "cpu=%u,mem=%lluM,node=%u,billing=%u", cpus, (unsigned long long)mem_mb,
-                        nodes, cpus);
-}
+    const char *list = job->wish->ask->partitions;
+    struct claim claim;
 
-static void asked_size(const struct core *c, const struct job *job, struct job_size *s)
-{
-    const struct job_wish *w = job->wish->ask;
-    const char *list = w->partitions;
-    const struct part *p = part_next(c, &list);
-    uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
-
-    s->req_cpus = w->overcommit ? w->min_nodes : w->ntasks * each;
-    if (w->min_cpus_node.set && s->req_cpus < w->min_cpus_node.v * w->min_nodes)
-        s->req_cpus = w->min_cpus_node.v * w->min_nodes;
-    if (!p)
-        return;
-    struct mem_need need = place_memory(c, p, w);
-    if (need.is_whole && p->order_n > 0)
-        need.mb = node_memory(c->nodes[p->order[0]]);
-    s->req_mem_mb = need.is_per_cpu ? need.mb * s->req_cpus : need.mb * w->min_nodes;
+    claim_asked(c, part_next(c, &list), job->wish->ask, &claim);
+    s->req_cpus = (uint32_t)claim.all.v[TRES_CPU];
+    s->req_mem_mb = claim.all.v[TRES_MEM];
+    s->tres_req = tres_text(&c->tres, &claim.all, 0, a);
 }
 
 char *nodes_text(const struct core *c, const struct alloc_node *v, uint32_t n, struct arena *a)
@@ -68,10 +55,10 @@ struct job_size job_size(const struct core *c, const struct job *job, struct are
                           .node_count = job->wish->ask->min_nodes };
     bool has_last = job->last && job->phase == PHASE_DONE;
 
-    asked_size(c, job, &s);
+    asked_size(c, job, a, &s);
     s.cpus = s.req_cpus;
-    s.tres_req = tres_text(a, s.req_cpus, s.req_mem_mb, s.node_count);
     if (job->alloc) {
+        s.tres_alloc = claim_alloc_text(c, job, a);
         s.partition = job->alloc->partition;
         s.nodes = nodes_text(c, job->alloc->nodes.v, job->alloc->nodes.n, a);
         s.node_count = job->alloc->nodes.n;
@@ -86,9 +73,8 @@ struct job_size job_size(const struct core *c, const struct job *job, struct are
         s.node_count = job->last->nodes;
         s.cpus = job->last->cpus;
         s.mem_mb = job->last->mem_mb;
+        s.tres_alloc = job->last->tres;
     }
-    if (job->alloc || has_last)
-        s.tres_alloc = tres_text(a, s.cpus, s.mem_mb, s.node_count);
     return s;
 }
 
@@ -116,6 +102,18 @@ static bool was_passed_over(const struct job *job, const struct part *p)
     return !p->is_dirty && job->is_queued && is_before;
 }
 
+/* Why the rules keep it from every partition; None when they do not. */
+static enum reason rule_reason(const struct core *c, const struct job *job)
+{
+    const char *list = job->wish->ask->partitions;
+    struct limit_why why = { 0 };
+
+    for (const struct part *p; (p = part_next(c, &list));)
+        if (limits_may_start(c, job, p, NULL, &why))
+            return (enum reason)job->parked_why;
+    return why.reason;
+}
+
 static enum reason part_reason(const struct core *c, const struct job *job)
 {
     const char *list = job->wish->ask->partitions;
@@ -128,7 +126,8 @@ static enum reason part_reason(const struct core *c, const struct job *job)
         if (here == REASON_None && !why)
             why = REASON_Priority;
         if (here == REASON_None && was_passed_over(job, p))
-            why = REASON_ReqNodeNotAvail;
+            why = license_is_free(c, job->wish->ask->licenses) ? REASON_ReqNodeNotAvail
+                                                               : REASON_Licenses;
         if (here != REASON_None && !why)
             why = here;
     }
@@ -154,7 +153,8 @@ enum reason sched_reason(const struct core *c, const struct job *job)
         return REASON_BeginTime;
     if (!array_has_room(c, job))
         return REASON_JobArrayTaskLimit;
-    return part_reason(c, job);
+    enum reason rule = c->enforce ? rule_reason(c, job) : REASON_None;
+    return rule != REASON_None ? rule : part_reason(c, job);
 }
 
 /* The nodes that the job could use, were they up. */
@@ -315,6 +315,38 @@ static int64_t last_eval(const struct job *job)
     return job->tried > known ? job->tried : known;
 }
 
+/* How many nodes a waiting job is shown with: Slurm's guess, which scripts know. */
+static uint32_t guess_nodes(const struct core *c, const struct job_wish *w)
+{
+    const char *list = w->partitions;
+    const struct part *p = part_next(c, &list);
+    uint32_t most = p && p->most_cpus ? p->most_cpus : 1, n;
+    uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
+    uint32_t tasks = w->has_ntasks ? w->ntasks : w->min_nodes;
+
+    if (each > 1) {
+        uint32_t fit = most / each ? most / each : 1;
+        n = (tasks / fit ? tasks / fit : 1) + (tasks % fit != 0);
+    } else {
+        n = (tasks + most - 1) / most;
+    }
+    if (w->has_ntasks && w->ntasks_per_node.set && w->ntasks_per_node.v) {
+        uint32_t need = (tasks + w->ntasks_per_node.v - 1) / w->ntasks_per_node.v;
+        n = need > n ? need : n;
+    }
+    return n > w->min_nodes ? n : w->min_nodes;
+}
+
+/* As dealt, once it has its nodes: a node may get more than was needed. */
+static uint32_t tasks_of(const struct job *job)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; job->alloc && i < job->alloc->nodes.n; i++)
+        sum += job->alloc->nodes.v[i].ntasks;
+    return sum ? sum : job->wish->ask->ntasks;
+}
+
 static void describe(const struct filter *f, const struct job *job, struct job_info *ret)
 {
     const struct core *c = f->c;
@@ -345,9 +377,9 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
         .time_limit_min = job->limit_min,
         .time_min_min = job->min_limit_min,
         .nodes = size.nodes,
-        .num_nodes = size.node_count,
+        .num_nodes = job->phase == PHASE_PENDING ? guess_nodes(c, w) : size.node_count,
         .num_cpus = size.cpus,
-        .num_tasks = w->ntasks,
+        .num_tasks = tasks_of(job),
         .tres = *size.tres_alloc ? size.tres_alloc : size.tres_req,
         .exit_code = job->exit_code,
         .restarts = job->restarts,
@@ -382,12 +414,16 @@ static void describe(const struct filter *f, const struct job *job, struct job_i
 static void describe_plan(const struct core *c, const struct job *job, int64_t now, struct arena *a,
                           struct job_info *ret)
 {
-    struct plan plan;
+    const struct promise *p = job->promise;
+    const char **names;
 
-    if (job->phase != PHASE_PENDING || !backfill_plan(c, job, now, a, &plan))
+    if (!p)
         return;
-    ret->start_time = plan.start;
-    ret->sched_nodes = nodes_text(c, plan.at.v, plan.at.n, a);
+    names = arena_calloc(a, p->n, sizeof *names);
+    for (uint32_t i = 0; i < p->n; i++)
+        names[i] = core_node_name(c, p->v[i].node);
+    ret->start_time = p->start > now ? p->start : now;
+    ret->sched_nodes = hostlist_compress(a, names, p->n);
 }
 
 static bool in_strs(const struct strs *set, const char *word)

@@ -4,6 +4,9 @@
 #include "core/state.h"
 
 #include "core/msgs.h"
+#include "core/plan.h"
+#include "core/predict.h"
+#include "core/promise.h"
 #include "core/update.h"
 
 #include <assert.h>
@@ -64,7 +67,11 @@ static void set_phase(struct core *c, struct job *job, unsigned next)
 
     c->phase_count[old]--;
     c->phase_count[next]++;
+    if (old == PHASE_RUNNING && next != PHASE_RUNNING)
+        license_give_back(c, job);
     job->phase = (uint8_t)next;
+    if (old != PHASE_RUNNING && next == PHASE_RUNNING)
+        license_hold(c, job);
     if (job->array_id)
         array_moved(c, job, old);
     if (old == PHASE_PENDING && next != PHASE_PENDING)
@@ -198,6 +205,10 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
     unsigned old = job->phase;
     c->now = head->now;
     job_unqueue(c, job);
+    if (f->kind == FACT_job_update) { /* its account or size may be others afterwards */
+        limits_freed(c, job);
+        limits_drop(c, job);
+    }
     if (rules[f->kind].change)
         rules[f->kind].change(c, job, f->body);
     if (move->next == PHASE_GONE) {
@@ -205,9 +216,17 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
         job_free(c, job);
         return 0;
     }
-    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
+    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING) {
         prio_charge(c, job);
+        limits_freed(c, job);
+    }
+    if (old != move->next)
+        limits_drop(c, job);
+    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
+        predict_note(c, job);
     set_phase(c, job, move->next);
+    if (f->kind == FACT_job_alloc)
+        plan_occupied(c, job);
     release(c, job, move, f, effects);
     if (f->kind == FACT_job_finish || f->kind == FACT_job_update)
         backfill_touch_nodes(c, job);
@@ -281,6 +300,7 @@ static void change_alloc(struct core *c, struct job *job, const void *body)
     job->limit_cut_s = 0;
     job->reason = REASON_None;
     job->alloc = msg_clone(&desc_fact_job_alloc, alloc);
+    promise_kept(c, job);
     job_occupy(c, job);
     prio_know(c, job); /* its account may have changed since it was submitted */
 }

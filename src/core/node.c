@@ -2,6 +2,7 @@
 #include "core/state.h"
 
 #include "base/xalloc.h"
+#include "core/cores.h"
 #include "core/msgs.h"
 
 #include <assert.h>
@@ -22,7 +23,7 @@ struct node *node_ensure(struct core *c, const char *name)
         return n;
     n = xcalloc(1, sizeof *n);
     n->index = c->node_count;
-    n->unit = 1;
+    n->unit = n->threads = 1;
     n->conf = msg_clone(&desc_conf_node, &(struct conf_node){ .name = name });
     n->rec = msg_clone(&desc_node_record, &(struct node_record){ .node = n->index, .name = name });
     n->is_gone = true;
@@ -36,6 +37,7 @@ struct node *node_ensure(struct core *c, const char *name)
 void node_free(struct node *n)
 {
     bits_fini(&n->used);
+    bits_fini(&n->spec);
     gres_fini(&n->gres);
     ids_fini(&n->jobs);
     ids_fini(&n->parts);
@@ -45,11 +47,21 @@ void node_free(struct node *n)
 }
 
 /* Hardware threads of a core are given together, unless the configuration counts cores as CPUs. */
-static uint32_t unit_of(const struct conf_node *conf)
+static uint32_t threads_of(const struct conf_node *conf)
 {
     uint64_t threads = (uint64_t)conf->sockets * conf->cores * conf->threads;
 
     return conf->threads > 1 && conf->cpus > 0 && threads == conf->cpus ? conf->threads : 1;
+}
+
+/* CR_Socket gives whole sockets. */
+static uint32_t unit_of(const struct core *c, const struct conf_node *conf)
+{
+    bool is_socket = c->conf && c->conf->select_params &&
+                     strcasestr(c->conf->select_params, "CR_SOCKET") && conf->sockets > 0 &&
+                     conf->cpus > 0 && conf->cpus % conf->sockets == 0;
+
+    return is_socket ? conf->cpus / conf->sockets : threads_of(conf);
 }
 
 static uint32_t first_state(const struct conf_node *conf)
@@ -87,15 +99,23 @@ static void resize_used(struct node *n, uint32_t cpus)
     n->used = used;
 }
 
+static void shape(const struct core *c, struct node *n)
+{
+    n->threads = threads_of(n->conf);
+    n->unit = unit_of(c, n->conf);
+    resize_used(n, n->conf->cpus);
+    cores_reserve(n);
+    n->cpus_all = cores_all(n);
+}
+
 void node_configure(struct core *c, struct node *n, const struct conf_node *conf, int64_t now)
 {
     bool is_new = n->is_gone;
 
     free(n->conf);
     n->conf = msg_clone(&desc_conf_node, conf);
-    n->unit = unit_of(conf);
     n->is_gone = false;
-    resize_used(n, conf->cpus);
+    shape(c, n);
     gres_configure(c, n);
     c->fleet_gen++;
     part_open(c, n);
@@ -141,8 +161,7 @@ void node_set_record(struct core *c, struct node *n, const struct node_record *r
     if (rec->is_gone && rec->conf) {
         free(n->conf);
         n->conf = msg_clone(&desc_conf_node, rec->conf);
-        n->unit = unit_of(n->conf);
-        resize_used(n, n->conf->cpus);
+        shape(c, n);
     }
     bool has_other_gres =
         strcmp(old->gres ? old->gres : "", n->rec->gres ? n->rec->gres : "") != 0;
@@ -164,7 +183,7 @@ bool node_is_up(const struct node *n)
 
 bool node_is_usable(const struct node *n)
 {
-    return node_is_up(n) && n->cpus_used < n->conf->cpus;
+    return node_is_up(n) && n->cpus_used < n->cpus_all;
 }
 
 uint64_t node_memory(const struct node *n)

@@ -27,10 +27,13 @@ struct node {
     struct conf_node *conf;  /* one block */
     struct node_record *rec; /* one block: the state that facts brought */
     int64_t lost_at;         /* when the connection went; 0: connected */
-    uint32_t unit;           /* CPUs that are given together: the threads of a core */
+    uint32_t threads;        /* CPUs that are one core */
+    uint32_t unit;           /* CPUs that are given together: of a core, or of a socket */
+    uint32_t cpus_all;       /* that jobs may have: without those of the system */
     uint32_t cpus_used;
     uint64_t mem_used;
     struct bits used;  /* abstract CPU ids */
+    struct bits spec;  /* reserved for the system; n 0: none */
     struct node_gres gres;
     struct ids jobs;   /* that hold something here */
     uint32_t ending;   /* of these, how many are ending */

@@ -68,7 +68,8 @@ static int by_weight(const void *a, const void *b, void *ctx)
 static void order_nodes(struct core *c, struct part *p)
 {
     p->order = xrealloc(p->order, p->nodes.n ? p->nodes.n : 1, sizeof *p->order);
-    p->order_n = 0;
+    p->order_n = p->most_cpus = 0;
+    p->most_mem_mb = 0;
     BITS_FOREACH(i, &p->nodes)
         p->order[p->order_n++] = (uint32_t)i;
     qsort_r(p->order, p->order_n, sizeof *p->order, by_weight, c);
@@ -76,7 +77,10 @@ static void order_nodes(struct core *c, struct part *p)
     bits_fini(&p->open);
     bits_init(&p->open, p->order_n);
     for (uint32_t i = 0; i < p->order_n; i++) {
-        p->place[p->order[i]] = i;
+        const struct node *n = c->nodes[p->order[i]];
+        p->place[n->index] = i;
+        p->most_cpus = n->conf->cpus > p->most_cpus ? n->conf->cpus : p->most_cpus;
+        p->most_mem_mb = node_memory(n) > p->most_mem_mb ? node_memory(n) : p->most_mem_mb;
         if (node_is_usable(c->nodes[p->order[i]]))
             bits_set(&p->open, i);
     }

@@ -1,7 +1,9 @@
-/* Placement: every node says what it could give (a spot); choose.c takes the best, give.c deals. */
+/* Placement: the rules of partition and cluster for a wish, and the search: every node says what it
+ * could give (spot.c), the best are taken (choose.c) and dealt (give.c). */
 #include "core/place.h"
 
 #include "base/hostlist.h"
+#include "core/cores.h"
 #include "core/search.h"
 #include "core/state.h"
 
@@ -9,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define FIT_LOOKS 32u /* nodes looked at for a better fit than the first */
 
 static bool has_word(const char *text, const char *word)
 {
@@ -93,28 +97,9 @@ static void name_set(const struct core *c, const char *list, struct bits *ret, u
         *ret_n = bits_count(ret);
 }
 
-/* An empty node needs no counting. */
-uint32_t place_free_cpus(const struct node *n)
-{
-    uint32_t cpus = n->conf->cpus, count = 0;
-
-    if (n->cpus_used == 0)
-        return cpus - cpus % n->unit;
-    if (n->unit == 1)
-        return cpus > n->cpus_used ? cpus - n->cpus_used : 0;
-    for (uint32_t i = 0; i + n->unit <= cpus; i += n->unit) {
-        bool is_free = true;
-        for (uint32_t k = 0; k < n->unit; k++)
-            is_free = is_free && !bits_test(&n->used, i + k);
-        count += is_free ? n->unit : 0;
-    }
-    return count;
-}
-
 struct room place_room_all(const struct node *n)
 {
-    struct room room = { .cpus = n->conf->cpus - n->conf->cpus % n->unit,
-                         .mem_mb = node_memory(n) };
+    struct room room = { .cpus = cores_all(n), .mem_mb = node_memory(n) };
 
     for (uint32_t i = 0; i < n->gres.n && i < ROOM_GRES; i++)
         room.gres[i] = (uint32_t)n->gres.v[i].count;
@@ -124,7 +109,7 @@ struct room place_room_all(const struct node *n)
 struct room place_room_free(const struct node *n)
 {
     uint64_t all = node_memory(n);
-    struct room room = { .cpus = place_free_cpus(n),
+    struct room room = { .cpus = cores_free(n),
                          .jobs = n->jobs.n,
                          .mem_mb = all > n->mem_used ? all - n->mem_used : 0 };
 
@@ -148,177 +133,6 @@ struct room place_room_of(const struct core *c, const struct placement *at, uint
     return room;
 }
 
-/* What of the node may be used. */
-static struct room room_of(const struct search *s, const struct node *n)
-{
-    if (s->p->when == PLACE_THEN)
-        return s->p->rooms[n->index];
-    if (s->p->when != PLACE_NOW)
-        return place_room_all(n);
-    struct room room = place_room_free(n);
-    const struct horizon *h = s->p->spare ? &s->p->spare[n->index] : NULL;
-    if (h && s->p->end > h->until)
-        room_least(&room, &h->room);
-    return room;
-}
-
-static bool is_there(const struct search *s, const struct node *n)
-{
-    switch (s->p->when) {
-    case PLACE_NOW:
-        return node_is_usable(n);
-    case PLACE_THEN:
-    case PLACE_UP:
-        return node_is_up(n);
-    default:
-        return !n->is_gone && !(n->rec->state & NODE_FUTURE);
-    }
-}
-
-static bool hardware_fits(const struct job_wish *w, const struct conf_node *conf)
-{
-    return w->sockets <= conf->sockets && w->cores <= conf->cores && w->threads <= conf->threads &&
-           w->tmp_disk_mb <= conf->tmp_disk_mb;
-}
-
-/* How many CPUs the memory that is left can feed; 0: none. */
-static uint32_t fed_cpus(const struct search *s, const struct node *n, struct room room,
-                         uint32_t cpus)
-{
-    uint64_t all = node_memory(n);
-    uint64_t left = s->mem.is_counted ? room.mem_mb : all;
-
-    if (s->mem.is_whole)
-        return left < all ? 0 : cpus;
-    if (s->mem.mb == 0)
-        return cpus;
-    if (!s->mem.is_per_cpu)
-        return s->mem.is_per_gpu || left >= s->mem.mb ? cpus : 0;
-    uint64_t fed = left / s->mem.mb;
-    return fed < cpus ? (uint32_t)fed - (uint32_t)fed % n->unit : cpus;
-}
-
-uint32_t cpus_each(const struct search *s, const struct node *n)
-{
-    if (s->w->ntasks_per_core.set && s->w->ntasks_per_core.v == 1 && s->task_cpus < n->unit)
-        return n->unit;
-    return s->task_cpus;
-}
-
-static uint32_t tasks_in(const struct search *s, const struct node *n, uint32_t cpus)
-{
-    uint32_t tasks = s->w->overcommit ? s->w->ntasks : cpus / cpus_each(s, n);
-
-    if (s->w->ntasks_per_node.set && s->w->ntasks_per_node.v && tasks > s->w->ntasks_per_node.v)
-        tasks = s->w->ntasks_per_node.v;
-    return tasks;
-}
-
-/* Of shares a job gets those of one GPU, unless the configuration says otherwise. */
-static uint64_t shares_left(const struct search *s, const struct node *n,
-                            const struct gres_line *line)
-{
-    uint64_t from = s->p->when == PLACE_NOW ? gres_free_units(n, line) : line->units, most = 0;
-
-    for (uint32_t d = 0; d < GRES_DEVICES_MAX; d++) {
-        uint32_t used = s->p->when == PLACE_NOW ? line->cut[d].used : 0;
-        uint32_t left = from >> d & 1 ? line->cut[d].size - used : 0;
-        most = left > most ? left : most;
-    }
-    return most;
-}
-
-uint64_t look_at_gres(const struct search *s, const struct node *n, const struct room *room,
-                      const struct gres_ask *ask)
-{
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < n->gres.n; i++) {
-        const struct gres_line *line = &n->gres.v[i];
-        if (!gres_serves(ask, line))
-            continue;
-        uint64_t have = s->p->when == PLACE_NOW ? gres_free(n, line) : line->count;
-        have = i < ROOM_GRES && room->gres[i] < have ? room->gres[i] : have;
-        uint64_t most = line->cut && !s->takes_many_cuts ? shares_left(s, n, line) : have;
-        sum += most < have ? most : have;
-    }
-    return sum;
-}
-
-/* How many GPUs the CPUs and the memory allow, where each brings its own. */
-static uint64_t fed_gpus(const struct search *s, const struct room *room, uint32_t cpus)
-{
-    uint64_t most = s->cpus_per_gpu ? cpus / s->cpus_per_gpu : UINT64_MAX;
-
-    if (s->mem.is_per_gpu && s->mem.is_counted && s->mem.mb && room->mem_mb / s->mem.mb < most)
-        most = room->mem_mb / s->mem.mb;
-    return most;
-}
-
-/* Generic resources: enough for each node, or for so many tasks; what is asked for the whole job is
- * added up later. */
-static bool gres_fit(const struct search *s, const struct room *room, struct spot *spot)
-{
-    uint64_t fed = fed_gpus(s, room, spot->cpus);
-
-    for (uint32_t i = 0; i < s->asks.n; i++) {
-        const struct gres_ask *ask = &s->asks.v[i];
-        uint64_t have = look_at_gres(s, spot->node, room, ask);
-        have = ask->is_gpu && fed < have ? fed : have;
-        have = have < UINT32_MAX ? have : UINT32_MAX;
-        uint64_t need = ask->per == GRES_PER_JOB ? 1 : ask->count;
-        if (have < need)
-            return false;
-        if (ask->per == GRES_PER_TASK && have / ask->count * ask->tasks < spot->tasks)
-            spot->tasks = (uint32_t)(have / ask->count * ask->tasks);
-        if (ask->per == GRES_PER_NODE && ask->is_gpu)
-            fed -= ask->count;
-        spot->gres[i] = ask->per == GRES_PER_JOB ? (uint32_t)have : 0;
-    }
-    return true;
-}
-
-static void note(uint32_t *counter)
-{
-    ++*counter;
-}
-
-/* What the node could give; false when it is no use for this job. */
-static bool look_at(struct search *s, const struct node *n, struct spot *ret)
-{
-    struct place_why *why = s->why;
-    const struct part_info *pi = s->p->part->info;
-
-    note(&why->nodes);
-    if (!is_there(s, n))
-        return note(&why->unusable), false;
-    if (bits_test(&s->excluded, n->index))
-        return note(&why->excluded), false;
-    if (!features_match(s->w->features, node_features(n)))
-        return note(&why->features), false;
-    if (!hardware_fits(s->w, n->conf))
-        return note(&why->hardware), false;
-    struct room room = room_of(s, n);
-    uint32_t cpus = s->is_whole && room.jobs > 0 ? 0 : room.cpus;
-    if (pi->max_cpus_per_node.set && cpus > pi->max_cpus_per_node.v)
-        cpus = pi->max_cpus_per_node.v;
-    why->most_cpus = cpus > why->most_cpus ? cpus : why->most_cpus;
-    why->most_mem_mb = node_memory(n) > why->most_mem_mb ? node_memory(n) : why->most_mem_mb;
-    uint32_t fed = fed_cpus(s, n, room, cpus);
-    if (fed == 0 && cpus > 0)
-        return note(&why->memory), false;
-    why->sum_cpus += fed;
-    *ret = (struct spot){ .node = n,
-                          .tasks = tasks_in(s, n, fed),
-                          .cpus = fed,
-                          .is_required = bits_test(&s->required, n->index) };
-    if (s->asks.n && !gres_fit(s, &room, ret))
-        return note(&why->gres), false;
-    if (fed == 0 || ret->tasks == 0 || (s->w->min_cpus_node.set && fed < s->w->min_cpus_node.v))
-        return note(&why->cpus), false;
-    return true;
-}
-
 static void add_spot(struct search *s, struct spot spot)
 {
     if (s->n == s->cap) {
@@ -336,60 +150,211 @@ static int64_t next_place(const struct search *s, uint32_t from)
 {
     const struct part *part = s->p->part;
 
-    if (from >= part->order_n)
+    if (from >= (s->p->among ? s->p->among_n : part->order_n))
         return -1;
-    return s->p->when == PLACE_NOW ? bits_next(&part->open, from) : from;
+    return s->p->when == PLACE_NOW && !s->p->among ? bits_next(&part->open, from) : from;
 }
 
-/* One node is enough for most jobs: the first that holds all of it, in order of weight. */
+static const struct node *node_in(const struct search *s, uint32_t place)
+{
+    return s->p->c->nodes[s->p->among ? s->p->among[place] : s->p->part->order[place]];
+}
+
+/* The one node of a job that needs no more.  Of those that hold all of it, in order of weight, the
+ * fullest among the first few: so large holes stay for large jobs, and yet a start costs the same
+ * on any number of nodes. */
+static bool is_better_fit(const struct spot *spot, const struct spot *best)
+{
+    return !best->node || (node_weight(spot->node) == node_weight(best->node) &&
+                           spot->cpus < best->cpus && spot->is_required == best->is_required);
+}
+
+/* True: one node is all, and it is the only spot.  False: these are the spots to choose from. */
 static bool gather(struct search *s)
 {
     const struct part *part = s->p->part;
-    bool wants_one = s->min_nodes <= 1 && s->required_n <= 1;
+    bool wants_one = s->min_nodes <= 1 && s->required_n <= 1 && !s->is_ranged &&
+                     !s->is_least_loaded && s->counts.counts_n == 0;
+    struct spot spot, best = { 0 };
+    uint32_t looks = 0;
 
-    if (s->p->when == PLACE_NOW && bits_count(&part->open) < s->min_nodes)
+    s->n = 0;
+    if (s->p->when == PLACE_NOW && !s->p->among && bits_count(&part->open) < s->min_nodes)
         return false;
     for (int64_t i = next_place(s, 0); i >= 0; i = next_place(s, (uint32_t)i + 1)) {
-        struct spot spot;
-        if (!look_at(s, s->p->c->nodes[part->order[i]], &spot))
+        looks += best.node != NULL;
+        if (looks > FIT_LOOKS)
+            break;
+        if (!spot_look(s, node_in(s, (uint32_t)i), &spot))
             continue;
-        if (wants_one && choose_is_enough(s, &spot)) {
-            s->n = 0;
+        if (!best.node)
             add_spot(s, spot);
-            return true;
-        }
-        add_spot(s, spot);
+        if (wants_one && choose_is_enough(s, &spot) && is_better_fit(&spot, &best))
+            best = spot;
     }
-    return false;
+    if (best.node)
+        s->spots[0] = best;
+    s->n = best.node ? 1 : s->n;
+    return best.node != NULL;
+}
+
+/* Of [a|b|c] the first that will do, for all nodes. */
+static bool try_choices(struct search *s, const char *constraint)
+{
+    uint32_t asked = s->min_nodes, counted = 0;
+    bool fits = false;
+
+    s->constraint = constraint;
+    if (!features_read(constraint, &s->counts))
+        return false;
+    for (uint32_t i = 0; i < s->counts.counts_n; i++)
+        counted += s->counts.counts[i];
+    s->min_nodes = counted > asked ? counted : asked;
+    for (s->choice = 0; s->choice < s->counts.choices && !fits; s->choice++)
+        fits = s->min_nodes <= s->max_nodes && (gather(s) || choose(s));
+    s->min_nodes = asked;
+    return fits;
+}
+
+/* One thread of each core, when hints or options say so. */
+static uint32_t threads_of(const struct job_wish *w)
+{
+    return has_word(w->hint, "nomultithread") ? 1 : w->threads;
+}
+
+static void set_rules(struct search *s)
+{
+    const struct core *c = s->p->c;
+    const struct job_wish *w = s->w;
+    const char *params = c->conf->select_params;
+    const char *cores = w->distribution ? strchr(w->distribution, ':') : NULL;
+
+    s->is_near = !has_word(w->gres_flags, "disable-binding");
+    s->is_task_per_core = has_word(params, "CR_ONE_TASK_PER_CORE");
+    s->is_least_loaded = s->p->part->info->lln || has_word(params, "CR_LLN");
+    s->is_block = cores ? strncmp(cores, ":block", 6) == 0
+                        : has_word(params, "CR_CORE_DEFAULT_DIST_BLOCK");
+    s->takes_many_cuts = has_word(params, "MULTIPLE_SHARING_GRES_PJ");
+    s->is_ranged = w->spread_job || (w->max_nodes != UINT32_MAX && w->max_nodes > w->min_nodes &&
+                                     !w->use_min_nodes);
+}
+
+/* False: what it asks for cannot be read. */
+static bool search_begin(struct search *s, const struct place *p, struct place_why *why)
+{
+    const struct job_wish *w = p->wish;
+    uint32_t most = p->part->info->max_nodes ? p->part->info->max_nodes : UINT32_MAX;
+
+    assert(w->ntasks > 0 && w->min_nodes > 0);
+    *s = (struct search){
+        .p = p,
+        .w = w,
+        .why = why,
+        .mem = place_memory(p->c, p->part, w),
+        .task_cpus = w->cpus_per_task.set && w->cpus_per_task.v ? w->cpus_per_task.v : 1,
+        .threads = threads_of(w),
+        .min_nodes = w->min_nodes,
+        .max_nodes = w->max_nodes < most ? w->max_nodes : most,
+        .is_whole = place_is_whole(p->c, p->part, w),
+        .constraint = w->features,
+    };
+    if (gres_asks_read(p->c, w, &s->asks, NULL) < 0)
+        return false;
+    s->cpus_per_gpu = s->asks.n ? place_cpus_per_gpu(p->c, p->part, w) : 0;
+    set_rules(s);
+    name_set(p->c, w->req_nodes, &s->required, &s->required_n);
+    name_set(p->c, w->exc_nodes, &s->excluded, NULL);
+    return true;
+}
+
+static void search_end(struct search *s)
+{
+    bits_fini(&s->required);
+    bits_fini(&s->excluded);
 }
 
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why)
 {
     struct place_why unused = { 0 };
-    struct search s = {
-        .p = p,
-        .w = p->wish,
-        .why = why ? why : &unused,
-        .mem = place_memory(p->c, p->part, p->wish),
-        .task_cpus =
-            p->wish->cpus_per_task.set && p->wish->cpus_per_task.v ? p->wish->cpus_per_task.v : 1,
-        .min_nodes = p->wish->min_nodes,
-        .is_whole = place_is_whole(p->c, p->part, p->wish),
-        .takes_many_cuts = has_word(p->c->conf->select_params, "MULTIPLE_SHARING_GRES_PJ"),
-    };
-    uint32_t most = p->part->info->max_nodes ? p->part->info->max_nodes : UINT32_MAX;
+    const char *prefer = p->wish->prefer ? p->wish->prefer : "";
+    struct search s;
 
-    assert(p->wish->ntasks > 0 && p->wish->min_nodes > 0);
-    s.max_nodes = p->wish->max_nodes < most ? p->wish->max_nodes : most;
-    if (gres_asks_read(p->c, p->wish, &s.asks, NULL) < 0)
+    if (!search_begin(&s, p, why ? why : &unused))
         return false;
-    s.cpus_per_gpu = s.asks.n ? place_cpus_per_gpu(p->c, p->part, p->wish) : 0;
-    name_set(p->c, p->wish->req_nodes, &s.required, &s.required_n);
-    name_set(p->c, p->wish->exc_nodes, &s.excluded, NULL);
-    bool fits = gather(&s) || choose(&s);
+    bool fits = (*prefer && try_choices(&s, prefer)) || try_choices(&s, p->wish->features);
     if (fits)
         give(&s, ret);
-    bits_fini(&s.required);
-    bits_fini(&s.excluded);
+    search_end(&s);
     return fits;
+}
+
+struct reach place_reach(const struct place *p)
+{
+    struct place_why unused = { 0 };
+    struct reach r = { 0 };
+    struct search s;
+    struct spot spot;
+
+    if (!search_begin(&s, p, &unused))
+        return r;
+    r.nodes = arena_calloc(p->a, p->part->order_n + 1, sizeof *r.nodes);
+    r.tasks = arena_calloc(p->a, p->part->order_n + 1, sizeof *r.tasks);
+    for (uint32_t i = 0; i < p->part->order_n; i++) {
+        if (!spot_look(&s, node_in(&s, i), &spot))
+            continue;
+        r.nodes[r.n] = spot.node->index;
+        r.tasks[r.n++] = spot.tasks;
+        r.most_tasks = spot.tasks > r.most_tasks ? spot.tasks : r.most_tasks;
+    }
+    search_end(&s);
+    return r;
+}
+
+static uint64_t share_of_memory(const struct mem_need *mem, const struct node *n, uint32_t cpus)
+{
+    if (!mem->is_counted || mem->is_per_gpu)
+        return 0;
+    if (mem->is_whole)
+        return node_memory(n);
+    return mem->is_per_cpu ? mem->mb * cpus : mem->mb;
+}
+
+/* Only where one line of the node serves the ask: else any of them may. */
+static void share_of_gres(const struct place *p, const struct node *n, uint32_t nodes,
+                          struct room *share)
+{
+    struct gres_asks asks = { 0 };
+
+    if (gres_asks_read(p->c, p->wish, &asks, NULL) < 0)
+        return;
+    for (uint32_t i = 0; i < asks.n; i++) {
+        const struct gres_ask *ask = &asks.v[i];
+        uint32_t tasks = (p->wish->ntasks + nodes - 1) / nodes, line = 0, serving = 0;
+        uint64_t need = ask->per == GRES_PER_NODE   ? ask->count
+                        : ask->per == GRES_PER_TASK ? gres_for_tasks(ask, tasks)
+                                                    : (ask->count + nodes - 1) / nodes;
+        for (uint32_t k = 0; k < n->gres.n; k++)
+            if (gres_serves(ask, &n->gres.v[k])) {
+                line = k;
+                serving++;
+            }
+        if (serving == 1 && line < ROOM_GRES && need <= n->gres.v[line].count)
+            share->gres[line] += (uint32_t)need;
+    }
+}
+
+struct room place_share(const struct place *p, const struct node *n, uint32_t nodes)
+{
+    const struct job_wish *w = p->wish;
+    struct mem_need mem = place_memory(p->c, p->part, w);
+    struct room all = place_room_all(n);
+    uint32_t each = w->cpus_per_task.set && w->cpus_per_task.v ? w->cpus_per_task.v : 1;
+    uint32_t cpus = w->overcommit ? 1 : (w->ntasks + nodes - 1) / nodes * each;
+
+    if (place_is_whole(p->c, p->part, w))
+        return all;
+    cpus = cpus < all.cpus ? cpus : all.cpus;
+    struct room share = { .cpus = cpus, .mem_mb = share_of_memory(&mem, n, cpus) };
+    share_of_gres(p, n, nodes, &share);
+    return share;
 }

@@ -15,15 +15,9 @@ struct node;
 
 enum place_when {
     PLACE_NOW,  /* with what is free now */
-    PLACE_THEN, /* on the nodes that work, with the rooms given */
+    PLACE_THEN, /* on the nodes that work, with what the plan leaves then */
     PLACE_UP,   /* on the nodes that work, were they empty */
     PLACE_EVER, /* on every configured node, were it up and empty */
-};
-
-/* Until when all that is free of a node may be used, and what of it may be used for longer. */
-struct horizon {
-    int64_t until;
-    struct room room;
 };
 
 struct place {
@@ -32,9 +26,10 @@ struct place {
     const struct job_wish *wish;
     enum place_when when;
     struct arena *a;
-    const struct room *rooms;    /* PLACE_THEN: by node */
-    const struct horizon *spare; /* PLACE_NOW: by node; NULL: nothing is reserved */
-    int64_t end;                 /* with spare: when the job will be gone */
+    const struct timeline *plan; /* with NOW and THEN: what is left beside all that is planned */
+    int64_t from, until;         /* with plan: when the job would run */
+    const uint32_t *among; /* look at these nodes only, in this order; NULL: the partition's */
+    uint32_t among_n;
 };
 
 /* How many nodes of the partition fell out for which cause, and the most that any of them offers:
@@ -51,17 +46,24 @@ struct placement {
     uint32_t n;
 };
 
-uint32_t place_free_cpus(const struct node *n);         /* of whole free units */
 struct room place_room_all(const struct node *n);       /* were it empty */
 struct room place_room_free(const struct node *n);      /* what is free now */
 /* What a job holds on a node; the same, were it started. */
 struct room place_room_held(const struct node *n, const struct alloc_node *part);
 struct room place_room_of(const struct core *c, const struct placement *at, uint32_t i);
 
+/* The nodes, in the partition's order, that could give something to the wish were they empty, with
+ * the tasks that fit on each. */
+struct reach {
+    uint32_t *nodes, *tasks;
+    uint32_t n, most_tasks;
+};
+struct reach place_reach(const struct place *p); /* in the arena */
+/* What a node must have left when so many nodes share the job evenly: less will hardly do. */
+struct room place_share(const struct place *p, const struct node *n, uint32_t nodes);
+
 /* False: it does not fit.  why may be NULL. */
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why);
-bool features_match(const char *want, const char *have); /* a&b|c, parentheses */
-bool features_valid(const char *want);
 
 /* Memory that a job gets on a node, with the defaults of partition and configuration. */
 struct mem_need {

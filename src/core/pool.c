@@ -113,6 +113,7 @@ struct wish *wish_take(struct wishes *w, const struct job_wish *ask)
 static void wish_free(struct wish *wish)
 {
     free(wish->ask);
+    free(wish->reach);
     free(wish);
 }
 

@@ -39,6 +39,7 @@ struct wish {
     uint32_t fleet_part; /* index + 1: could it run there, were the nodes that are up empty? */
     bool fits_fleet;
     uint64_t fleet_gen;
+    struct wish_reach *reach; /* nodes that could ever serve it (earliest.c) */
 };
 
 struct wishes {

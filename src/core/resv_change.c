@@ -4,7 +4,7 @@
 
 #include "base/hostlist.h"
 #include "base/times.h"
-#include "core/place.h"
+#include "core/features.h"
 #include "core/state.h"
 
 #include <errno.h>
@@ -424,7 +424,7 @@ static bool suits(const struct change *ch, const struct node *n, const struct bi
     const char *want = ch->info.features;
 
     return !n->is_gone && node_is_up(n) && !bits_test(taken, n->index) &&
-           (*want == '\0' || features_match(want, node_features(n))) &&
+           (*want == '\0' || features_match(want, node_features(n), 0, NULL)) &&
            (ch->info.flags & RESV_IGNORE_JOBS || !is_busy(ch, n));
 }
 

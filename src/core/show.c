@@ -18,7 +18,7 @@ static const char *base_state(const struct node *n)
         return "UNKNOWN";
     if (n->cpus_used == 0)
         return "IDLE";
-    return n->cpus_used >= n->conf->cpus ? "ALLOCATED" : "MIXED";
+    return n->cpus_used >= n->cpus_all ? "ALLOCATED" : "MIXED";
 }
 
 static void add_flag(struct arena *a, struct node_info *ret, const char *flag)

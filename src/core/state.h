@@ -12,12 +12,15 @@
 #include "core/core.h"
 #include "core/deps.h"
 #include "core/job.h"
+#include "core/license.h"
 #include "core/node.h"
 #include "core/part.h"
 #include "core/pool.h"
 #include "core/prio_job.h"
+#include "core/limits.h"
 #include "core/queue.h"
 #include "core/resv.h"
+#include "core/rules.h"
 
 /* A submission that is remembered, so that a retry gets the same answer. */
 struct key_memory {
@@ -38,6 +41,7 @@ struct core {
     struct part **parts;
     uint32_t part_count;
     struct smap part_names;
+    struct licenses licenses;
     struct resv **resvs; /* in order of creation */
     uint32_t resv_count;
 
@@ -50,6 +54,9 @@ struct core {
     struct map singles; /* hash of (uid, name) to a ring of jobs that are not done, for singleton */
     struct ids doomed;  /* pending jobs whose dependencies cannot be met and that shall be killed */
 
+    struct queue promised;   /* jobs that hold a promise, best first */
+    struct map last_runs;    /* uid to how long its last jobs took (predict.c) */
+
     struct heap timers; /* of jobs: key is time << 26 | id, so ties repeat exactly */
     struct heap node_timers;
 
@@ -60,6 +67,8 @@ struct core {
     uint32_t next_id, ids_end;
     uint32_t prio_next;
     struct fairshare *shares; /* who has used how much */
+    struct rulebook *rules;   /* slurmdbd's, as we know it */
+    int64_t usage_reset_at;   /* when usage was last forgotten, or began */
     int64_t prio_at;          /* when the last period of priorities began; 0: none did */
     uint32_t prio_cursor;     /* the job that its next slice begins with; 0: it is over */
     uint64_t acct_seq, db_next;
@@ -70,13 +79,27 @@ struct core {
     struct prio_conf prio; /* read from conf */
     struct prio_whole prio_whole;
     struct arena prio_texts;
+    struct tres_table tres; /* read from conf, as the next */
+    uint32_t enforce;       /* enum enforce_bit */
+    struct gauge stuck;     /* jobs that only a change of the rules can help wait here */
+    struct gauge timed;     /* those that time helps wait here */
+    int64_t timed_at;       /* when they were last looked at; 0: something ended since */
+    int64_t sched_now;      /* of the last slice of scheduling */
+    bool has_timed_held;    /* a job that stays in its queues waits for time, too */
+    bool is_touched;        /* a job held by its placement may have room: look at everything */
+    struct gauge **freed;   /* counters under which something ended, and jobs wait */
+    uint32_t freed_n, freed_cap;
     bool ids_stale; /* facts came from a journal: the next id must come from a fresh block */
     bool is_dirty;  /* some partition is */
     struct queue_key cursor; /* where the pass goes on */
     uint64_t shape_gen;      /* raised when resources may have grown: verdicts on wishes are void */
     uint64_t fleet_gen;      /* raised when nodes come, go or change their kind */
     struct arena scratch;    /* one scheduling step */
-    struct backfill *backfill; /* reservations of the pass */
+    struct backfill *backfill; /* where its pass is */
+    struct plan *plan;         /* what is free when */
+    struct bf *bf;             /* read from conf */
+    bool is_guarded;           /* predictions do not count now */
+    uint32_t lifted;           /* promises that are not in the plan */
     uint64_t passes, considered, started;
 };
 
@@ -129,6 +152,7 @@ void decide_step_ended(struct turn *t, const struct step_done *done);
 void decide_cleaned(struct turn *t, const struct job_clean *clean);
 void decide_node_update(struct turn *t, const struct node_update *up);
 void decide_part_update(struct turn *t, const struct part_update *up);
+void decide_rules(struct turn *t, const struct rules *change); /* book.c */
 
 /* Accounting events, made while a fact is applied. */
 void account_job(struct core *c, const struct job *job, const struct step_done *step,

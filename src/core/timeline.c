@@ -1,6 +1,9 @@
-/* Releases in order of time; the idea is explained in timeline.h. */
+/* Lanes of steps; the idea is explained in timeline.h. */
 #include "core/timeline.h"
 
+#include "base/xalloc.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,62 +42,168 @@ bool room_fits(const struct room *has, const struct room *need)
     return has->cpus >= need->cpus && has->mem_mb >= need->mem_mb;
 }
 
-void timeline_init(struct timeline *t, struct arena *a, uint32_t node_count)
+static bool room_equal(const struct room *a, const struct room *b)
 {
-    *t = (struct timeline){ .a = a, .node_count = node_count };
-    t->now = arena_calloc(a, node_count + 1, sizeof *t->now);
+    return room_fits(a, b) && room_fits(b, a) && a->jobs == b->jobs;
 }
 
-void timeline_add(struct timeline *t, struct release r)
+void timeline_fini(struct timeline *t)
 {
-    if (t->n == t->cap) {
-        t->cap = t->cap ? t->cap * 2 : 64;
-        struct release *bigger = arena_calloc(t->a, t->cap, sizeof *bigger);
-        if (t->n)
-            memcpy(bigger, t->v, t->n * sizeof *bigger);
-        t->v = bigger;
+    for (uint32_t i = 0; i < t->n; i++)
+        free(t->lanes[i].v);
+    free(t->lanes);
+    *t = (struct timeline){ 0 };
+}
+
+void timeline_reset(struct timeline *t, uint32_t nodes)
+{
+    if (nodes > t->n) {
+        t->lanes = xrealloc(t->lanes, nodes, sizeof *t->lanes);
+        memset(t->lanes + t->n, 0, (nodes - t->n) * sizeof *t->lanes);
+        t->n = nodes;
     }
-    t->v[t->n++] = r;
+    for (uint32_t i = 0; i < t->n; i++)
+        t->lanes[i].n = 0;
+    t->is_overdrawn = false;
 }
 
-static int by_time(const void *a, const void *b)
+static void insert(struct lane *l, uint32_t at, struct step step)
 {
-    const struct release *x = a, *y = b;
-
-    if (x->at != y->at)
-        return x->at < y->at ? -1 : 1;
-    return x->node < y->node ? -1 : x->node > y->node;
+    if (l->n == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 4;
+        l->v = xrealloc(l->v, l->cap, sizeof *l->v);
+    }
+    memmove(l->v + at + 1, l->v + at, (l->n - at) * sizeof *l->v);
+    l->v[at] = step;
+    l->n++;
 }
 
-void timeline_sort(struct timeline *t)
+void timeline_open(struct timeline *t, uint32_t node, int64_t now, const struct room *room)
 {
-    if (t->n > 1)
-        qsort(t->v, t->n, sizeof *t->v, by_time);
+    t->lanes[node].n = 0;
+    insert(&t->lanes[node], 0, (struct step){ now, *room });
 }
 
-void timeline_at(const struct timeline *t, int64_t when, struct room *ret)
+/* The last step that begins at or before the time; the first when none does. */
+static uint32_t step_at(const struct lane *l, int64_t time)
 {
-    memcpy(ret, t->now, t->node_count * sizeof *ret);
-    for (uint32_t i = 0; i < t->n && t->v[i].at <= when; i++)
-        room_give(&ret[t->v[i].node], &t->v[i].room);
-}
+    uint32_t lo = 0, hi = l->n;
 
-bool timeline_earliest(const struct timeline *t, bool (*fits)(void *ctx, const struct room *rooms),
-                       void *ctx, struct room *ret_rooms, int64_t *ret)
-{
-    uint32_t lo = 0, hi = t->n;
-
-    while (lo < hi) {
+    while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
-        timeline_at(t, t->v[mid].at, ret_rooms);
-        if (fits(ctx, ret_rooms))
-            hi = mid;
+        if (l->v[mid].at <= time)
+            lo = mid;
         else
-            lo = mid + 1;
+            hi = mid;
     }
-    if (lo == t->n)
-        return false;
-    *ret = t->v[lo].at;
-    timeline_at(t, *ret, ret_rooms);
-    return true;
+    return lo;
+}
+
+/* The step that begins exactly then, made if need be. */
+static uint32_t cut(struct lane *l, int64_t time)
+{
+    uint32_t at = step_at(l, time);
+
+    if (l->v[at].at >= time)
+        return at;
+    insert(l, at + 1, (struct step){ time, l->v[at].room });
+    return at + 1;
+}
+
+/* Neighbours that became equal are one step again: lanes stay as short as what they say. */
+static void join(struct lane *l, uint32_t at)
+{
+    if (at == 0 || at >= l->n || !room_equal(&l->v[at - 1].room, &l->v[at].room))
+        return;
+    memmove(l->v + at, l->v + at + 1, (l->n - at - 1) * sizeof *l->v);
+    l->n--;
+}
+
+void timeline_take(struct timeline *t, uint32_t node, int64_t from, int64_t until,
+                   const struct room *room)
+{
+    struct lane *l = &t->lanes[node];
+
+    assert(node < t->n && l->n > 0);
+    if (until <= from || until <= l->v[0].at)
+        return;
+    uint32_t first = cut(l, from), end = cut(l, until);
+    for (uint32_t i = first; i < end; i++) {
+        t->is_overdrawn = t->is_overdrawn || !room_fits(&l->v[i].room, room);
+        room_take(&l->v[i].room, room);
+    }
+    join(l, end);
+    join(l, first);
+}
+
+void timeline_give(struct timeline *t, uint32_t node, int64_t from, int64_t until,
+                   const struct room *room)
+{
+    struct lane *l = &t->lanes[node];
+
+    assert(node < t->n && l->n > 0);
+    if (until <= from || until <= l->v[0].at)
+        return;
+    uint32_t first = cut(l, from), end = cut(l, until);
+    for (uint32_t i = first; i < end; i++)
+        room_give(&l->v[i].room, room);
+    join(l, end);
+    join(l, first);
+}
+
+void timeline_forget(struct timeline *t, uint32_t node, int64_t now)
+{
+    struct lane *l = &t->lanes[node];
+    uint32_t at = l->n ? step_at(l, now) : 0;
+
+    if (at == 0)
+        return;
+    memmove(l->v, l->v + at, (l->n - at) * sizeof *l->v);
+    l->n -= at;
+    l->v[0].at = l->v[0].at < now ? now : l->v[0].at;
+}
+
+struct room timeline_least(const struct timeline *t, uint32_t node, int64_t from, int64_t until)
+{
+    const struct lane *l = &t->lanes[node];
+    uint32_t i = step_at(l, from);
+    struct room least = l->v[i].room;
+
+    while (++i < l->n && l->v[i].at < until)
+        room_least(&least, &l->v[i].room);
+    return least;
+}
+
+int64_t timeline_earliest(const struct timeline *t, uint32_t node, const struct span *want,
+                          int64_t from, int64_t before)
+{
+    const struct lane *l = &t->lanes[node];
+    int64_t start = TIMELINE_NEVER;
+
+    for (uint32_t i = step_at(l, from); i < l->n; i++) {
+        int64_t end = i + 1 < l->n ? l->v[i + 1].at : TIMELINE_NEVER;
+        if (!room_fits(&l->v[i].room, want->need)) {
+            start = TIMELINE_NEVER;
+            if (end >= before)
+                return TIMELINE_NEVER;
+            continue;
+        }
+        if (start == TIMELINE_NEVER)
+            start = l->v[i].at > from ? l->v[i].at : from;
+        if (start >= before)
+            return TIMELINE_NEVER;
+        if (end - start >= want->length)
+            return start;
+    }
+    return TIMELINE_NEVER;
+}
+
+int64_t timeline_next(const struct timeline *t, uint32_t node, int64_t after)
+{
+    const struct lane *l = &t->lanes[node];
+    uint32_t i = step_at(l, after);
+
+    if (l->v[i].at > after)
+        return l->v[i].at;
+    return i + 1 < l->n ? l->v[i + 1].at : TIMELINE_NEVER;
 }

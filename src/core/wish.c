@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/hostlist.h"
+#include "core/features.h"
 #include "core/gres_ask.h"
 #include "core/known.h"
 #include "core/place.h"
@@ -122,14 +123,14 @@ static int count_nodes(const struct job_spec *s, uint32_t named, struct job_wish
     if (s->min_nodes.set && s->min_nodes.v == 0 && !s->max_nodes.set)
         return err_set(e, ESLURM_INVALID_NODE_COUNT, "asked: -N 0\na job needs one node at least");
     w->min_nodes = w->min_nodes ? w->min_nodes : 1;
+    if (s->min_nodes.set && !s->max_nodes.set)
+        w->max_nodes = w->min_nodes;
     if (w->max_nodes < w->min_nodes)
         return err_set(e, ESLURM_INVALID_NODE_COUNT,
                        "asked: -N %u-%u\nthe second number is the larger one", w->min_nodes,
                        w->max_nodes);
     if (s->ntasks.set && s->ntasks.v == 0)
         return err_set(e, ESLURM_BAD_TASK_COUNT, "asked: -n 0\na job needs one task at least");
-    if (each && s->ntasks.set && !s->min_nodes.set)
-        w->min_nodes = (s->ntasks.v + each - 1) / each;
     if (named > w->min_nodes)
         w->min_nodes = named;
     if (w->max_nodes < w->min_nodes)
@@ -187,22 +188,24 @@ static void copy_rest(const struct job_spec *s, struct job_wish *w)
     w->segment = or_zero(s->segment);
 }
 
-static int check_features(const struct core *c, const char *want, struct err *e)
+static int check_features(const struct core *c, const char *want, int code, struct err *e)
 {
-    if (!features_valid(want))
-        return err_set(e, ESLURM_INVALID_FEATURE,
-                       "asked: -C \"%.100s\"\nnames joined by & and |, with ( )", want);
-    for (const char *s = want ? want : ""; *s;) {
-        size_t len = strcspn(s, "&|(),");
+    struct features grammar;
+    size_t len;
+
+    if (!features_read(want, &grammar))
+        return err_set(e, code,
+                       "asked: -C \"%.100s\"\nnames joined by & and |, with ( ), [a|b] and a*2",
+                       want);
+    for (const char *s = want; s && (s = features_next(s, &len)); s += len) {
         char name[128] = "";
         memcpy(name, s, len < sizeof name ? len : sizeof name - 1);
-        bool is_known = len == 0;
+        bool is_known = false;
         for (uint32_t i = 0; i < c->node_count && !is_known; i++)
-            is_known = !c->nodes[i]->is_gone && features_match(name, node_features(c->nodes[i]));
+            is_known = !c->nodes[i]->is_gone &&
+                       features_match(name, node_features(c->nodes[i]), 0, NULL);
         if (!is_known)
-            return err_set(e, ESLURM_INVALID_FEATURE,
-                           "asked: -C %.100s\nno node has the feature \"%s\"", want, name);
-        s += len + (s[len] != '\0');
+            return err_set(e, code, "asked: -C %.100s\nno node has the feature \"%s\"", want, name);
     }
     return 0;
 }
@@ -210,6 +213,14 @@ static int check_features(const struct core *c, const char *want, struct err *e)
 /* --ntasks-per-gpu without a number of GPUs: as many as the tasks need. */
 static int shape_gpus(const struct job_spec *s, struct arena *a, struct job_wish *w, struct err *e)
 {
+    bool is_counted = s->ntasks.set || *w->tres_per_job || s->ntasks_per_node.set;
+
+    bool has_nodes = s->min_nodes.set && w->max_nodes == w->min_nodes;
+
+    if (*w->tres_per_task && !is_counted && !has_nodes)
+        return err_set(e, ESLURM_INVALID_GRES,
+                       "asked: --gpus-per-task=%.80s\nsay how many tasks (-n) or GPUs (--gpus) too",
+                       w->tres_per_task);
     if (!s->ntasks_per_gpu.set)
         return 0;
     if (s->ntasks_per_gpu.v == 0)
@@ -233,7 +244,9 @@ int wish_from_spec(const struct core *c, const struct job_spec *s, struct arena 
     if (r == 0)
         r = check_nodes(c, s->exc_nodes, "-x", NULL, e);
     if (r == 0)
-        r = check_features(c, s->features, e);
+        r = check_features(c, s->features, ESLURM_INVALID_FEATURE, e);
+    if (r == 0)
+        r = check_features(c, s->prefer, ESLURM_INVALID_PREFER, e);
     if (r == 0)
         r = count_nodes(s, named, &w, e);
     if (r == 0 && s->cpus_per_task.set && s->cpus_per_task.v == 0)
@@ -359,7 +372,7 @@ int wish_check(const struct core *c, struct job_wish *w, struct arena *a, struct
     if (r == 0)
         r = check_nodes(c, w->exc_nodes, "ExcNodeList", NULL, e);
     if (r == 0)
-        r = check_features(c, w->features, e);
+        r = check_features(c, w->features, ESLURM_INVALID_FEATURE, e);
     if (r == 0)
         r = known_check(c, w, e);
     if (r == 0 && named > w->min_nodes)

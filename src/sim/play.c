@@ -83,8 +83,11 @@ static void made_conf(const struct play *p, struct arena *a, struct core_conf *r
 }
 
 /* Bounds that protect a daemon would only end a simulation early; and nothing is remembered. */
-static void adapt_conf(const struct play *p, struct core_conf *conf)
+static void adapt_conf(const struct play *p, uint32_t scale, struct arena *a,
+                       struct core_conf *conf)
 {
+    const char *params = p->params ? p->params : conf->sched_params;
+
     conf->max_job_count = UINT32_MAX;
     conf->first_job_id = 1;
     conf->max_job_id = 0;
@@ -93,7 +96,7 @@ static void adapt_conf(const struct play *p, struct core_conf *conf)
     conf->scheduler_type = p->scheduler           ? p->scheduler
                            : conf->scheduler_type ? conf->scheduler_type
                                                   : "backfill";
-    conf->sched_params = p->params ? p->params : conf->sched_params;
+    conf->sched_params = arena_printf(a, "%s,bf_clock=%u", params ? params : "", scale);
 }
 
 static uint32_t part_index(struct played *out, const char *name)
@@ -259,6 +262,18 @@ static void schedule(struct player *y)
     y->out->passes++;
 }
 
+/* When the scheduler wants a pass of its own, in seconds of the trace; never before the next one.
+ */
+static int64_t next_pass(const struct player *y)
+{
+    int64_t pass = core_next_pass(y->core);
+
+    if (pass == INT64_MAX)
+        return pass;
+    pass = (pass - EPOCH + y->scale - 1) / y->scale + y->base;
+    return pass > y->now ? pass : y->now + 1;
+}
+
 /* The next second in which something happens; false: nothing will. */
 static bool next_second(struct player *y)
 {
@@ -267,6 +282,8 @@ static bool next_second(struct player *y)
 
     if (y->next < y->p->trace->n && y->by_arrival[y->next]->arrival < at)
         at = y->by_arrival[y->next]->arrival;
+    int64_t pass = at == INT64_MAX ? INT64_MAX : next_pass(y);
+    at = pass < at ? pass : at;
     y->now = at == INT64_MAX ? y->now : at;
     return at != INT64_MAX;
 }
@@ -349,7 +366,7 @@ int play_trace(const struct play *p, struct played *ret, struct err *e)
         conf = *p->conf;
     else
         made_conf(p, &a, &conf);
-    adapt_conf(p, &conf);
+    adapt_conf(p, y.scale, &a, &conf);
     y.core = core_new();
     line_up(&y);
     open_machine(&y, &conf);

@@ -75,6 +75,15 @@ int ask_parts(struct ctld *c, const struct pending *p, void *ret, struct err *e)
     return 0;
 }
 
+int ask_licenses(struct ctld *c, const struct pending *p, void *ret, struct err *e)
+{
+    struct license_infos *infos = ret;
+
+    core_list_licenses(c->core, &c->arena, infos);
+    infos->now = ctld_now(c);
+    return 0;
+}
+
 int ask_resvs(struct ctld *c, const struct pending *p, void *ret, struct err *e)
 {
     struct resv_infos *infos = ret;
@@ -128,5 +137,23 @@ int ask_stats(struct ctld *c, const struct pending *p, void *ret, struct err *e)
     info->rows.n += own;
     info->now = ctld_now(c);
     info->since = c->boot_s;
+    return 0;
+}
+
+int ask_shares(struct ctld *c, const struct pending *p, void *ret, struct err *e)
+{
+    core_list_shares(c->core, &c->arena, ret);
+    return 0;
+}
+
+int ask_prio(struct ctld *c, const struct pending *p, void *ret, struct err *e)
+{
+    core_list_prio(c->core, &p->in.who, ctld_now(c), &c->arena, ret);
+    return 0;
+}
+
+int ask_book(struct ctld *c, const struct pending *p, void *ret, struct err *e)
+{
+    core_list_book(c->core, &c->arena, ret);
     return 0;
 }

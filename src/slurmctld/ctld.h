@@ -148,6 +148,10 @@ typedef int ask_fn(struct ctld *c, const struct pending *p, void *ret, struct er
 int ask_ping(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_jobs(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_nodes(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_shares(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_prio(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_book(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_licenses(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_parts(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_resvs(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_conf(struct ctld *c, const struct pending *p, void *ret, struct err *e);

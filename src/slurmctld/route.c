@@ -12,6 +12,10 @@ static const struct route routes[] = {
     { .opcode = OP_resv_list, .ask = ask_resvs },
     { .opcode = OP_conf_show, .ask = ask_conf },
     { .opcode = OP_stats_show, .ask = ask_stats },
+    { .opcode = OP_license_list, .ask = ask_licenses },
+    { .opcode = OP_share_list, .ask = ask_shares },
+    { .opcode = OP_prio_list, .ask = ask_prio },
+    { .opcode = OP_book_list, .ask = ask_book },
 
     { .opcode = OP_node_hello, .prepare = prepare_node },
     { .opcode = OP_node_beat, .prepare = prepare_node },

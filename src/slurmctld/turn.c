@@ -339,7 +339,8 @@ static void answer_questions(struct ctld *c)
 
 static void arm_timer(struct ctld *c)
 {
-    int64_t due = core_next_timer(c->core);
+    int64_t timer = core_next_timer(c->core), pass = core_next_pass(c->core);
+    int64_t due = timer < pass ? timer : pass;
     int64_t now = ctld_now(c);
 
     if (due == INT64_MAX)

@@ -8,7 +8,7 @@ SLEEP = "#!/bin/sh\nsleep 60\n"
 @pytest.fixture(scope="module")
 def gpus():
     """Two nodes of four GPUs and eight shares."""
-    with Cluster(nodes=2, conf="GresTypes=gpu,shard\n", node_conf="Gres=gpu:a100:4,shard:8", dbd=False) as c:
+    with Cluster(nodes=2, conf="GresTypes=gpu,shard\nLicenses=matlab:4,ansys\n", node_conf="Gres=gpu:a100:4,shard:8", dbd=False) as c:
         yield c
 
 
@@ -33,6 +33,16 @@ def test_devices_are_given_shown_and_given_back(gpus):
     gpus.run("scancel", first, second)
     assert wait_for(lambda: gpus.out("squeue", "-h", "-j", waits, "-o", "%t").strip() == "R", 20)
     gpus.run("scancel", waits)
+
+
+def test_licenses_are_shown(gpus):
+    job = gpus.sbatch("-L", "matlab:3", script=SLEEP)
+    waits = gpus.sbatch("-L", "matlab:2,ansys", script=SLEEP)
+    assert wait_for(lambda: gpus.out("squeue", "-h", "-j", waits, "-o", "%r").strip() == "Licenses", 10)
+    assert gpus.out("scontrol", "show", "licenses", "matlab").split() == [
+        "LicenseName=matlab", "Total=4", "Used=3", "Free=1", "Reserved=0", "Remote=no"]
+    gpus.run("scancel", job, waits)
+    assert wait_for(lambda: "Used=0" in gpus.out("scontrol", "-o", "show", "licenses", "matlab"), 20)
 
 
 @pytest.mark.parametrize("argv, words", [

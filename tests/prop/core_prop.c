@@ -5,7 +5,8 @@
  *
  * core_prop [--seeds N] [--first SEED] [--steps N]; a failure prints its seed. */
 #include "base/map.h"
-#include "core/backfill.h"
+#include "core/bf.h"
+#include "core/plan.h"
 #include "core/core.h"
 #include "core/msgs.h"
 #include "core/state.h"
@@ -37,10 +38,11 @@ struct world {
     bool is_connected[NODES];
     struct task tasks[RUNS_MAX];
     unsigned task_count;
+    uint64_t rules;      /* version of the book; 0: this world has none */
     struct map launched; /* job << 16 | restart: nothing starts twice */
     uint32_t last_job;
     unsigned conf_turn;
-    unsigned fills; /* calls in which backfill started something */
+    unsigned fills; /* promises that were held, over all slices */
 };
 
 static void fail(const struct world *w, const char *what, const char *detail)
@@ -131,40 +133,44 @@ static void same_facts(const struct world *w, unsigned n)
             fail(w, "repeat", "the same input gave other facts");
 }
 
-/* When the first blocked job of each partition will start; 0: none, or unknown. */
-static void note_plans(struct world *w, uint32_t *jobs, int64_t *starts)
+static const struct fact_job_promise *last_promise(const struct world *w, uint32_t job_id,
+                                                   uint32_t from)
 {
-    for (uint32_t i = 0; i < w->live->part_count && i < PARTS; i++) {
-        const struct job *head = core_job(w->live, w->live->parts[i]->blocked.id);
-        struct plan plan;
-        jobs[i] = head ? head->id : 0;
-        starts[i] =
-            head && backfill_plan_in(w->live, w->live->parts[i], head, w->now, &w->in, &plan)
-                ? plan.start
-                : 0;
-        arena_reset(&w->in);
+    const struct fact_job_promise *last = NULL;
+
+    for (uint32_t i = from; i < w->facts.n; i++) {
+        const struct fact_job_promise *f = w->facts.v[i].body;
+        if (w->facts.v[i].kind == FACT_job_promise && f->job_id == job_id)
+            last = f;
+    }
+    return last;
+}
+
+/* A promise moves to later only for a cause, which stands in the fact. */
+static void promises_hold(struct world *w, const int64_t *starts, uint32_t jobs, uint32_t from)
+{
+    for (uint32_t id = 0; id < jobs; id++) {
+        const struct fact_job_promise *f = starts[id] ? last_promise(w, id, from) : NULL;
+        if (f && f->start > starts[id] && f->first != f->start && !*f->cause)
+            fail(w, "backfill", "a promise moved later, and nothing says why");
     }
 }
 
-/* No backfilled job moves the planned start of a blocked one later. */
+/* Backfill keeps its promises, and its plan is what one made from nothing would be. */
 static bool schedule_some(struct world *w)
 {
-    bool is_filling = !w->live->is_dirty && backfill_is_on(w->live);
-    uint32_t heads[PARTS] = { 0 }, heads_now[PARTS] = { 0 };
-    int64_t starts[PARTS] = { 0 }, starts_now[PARTS] = { 0 };
+    uint32_t jobs = w->live->next_id, from = w->facts.n;
+    int64_t *starts = calloc(jobs + 1, sizeof *starts);
+    struct err e = { 0 };
 
-    if (is_filling)
-        note_plans(w, heads, starts);
-    uint32_t facts = w->facts.n;
+    QUEUE_FOREACH(it, &w->live->promised)
+    starts[it->job->id] = it->job->promise->start;
     bool is_more = core_schedule(w->live, w->now, 1 + pick(w, 8), &w->facts, &w->effects);
-    if (!is_filling || w->facts.n == facts)
-        return is_more;
-    note_plans(w, heads_now, starts_now);
-    for (unsigned i = 0; i < PARTS; i++)
-        if (heads[i] && heads[i] == heads_now[i] && starts[i] &&
-            (starts_now[i] == 0 || starts_now[i] > starts[i]))
-            fail(w, "backfill", "it moved a planned start later");
-    w->fills++;
+    promises_hold(w, starts, jobs, from);
+    free(starts);
+    w->fills += w->live->promised.count;
+    if (plan_check(w->live, w->now, &e) < 0)
+        fail(w, "plan", e.text);
     return is_more;
 }
 
@@ -230,8 +236,11 @@ static struct core *rebuild(struct world *w)
     reset(w);
     while (core_schedule(copy, w->now, 7, &w->facts, &w->effects))
         ;
-    if (w->facts.n)
-        fail(w, "overlooked", fact_name(w->facts.v[0].kind));
+    /* Promises may move earlier now that could not a moment ago; running jobs are guessed anew. */
+    bool is_guessed = bf_of(copy)->predict || bf_of(copy)->interval_s > 0;
+    for (unsigned i = 0; i < w->facts.n && !is_guessed; i++)
+        if (w->facts.v[i].kind != FACT_job_promise)
+            fail(w, "overlooked", fact_name(w->facts.v[i].kind));
     core_free(copy);
     copy = core_new();
     core_dump(w->live, load, copy);
@@ -251,14 +260,23 @@ static void configure(struct world *w)
     static const char *const flags[] = { "", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME",
                                          "INCR_ONLY" };
     static const char *const gres[] = { "", "gpu:a:1,gpu:b:2,lic:100", "gpu:3,shard:7" };
+    static const char *const levels[] = { "", "limits", "associations", "safe,qos" };
     struct conf_node nodes[NODES];
     struct part_info parts[3] = { 0 };
+    static const char *const plans[] = { "",
+                                         "bf_shortest_first,bf_interval=0",
+                                         "bf_promises=1,bf_interval=0",
+                                         "bf_interval=0,bf_promises=3",
+                                         "bf_replan,bf_interval=0,bf_resolution=60",
+                                         "bf_predict,bf_predict_guard=20",
+                                         "bf_window=10,bf_shortest_first,bf_interval=0" };
     struct core_conf conf = { .cluster = "c",
                               .select_params = params[w->seed % 4],
                               .max_job_count = 200,
                               .scheduler_type = w->seed % 4 ? "backfill" : "builtin",
-                              .sched_params = w->seed % 3 ? "" : "bf_shortest_first",
+                              .sched_params = plans[w->seed % 7],
                               .gres_types = "gpu,shard,lic",
+                              .licenses = "x:2,y:3",
                               .select_type = w->seed % 7 == 0 ? "linear" : "cons_tres",
                               .max_array_size = 100,
                               .min_job_age_s = 50,
@@ -280,6 +298,9 @@ static void configure(struct world *w)
                               .prio_max_age_s = 200,
                               .prio_flags = flags[w->seed % 4],
                               .prio_half_life_s = 600,
+                              .prio_weight_qos = 100,
+                              .prio_reset = w->seed % 5 == 4 ? "DAILY" : "NONE",
+                              .acct_enforce = levels[w->seed % 4],
                               .prio_period_s = 60 };
     uint32_t n = NODES - w->conf_turn % 2;
 
@@ -305,6 +326,7 @@ static void configure(struct world *w)
                                        .max_time_min = 100 + 100 * i,
                                        .max_nodes = UINT32_MAX,
                                        .min_nodes = 1,
+                                       .qos = i == 2 ? "slow" : "",
                                        .priority_tier = 1 + i / 2,
                                        .priority_job_factor = i,
                                        .billing_weights = i == 1 ? "CPU=2,Mem=1G" : "",
@@ -345,6 +367,93 @@ static void hello(struct world *w, uint32_t i)
     step(w, OP_node_hello, &reg, i);
 }
 
+static uint32_t some(struct world *w, uint32_t below)
+{
+    return chance(w, 25) ? pick(w, below) : UINT32_MAX;
+}
+
+/* Most of them unset; what is set is small, so that jobs run into it. */
+static struct rule_limits some_limits(struct world *w)
+{
+    static const char *const tres[] = { "cpu=2", "cpu=4,mem=900", "node=1", "billing=5",
+                                        "mem=300" };
+    static const char *const mins[] = { "cpu=50", "cpu=500", "billing=300,node=200" };
+    struct rule_limits l = { .grp_jobs = { true, some(w, 4) },
+                             .grp_submit = { true, some(w, 30) },
+                             .grp_wall_min = { true, some(w, 100) },
+                             .max_jobs = { true, some(w, 3) },
+                             .max_submit = { true, some(w, 20) },
+                             .max_wall_min = { true, some(w, 200) },
+                             .max_jobs_account = { true, some(w, 3) } };
+    const char **texts[] = { &l.grp_tres, &l.max_tres, &l.max_tres_node, &l.max_tres_user,
+                             &l.max_tres_account };
+    const char **spans[] = { &l.grp_tres_mins, &l.grp_tres_run_mins, &l.max_tres_mins,
+                             &l.max_tres_run_mins, &l.max_tres_run_mins_account };
+
+    for (unsigned i = 0; i < 5; i++) {
+        *texts[i] = chance(w, 15) ? tres[pick(w, 5)] : "";
+        *spans[i] = chance(w, 10) ? mins[pick(w, 3)] : "";
+    }
+    l.min_tres = chance(w, 5) ? "cpu=2" : "";
+    return l;
+}
+
+/* A book of 3 accounts with up to 3 users each, and 3 QOS: whole, or some of its rows. */
+static void tell_rules(struct world *w)
+{
+    static const char *const accounts[] = { "acc", "lab", "sub" };
+    static const char *const users[] = { "x", "y", "z" };
+    static const char *const flags[] = { "DenyOnLimit", "NoDecay", "OverPartQOS",
+                                         "PartitionTimeLimit" };
+    static const char *const names[] = { "normal", "gold", "slow" };
+    struct rule_limits limits[16];
+    struct rule_assoc as[16] = {
+        { .id = 1, .account = "root", .shares = 1, .qos = { (const char **)(uintptr_t)names, 3 } }
+    };
+    struct rule_qos qos[3];
+    const char *flag[3];
+    struct rule_user u[3];
+    struct rules all = { .version = ++w->rules, .is_whole = w->rules == 1 || chance(w, 20) };
+    uint32_t n = all.is_whole;
+
+    for (uint32_t i = 0; i < 16; i++)
+        limits[i] = some_limits(w);
+    for (uint32_t i = 0; i < 3; i++) {
+        if (all.is_whole || chance(w, 20))
+            as[n++] = (struct rule_assoc){ .id = 2 + i,
+                                           .account = accounts[i],
+                                           .parent = i == 2 ? 2 + pick(w, 2) : 1,
+                                           .shares = 1 + pick(w, 5),
+                                           .limits = &limits[i] };
+        flag[i] = flags[pick(w, 4)];
+        qos[i] = (struct rule_qos){ .id = 1 + i,
+                                    .name = names[i],
+                                    .priority = i,
+                                    .usage_factor = 0.5 * i,
+                                    .limit_factor = i,
+                                    .flags = { &flag[i], chance(w, 40) },
+                                    .limits = &limits[12 + i] };
+        u[i] = (struct rule_user){ .name = users[i], .def_account = accounts[pick(w, 3)] };
+    }
+    for (uint32_t i = 0; i < 9; i++)
+        if (chance(w, all.is_whole ? 85 : 15))
+            as[n++] = (struct rule_assoc){ .id = 10 + i,
+                                           .account = accounts[i / 3],
+                                           .user = users[i % 3],
+                                           .parent = 2 + i / 3,
+                                           .shares = chance(w, 10) ? UINT32_MAX : 1 + pick(w, 3),
+                                           .partition = i == 8 ? "b" : "",
+                                           .limits = &limits[3 + i],
+                                           .is_deleted = !all.is_whole && chance(w, 30) };
+    all.assocs.v = as;
+    all.assocs.n = n;
+    all.qos.v = qos;
+    all.qos.n = all.is_whole ? 3 : pick(w, 4);
+    all.users.v = u;
+    all.users.n = 3;
+    step(w, OP_rules_push, &all, 0);
+}
+
 static const char *job_text(struct world *w, char *buf, size_t size)
 {
     uint32_t id = w->last_job > 12 ? w->last_job - pick(w, 12) : 1 + pick(w, 12);
@@ -379,6 +488,7 @@ static void submit(struct world *w)
 {
     static const char *const names[] = { "x", "y", "z" };
     static const char *const accounts[] = { "acc", "lab", "", "root" };
+    static const char *const qos[] = { "", "normal", "gold", "slow" };
     static const char *const parts[] = { "", "a", "b", "c", "a,b", "c,a" };
     static const char *const arrays[] = { "0-3", "0-9:2%2", "1,3,5", "0-20%1" };
     static const char *const before[] = { "afterok:", "afterany:",         "afternotok:",
@@ -393,6 +503,8 @@ static void submit(struct world *w)
                           .account = accounts[pick(w, 4)],
                           .kill_on_invalid_dep = { chance(w, 30), true } };
 
+    if (w->rules)
+        s.qos = qos[pick(w, 4)];
     if (chance(w, 50))
         s.ntasks = (struct opt_u32){ true, 1 + pick(w, 5) };
     if (chance(w, 20))
@@ -415,6 +527,8 @@ static void submit(struct world *w)
         s.exclusive = "exclusive";
     if (chance(w, 15))
         ask_gres(w, &s);
+    if (chance(w, 8))
+        s.licenses = chance(w, 50) ? "x:1,y" : "x:2;y:2";
     if (chance(w, 15))
         s.array = arrays[pick(w, 4)];
     if (chance(w, 10))
@@ -468,11 +582,12 @@ static void update(struct world *w)
         { "MinMemoryNode", "100", "" }, { "Features", "red", "" },
         { "Dependency", "", "" },       { "StartTime", "now+60", "" },
         { "Priority", "0", "" },        { "NoSuch", "1", "" },
-        { "EndTime", "now+90", "" },
+        { "EndTime", "now+90", "" },    { "Account", "lab", "" },
+        { "QOS", "gold", "" },
     };
     char buf[32];
     const char *jobs[] = { job_text(w, buf, sizeof buf) };
-    struct key_value set[] = { values[pick(w, 17)], values[pick(w, 17)] };
+    struct key_value set[] = { values[pick(w, 19)], values[pick(w, 19)] };
     struct job_update up = { .jobs = { jobs, 1 } };
 
     up.set.v = set;
@@ -642,6 +757,8 @@ static void random_step(struct world *w)
         restart(w);
     else
         core_free(rebuild(w));
+    if (w->rules && chance(w, 2))
+        tell_rules(w);
     if (chance(w, 1) && chance(w, 30)) {
         w->conf_turn++;
         configure(w);
@@ -689,7 +806,7 @@ static void bring_to_an_end(struct world *w)
     nothing_is_left(w);
 }
 
-/* Returns how often backfill was seen to start something. */
+/* Returns how many promises were seen. */
 static unsigned run(uint64_t seed, unsigned steps)
 {
     struct world *w = calloc(1, sizeof *w);
@@ -699,6 +816,8 @@ static unsigned run(uint64_t seed, unsigned steps)
     w->live = core_new();
     w->mirror = core_new();
     configure(w);
+    if (seed % 4)
+        tell_rules(w);
     for (uint32_t i = 0; i < NODES; i++)
         hello(w, i);
     while (w->step < steps)
@@ -731,7 +850,7 @@ int main(int argc, char **argv)
     for (uint64_t s = first; s < first + seeds; s++)
         fills += run(s, steps);
     if (fills == 0 && seeds >= 8) {
-        printf("core_prop: backfill was never tried\n");
+        printf("core_prop: nothing was ever promised\n");
         return 1;
     }
     printf("core_prop: %llu seeds of %u steps\n", (unsigned long long)seeds, steps);

@@ -2,6 +2,7 @@
  * shared contents, walkers. */
 #include "base/map.h"
 #include "core/array.h"
+#include "core/features.h"
 #include "core/job.h"
 #include "core/list.h"
 #include "core/msgs.h"
@@ -155,18 +156,56 @@ static void broken_array_specifications_are_refused(void **state)
         assert_true(runs_parse(bad[i], 1001, &r, &limit, NULL) < 0);
 }
 
+/* Of [a|b|c] one is the same for all nodes; a*2 is no filter but a count. */
+static void constraints_choose_and_count(void **state)
+{
+    static const struct {
+        const char *want, *have;
+        uint32_t choice;
+        bool is_met;
+        uint32_t kinds;
+    } cases[] = {
+        { "[a|b|c]", "b", 0, false, 0 },       { "[a|b|c]", "b", 1, true, 0 },
+        { "[a|b|c]", "b", 2, false, 0 },       { "[a|b]&d", "b,d", 1, true, 0 },
+        { "[a|b]&d", "b", 1, false, 0 },       { "[a&d|b]", "a", 0, false, 0 },
+        { "a*2", "b", 0, true, 0 },            { "a*2&b*1", "a,b", 0, true, 3 },
+        { "[a*2&b*1]", "c", 0, false, 0 },     { "[a*2&b*1]", "b", 0, true, 2 },
+        { "[(a&c)*2&b*1]", "a", 0, false, 0 }, { "[(a|c)*2&b*1]", "c", 0, true, 1 },
+        { "a*2|b", "c", 0, true, 0 },          { "a&b*2", "b", 0, false, 1 },
+    };
+    static const char *const bad[] = { "a&",  "(a", "a b", "[a", "a&&b", "a*0", "a*x", "[a*2|b*2]",
+                                       "[a|b", "[[a]]", "[a|b]&[c|d]", "a*", "[]", "]", "(a*2)" };
+    struct features f;
+    size_t len;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint32_t kinds;
+        assert_int_equal(features_match(cases[i].want, cases[i].have, cases[i].choice, &kinds),
+                         cases[i].is_met);
+        assert_int_equal(kinds, cases[i].kinds);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (features_read(bad[i], &f))
+            fail_msg("%s is taken for good", bad[i]);
+    assert_true(features_read("(a|b)&c", &f));
+    assert_int_equal(f.choices, 1);
+    assert_true(features_read("[a|b|c]", &f));
+    assert_int_equal(f.choices, 3);
+    assert_true(features_read("[a*2&b*3]", &f));
+    assert_int_equal(f.counts[1], 3);
+    assert_string_equal(features_next("[a*2&b9]", &len), "a*2&b9]");
+    assert_string_equal(features_next("*2&b9]", &len), "b9]");
+    assert_null(features_next("*2]", &len));
+}
+
 static void features_are_words_with_and_and_or(void **state)
 {
-    assert_true(features_match("", "a"));
-    assert_true(features_match("a", "b,a"));
-    assert_false(features_match("a", "ab"));
-    assert_true(features_match("a&b|c", "c"));
-    assert_false(features_match("a&(b|c)", "c"));
-    assert_true(features_match("a&(b|c)", "c,a"));
-    assert_false(features_valid("a&"));
-    assert_false(features_valid("(a"));
-    assert_false(features_valid("a b"));
-    assert_true(features_valid("(a|b)&c"));
+    assert_true(features_match("", "a", 0, NULL));
+    assert_true(features_match("a", "b,a", 0, NULL));
+    assert_false(features_match("a", "ab", 0, NULL));
+    assert_true(features_match("a&b|c", "c", 0, NULL));
+    assert_false(features_match("a&(b|c)", "c", 0, NULL));
+    assert_true(features_match("a&(b|c)", "c,a", 0, NULL));
 }
 
 static void equal_contents_are_kept_once(void **state)
@@ -224,6 +263,7 @@ int main(void)
         cmocka_unit_test(runs_are_sets_of_tasks),
         cmocka_unit_test(broken_array_specifications_are_refused),
         cmocka_unit_test(features_are_words_with_and_and_or),
+        cmocka_unit_test(constraints_choose_and_count),
         cmocka_unit_test(equal_contents_are_kept_once),
         cmocka_unit_test(a_clone_says_the_same_in_memory_of_its_own),
         cmocka_unit_test(counts_and_cpu_ids_are_written_as_slurm_does),

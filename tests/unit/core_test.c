@@ -679,10 +679,10 @@ static void what_does_nothing_yet_is_named(void **state)
 {
     struct bed *b = *state;
 
-    submit(b, (struct job_spec){ .licenses = "matlab:1", .contiguous = true });
+    submit(b, (struct job_spec){ .network = "ib", .reboot = true });
     const struct job_submitted *reply = effect(b, EFFECT_REPLY)->body;
     assert_int_equal(reply->warnings.n, 2);
-    assert_non_null(strstr(reply->warnings.v[0], "--contiguous"));
+    assert_non_null(strstr(reply->warnings.v[0], "--network"));
 }
 
 static void a_test_submits_nothing_and_says_where(void **state)

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "core/core.h"
 #include "core/gres.h"
+#include "core/sched.h"
 #include "core/state.h"
 
 #include <setjmp.h>
@@ -165,8 +166,6 @@ static void gpus_are_counted_by_name_and_type(void **state)
     assert_int_equal(submit(&b, (struct job_spec){ .tres_per_node = "gpu:5" }), -2014);
     assert_int_equal(submit(&b, (struct job_spec){ .tres_per_node = "gpu:1", .req_nodes = "n3" }),
                      -2014);
-    step(&b, OP_job_cancel,
-         &(struct job_kill){ .jobs = { (const char *[]){ "2" }, 1 }, .signal = { 0 } }, 0);
     close_cluster(&b);
 }
 
@@ -239,6 +238,36 @@ static void memory_and_cpus_come_with_gpus(void **state)
     close_cluster(&b);
 }
 
+static void end_job(struct bed *b, const char *id)
+{
+    step(b, OP_job_cancel, &(struct job_kill){ .jobs = { (const char *[]){ id }, 1 } }, 0);
+}
+
+/* Without its licenses a job waits, and lets others pass; of "a;b" it gets the first that is free.
+ */
+static void licenses_are_counted_while_jobs_run(void **state)
+{
+    struct bed b;
+    struct license_infos all;
+
+    open_cluster(&b, gpu_nodes(), 3, (struct core_conf){ .licenses = "matlab:4,ansys:1,big" });
+    check(&b, (struct job_spec){ .licenses = "matlab:3,ansys" }, "n1 1/1");
+    check(&b, (struct job_spec){ .licenses = "matlab:2" }, "waits");
+    assert_int_equal(sched_reason(b.core, core_job(b.core, 2)), REASON_Licenses);
+    check(&b, (struct job_spec){ .licenses = "ansys:1;big" }, "n1 1/1");
+    assert_string_equal(core_job(b.core, 3)->alloc->licenses, "big");
+    check(&b, (struct job_spec){ 0 }, "n1 1/1");
+    assert_int_equal(submit(&b, (struct job_spec){ .licenses = "matlab:5" }), -2048);
+    assert_int_equal(submit(&b, (struct job_spec){ .licenses = "matlab:5;big:2" }), -2048);
+    assert_int_equal(submit(&b, (struct job_spec){ .licenses = "maple" }), -2048);
+    core_list_licenses(b.core, &b.arena, &all);
+    assert_string_equal(all.licenses.v[2].name, "matlab");
+    assert_int_equal(all.licenses.v[2].used, 3);
+    end_job(&b, "1");
+    assert_string_equal(got(&b, 2), "n1 1/1");
+    close_cluster(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +275,7 @@ int main(void)
         cmocka_unit_test(options_about_gpus_are_brought_together),
         cmocka_unit_test(a_gpu_is_whole_or_cut),
         cmocka_unit_test(memory_and_cpus_come_with_gpus),
+        cmocka_unit_test(licenses_are_counted_while_jobs_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* What is free when: timeline.c, and the reservation and the holes that backfill.c makes of it. */
+/* What is free when: timeline.c, and the promises and starts that backfill.c makes of it. */
+#include "base/map.h"
 #include "core/core.h"
 #include "core/timeline.h"
 
@@ -9,55 +10,109 @@
 
 #include <cmocka.h>
 
-static void rooms_grow_with_releases(void **state)
-{
-    struct arena a = { 0 };
-    struct timeline t;
-    struct room rooms[2];
+#define SECONDS 200
+#define CPUS 8
 
-    timeline_init(&t, &a, 2);
-    t.now[0] = (struct room){ 1, 2, 10 };
-    t.now[1] = (struct room){ 4, 0, 100 };
-    timeline_add(&t, (struct release){ 50, 0, { 2, 1, 20 } });
-    timeline_add(&t, (struct release){ 30, 0, { 1, 1, 5 } });
-    timeline_sort(&t);
-    timeline_at(&t, 29, rooms);
-    assert_int_equal(rooms[0].cpus, 1);
-    timeline_at(&t, 30, rooms);
-    assert_int_equal(rooms[0].cpus, 2);
-    assert_int_equal(rooms[0].jobs, 1);
-    assert_int_equal(rooms[0].mem_mb, 15);
-    timeline_at(&t, 1000, rooms);
-    assert_int_equal(rooms[0].cpus, 4);
-    assert_int_equal(rooms[0].jobs, 0);
-    assert_int_equal(rooms[1].cpus, 4);
-    arena_fini(&a);
+static uint32_t pick(uint64_t *random, uint32_t below)
+{
+    *random += 0x9e3779b97f4a7c15u;
+    return (uint32_t)(hash_u64(*random) % below);
 }
 
-static bool has_cpus(void *ctx, const struct room *rooms)
+/* The slow, obviously right lane: what is free in each second. */
+static uint32_t least_of(const uint32_t *free_cpus, int64_t from, int64_t until)
 {
-    return rooms[0].cpus >= *(const uint32_t *)ctx;
+    uint32_t least = CPUS;
+
+    for (int64_t i = from; i < until; i++)
+        least = free_cpus[i] < least ? free_cpus[i] : least;
+    return least;
 }
 
-static void earliest_is_the_first_release_that_is_enough(void **state)
+static int64_t earliest_of(const uint32_t *free_cpus, uint32_t cpus, int64_t length, int64_t from,
+                           int64_t before)
 {
-    struct arena a = { 0 };
-    struct timeline t;
-    struct room rooms[1];
-    int64_t when = 0;
-    uint32_t want;
+    for (int64_t at = from; at < before; at++)
+        if (least_of(free_cpus, at, at + length) >= cpus)
+            return at;
+    return TIMELINE_NEVER;
+}
 
-    timeline_init(&t, &a, 1);
-    for (uint32_t i = 0; i < 100; i++)
-        timeline_add(&t, (struct release){ 1000 - 10 * (int64_t)(i / 2), 0, { 1, 1, 0 } });
-    timeline_sort(&t);
-    for (want = 1; want <= 100; want++) {
-        assert_true(timeline_earliest(&t, has_cpus, &want, rooms, &when));
-        assert_int_equal(when, 510 + 10 * ((want - 1) / 2));
-        assert_int_equal(rooms[0].cpus, (want + 1) / 2 * 2);
+struct taken {
+    int64_t from, until;
+    struct room room;
+};
+
+/* Takes something that fits, or gives back something taken before. */
+static void change(struct timeline *t, uint32_t *free_cpus, struct taken *taken, uint64_t *random)
+{
+    struct taken *it = &taken[pick(random, 16)];
+    bool is_back = it->room.cpus > 0;
+    int64_t from = pick(random, SECONDS - 20);
+
+    if (!is_back) {
+        *it = (struct taken){ from, from + 1 + pick(random, 20), { .cpus = 1 + pick(random, 4) } };
+        if (least_of(free_cpus, it->from, it->until) < it->room.cpus) {
+            it->room.cpus = 0;
+            return;
+        }
+        timeline_take(t, 0, it->from, it->until, &it->room);
+    } else {
+        timeline_give(t, 0, it->from, it->until, &it->room);
     }
-    assert_false(timeline_earliest(&t, has_cpus, &want, rooms, &when));
-    arena_fini(&a);
+    for (int64_t i = it->from; i < it->until; i++)
+        free_cpus[i] += is_back ? it->room.cpus : -it->room.cpus;
+    it->room.cpus = is_back ? 0 : it->room.cpus;
+}
+
+static void lanes_are_as_slow_ones(void **state)
+{
+    struct timeline t = { 0 };
+    uint64_t random = 7;
+
+    for (unsigned round = 0; round < 200; round++) {
+        uint32_t free_cpus[2 * SECONDS];
+        struct taken taken[16] = { 0 };
+        for (unsigned i = 0; i < 2 * SECONDS; i++)
+            free_cpus[i] = CPUS;
+        timeline_reset(&t, 1);
+        timeline_open(&t, 0, 0, &(struct room){ .cpus = CPUS });
+        for (unsigned n = 0; n < 100; n++) {
+            struct room need = { .cpus = 1 + pick(&random, CPUS) };
+            int64_t from = pick(&random, SECONDS), length = 1 + pick(&random, 30);
+            int64_t before = from + pick(&random, SECONDS);
+            change(&t, free_cpus, taken, &random);
+            assert_int_equal(timeline_least(&t, 0, from, from + length).cpus,
+                             least_of(free_cpus, from, from + length));
+            assert_int_equal(
+                timeline_earliest(&t, 0, &(struct span){ &need, length }, from, before),
+                earliest_of(free_cpus, need.cpus, length, from, before));
+        }
+        assert_false(t.is_overdrawn);
+    }
+    timeline_fini(&t);
+}
+
+static void a_lane_forgets_the_past_and_stays_short(void **state)
+{
+    struct timeline t = { 0 };
+    struct room one = { .cpus = 1 }, all = { .cpus = 4 };
+
+    timeline_reset(&t, 1);
+    timeline_open(&t, 0, 100, &all);
+    timeline_take(&t, 0, 50, 200, &one); /* cut off at the beginning */
+    timeline_take(&t, 0, 150, 300, &one);
+    assert_int_equal(timeline_least(&t, 0, 100, 101).cpus, 3);
+    assert_int_equal(timeline_next(&t, 0, 100), 150);
+    timeline_forget(&t, 0, 160);
+    assert_int_equal(timeline_next(&t, 0, 0), 160);
+    assert_int_equal(timeline_least(&t, 0, 160, 161).cpus, 2);
+    timeline_give(&t, 0, 150, 300, &one);
+    timeline_give(&t, 0, 50, 200, &one);
+    assert_int_equal(t.lanes[0].n, 1);
+    timeline_take(&t, 0, 160, 170, &(struct room){ .cpus = 5 });
+    assert_true(t.is_overdrawn);
+    timeline_fini(&t);
 }
 
 /* A core with two nodes of four CPUs. */
@@ -234,8 +289,8 @@ static void builtin_does_not_fill(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rooms_grow_with_releases),
-        cmocka_unit_test(earliest_is_the_first_release_that_is_enough),
+        cmocka_unit_test(lanes_are_as_slow_ones),
+        cmocka_unit_test(a_lane_forgets_the_past_and_stays_short),
         ON_BENCH(the_first_blocked_job_shows_its_plan),
         ON_BENCH(holes_are_filled_and_the_plan_holds),
         ON_BENCH(memory_is_reserved_too),

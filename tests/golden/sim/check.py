@@ -12,7 +12,17 @@ import sys
 HERE = pathlib.Path(__file__).parent
 TRACE = HERE / "small.swf"
 EXPECTED = HERE / "expected.json"
-SCHEDULERS = {"builtin": [], "backfill": [], "shortest": ["--params", "bf_shortest_first"]}
+SCHEDULERS = {  # name: SchedulerParameters
+    "builtin": "",
+    "backfill": "",
+    "easy": "bf_promises=1,bf_interval=0",
+    "easy-shortest": "bf_promises=1,bf_interval=0,bf_shortest_first",
+    "cons": "bf_interval=0",
+    "replan": "bf_replan,bf_interval=0",
+    "slurmish": "bf_replan,bf_interval=30,bf_max_job_test=500,bf_window=1440,bf_resolution=60",
+    "shortest": "bf_shortest_first",
+    "predict": "bf_shortest_first,bf_predict,bf_promises=1",
+}
 FIGURES = ["jobs", "left_out", "cut", "mean_wait", "p95_wait", "mean_slowdown", "utilisation", "makespan"]
 
 
@@ -32,7 +42,8 @@ def generate():
 
 def figures(sluice, scheduler):
     out = subprocess.run([sluice, "simulate", TRACE, "--json", "--scheduler",
-                          "builtin" if scheduler == "builtin" else "backfill", *SCHEDULERS[scheduler]], check=True, capture_output=True)
+                          "builtin" if scheduler == "builtin" else "backfill",
+                          "--params", SCHEDULERS[scheduler]], check=True, capture_output=True)
     got = json.loads(out.stdout)
     return {name: got[name] for name in FIGURES}
 
