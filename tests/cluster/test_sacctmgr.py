@@ -125,8 +125,10 @@ def test_others_may_look_and_coordinators_stay_below(dbd):
 
 
 def test_a_controller_makes_its_cluster_known():
-    with Cluster(nodes=1) as c:
+    with Cluster(nodes=2, cpus=4, memory=2000, conf="AccountingStorageTRES=gres/gpu\n") as c:
         assert wait_for(lambda: rows(c, "cluster", "format=cluster,controlport") == [f"demo|{c.ctld_port}"])
+        assert rows(c, "cluster", "format=tres") == ["cpu=8,mem=4000,node=2,billing=8,gres/gpu"]
+        assert "gres|gpu" in rows(c, "tres", "format=type,name")
 
 
 def test_events_jobs_and_runaways():
