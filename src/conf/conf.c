@@ -80,6 +80,8 @@ int conf_load(const char *path, struct conf **ret, struct err *e)
         return r;
     conf_nodes_finish(c);
     r = conf_parts_finish(c, e);
+    if (r == 0)
+        r = conf_topology_read(c, e);
     if (r < 0)
         return r;
     *ret = TAKE(c);

@@ -61,6 +61,10 @@ int conf_to_core(const struct conf *c, struct arena *a, struct core_conf *ret, s
     r.parts.v = arena_memdup(a, c->parts, c->part_count * sizeof *c->parts);
     for (uint32_t i = 0; i < r.parts.n; i++)
         copy_strings(a, &desc_part_info, &r.parts.v[i]);
+    r.switches.n = c->switch_count;
+    r.switches.v = arena_memdup(a, c->switches, c->switch_count * sizeof *c->switches);
+    for (uint32_t i = 0; i < r.switches.n; i++)
+        copy_strings(a, &desc_topo_switch, &r.switches.v[i]);
     copy_strings(a, &desc_core_conf, &r);
     *ret = r;
     return 0;
@@ -103,6 +107,9 @@ static void fill_scalars(const struct conf *c, struct arena *a, struct core_conf
         .private_data = conf_str(c, "PrivateData"),
         .licenses = conf_str(c, "Licenses"),
         .job_defaults = conf_job_defaults(c, a),
+        .topology = conf_topology_kind(c),
+        .topology_param = conf_str(c, "TopologyParam"),
+        .block_sizes = c->block_sizes ? c->block_sizes : "",
         .gres_types = conf_str(c, "GresTypes"),
         .disable_root_jobs = conf_u32(c, "DisableRootJobs") != 0,
         .kill_invalid_depend = conf_flag(c, "DependencyParameters", "kill_invalid_depend"),

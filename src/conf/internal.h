@@ -86,6 +86,9 @@ struct conf {
     struct part_info *parts, part_default;
     struct conf_place *part_places;
     uint32_t part_count;
+    struct topo_switch *switches; /* of topology.conf */
+    uint32_t switch_count;
+    const char *block_sizes;
 };
 
 extern const struct conf_key conf_slurm_keys[], conf_dbd_keys[], conf_cgroup_keys[];
@@ -99,6 +102,10 @@ int conf_number(const char *text, uint32_t *ret); /* UNLIMITED and INFINITE are 
 int conf_yes(const char *text, bool *ret);
 void conf_warn(struct conf *c, const struct conf_line *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* topology.c */
+const char *conf_topology_kind(const struct conf *c); /* tree, block, none ... */
+int conf_topology_read(struct conf *c, struct err *e);
 
 /* conf.c: for the loaders of slurm.conf's siblings. */
 struct conf *conf_new(const struct conf_key *keys, uint32_t n);

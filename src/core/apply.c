@@ -91,6 +91,7 @@ static void empty_queues(struct core *c)
     QUEUE_FOREACH(it, &c->jobs)
     it->job->is_queued = false;
     c->shape_gen++;
+    c->void_gen++;
 }
 
 static void settle_all(struct core *c)
@@ -123,10 +124,11 @@ static int apply_configured(struct core *c, const struct fact *f, struct effects
         part_set(c, part_ensure(c, c->conf->parts.v[i].name), &c->conf->parts.v[i]);
     prio_configured(c);
     book_configured(c);
-    license_configure(c);
     bf_configured(c);
     promise_configured(c);
     plan_forget(c);
+    license_configure(c);
+    topo_configure(c);
     settle_all(c);
     return 0;
 }
@@ -181,6 +183,7 @@ static int apply_resv_set(struct core *c, const struct fact *f, struct effects *
     c->now = body->now;
     resv_put(c, body->resv, body->is_gone);
     c->shape_gen++;
+    c->void_gen++;
     for (uint32_t i = 0; i < c->part_count; i++)
         part_touch(c, c->parts[i], (struct queue_key){ 0, 0 });
     return 0;

@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "core/bf.h"
 #include "core/cores.h"
+#include "core/license.h"
 #include "core/plan.h"
 #include "core/state.h"
 
@@ -15,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILL_MARK 0x80000000u /* in wish.tried_part: the verdict is ours */
-#define FEW_NODES 64u         /* of a partition: cheap to look at all of them */
-#define SEARCH_COST 64u       /* jobs of a slice that one search counts for */
+#define FEW_NODES 64u   /* of a partition: cheap to look at all of them */
+#define ROUNDS 8u       /* of TRY in a pass */
+#define SEARCH_COST 64u /* jobs of a slice that one search counts for */
 
 /* PROMISE: jobs without a promise, or with one that cannot be kept, get one.
  * TRY: every job, whether it may start now.  LATE: promises whose time came in vain.
@@ -48,6 +49,7 @@ struct backfill {
     uint32_t turns_n, turns_at;
     bool is_lined_up;
 
+    uint32_t rounds;
     bool is_again; /* TRY has to look at all jobs once more */
 };
 
@@ -84,7 +86,7 @@ static void restart(struct backfill *b)
     b->stage = COMPACT;
     b->is_begun = false;
     b->is_lined_up = false;
-    b->tested = b->started = 0;
+    b->tested = b->started = b->rounds = 0;
 }
 
 void backfill_touch(struct core *c, struct part *p, struct queue_key key)
@@ -142,40 +144,88 @@ static bool is_full(const struct part *p)
 
 /* ---- starting now */
 
+static struct place place_now(const struct pass *s, const struct job *job, const struct part *p)
+{
+    return (struct place){ .c = s->c,
+                           .part = p,
+                           .wish = job->wish->ask,
+                           .is_late = job->flags & JOB_LATE,
+                           .uid = job->uid,
+                           .when = PLACE_NOW,
+                           .a = &s->c->scratch,
+                           .plan = plan_lanes(s->c, s->now),
+                           .from = s->now,
+                           .until = s->now + plan_length(s->c, job, p) };
+}
+
+/* Its own promise is not in the way of a job, but of others. */
+static bool stands_in_its_way(const struct job *job, const struct place *place)
+{
+    return job->promise && !job->promise->is_lifted && job->promise->start < place->until;
+}
+
 bool backfill_fits_now(struct pass *s, const struct job *job, const struct part *p,
                        struct placement *ret)
 {
-    struct core *c = s->c;
-    const struct timeline *lanes = plan_lanes(c, s->now);
-    struct place place = { .c = c,
-                           .part = p,
-                           .wish = job->wish->ask,
-                           .when = PLACE_NOW,
-                           .a = &c->scratch,
-                           .plan = lanes,
-                           .from = s->now,
-                           .until = s->now + plan_length(c, job, p) };
-    struct promise *own = job->promise;
-    bool is_in_the_way = own && !own->is_lifted && own->start < place.until;
+    struct place place = place_now(s, job, p);
+    bool is_lifted = stands_in_its_way(job, &place);
 
-    if (is_in_the_way)
-        plan_lift(c, own);
+    if (is_lifted)
+        plan_lift(s->c, job->promise);
     bool fits = place_job(&place, ret, NULL);
-    if (is_in_the_way)
-        plan_lower(c, own);
+    if (is_lifted)
+        plan_lower(s->c, job->promise);
     return fits;
 }
 
 /* A job whose own promise stands in its way may fit where others of its wish do not. */
-static bool failed_before(const struct pass *s, const struct job *job, const struct part *p,
-                          int64_t length)
+static struct failure *memory_for(const struct pass *s, const struct job *job, int64_t length)
 {
-    const struct wish *w = job->wish;
+    bool is_own = job->promise && job->promise->start < s->now + length;
 
-    if (job->promise && job->promise->start < s->now + length)
+    return is_own ? &job->promise->failed : &job->wish->fill;
+}
+
+/* Asked for the shortest run that failed, since the answer is kept for all of them. */
+static bool could_anything_serve(struct pass *s, const struct job *job, const struct part *p,
+                                 const struct failure *f)
+{
+    struct core *c = s->c;
+    uint32_t nodes[GROWN_MAX];
+    struct place place = place_now(s, job, p);
+
+    place.until = s->now + f->length;
+    bool is_lifted = stands_in_its_way(job, &place);
+    for (uint64_t i = f->seq; i < c->grown.seq; i++)
+        nodes[place.among_n++] = c->grown.nodes[i % GROWN_MAX];
+    place.among = nodes;
+    if (is_lifted)
+        plan_lift(c, job->promise);
+    bool is_any = place_any(&place);
+    if (is_lifted)
+        plan_lower(c, job->promise);
+    return is_any;
+}
+
+static uint64_t everything_else(const struct core *c)
+{
+    return c->void_gen + c->fleet_gen;
+}
+
+/* Only what was given back since it failed can help a job; so a pass after one job's end costs
+ * little, however many wait. */
+static bool fails_still(struct pass *s, const struct job *job, const struct part *p, int64_t length)
+{
+    struct core *c = s->c;
+    struct failure *f = memory_for(s, job, length);
+
+    if (f->part != p->index + 1 || f->gen != everything_else(c) || length < f->length ||
+        c->grown.seq - f->seq > GROWN_MAX)
         return false;
-    return w->tried_gen == s->c->shape_gen && w->tried_part == (FILL_MARK | (p->index + 1)) &&
-           length >= w->verdict;
+    if (f->seq < c->grown.seq && could_anything_serve(s, job, p, f))
+        return false;
+    f->seq = c->grown.seq;
+    return true;
 }
 
 static bool may_start(const struct pass *s)
@@ -210,7 +260,8 @@ static bool start_now(struct pass *s, const struct job *job, struct part *p)
 {
     struct placement at;
 
-    if (!backfill_fits_now(s, job, p, &at) || !sched_start(s, job, p, &at))
+    if (!license_is_free(s->c, job->wish->ask->licenses) || !backfill_fits_now(s, job, p, &at) ||
+        !sched_start(s, job, p, &at))
         return false;
     s->c->backfill->started++;
     if (p->order_n <= FEW_NODES)
@@ -222,12 +273,11 @@ static bool start_now(struct pass *s, const struct job *job, struct part *p)
 static bool try_now(struct pass *s, const struct job *job, struct part *p)
 {
     struct core *c = s->c;
-    struct wish *w = job->wish;
     int64_t length = plan_length(c, job, p);
 
     c->considered++;
-    if (is_full(p) || !may_start(s) || failed_before(s, job, p, length) ||
-        sched_part_reason(job, p) != REASON_None || !license_is_free(c, w->ask->licenses))
+    if (is_full(p) || !may_start(s) || fails_still(s, job, p, length) ||
+        sched_part_reason(job, p) != REASON_None || !license_is_free(c, job->wish->ask->licenses))
         return false;
     if (limits_hold(c, job, p, NULL))
         return false;
@@ -235,9 +285,8 @@ static bool try_now(struct pass *s, const struct job *job, struct part *p)
         return true;
     if (job->parked_why != REASON_None) /* it fits, and only its rules are in the way */
         return false;
-    w->tried_gen = c->shape_gen;
-    w->tried_part = FILL_MARK | (p->index + 1);
-    w->verdict = length < UINT32_MAX ? (uint32_t)length : UINT32_MAX;
+    *memory_for(s, job, length) =
+        (struct failure){ c->grown.seq, everything_else(c), p->index + 1, length };
     return false;
 }
 
@@ -293,6 +342,17 @@ static void promise(struct pass *s, const struct job *job, const struct part *p,
     tell(s, &f);
 }
 
+/* It was only lifted, and found its place again. */
+static bool is_the_same(const struct promise *old, const struct part *p, const struct slot *slot)
+{
+    bool is_same = old && old->is_lifted && old->part == p && old->start == slot->start &&
+                   old->end == slot->start + slot->length && old->n == slot->at.n;
+
+    for (uint32_t i = 0; is_same && i < old->n; i++)
+        is_same = old->v[i].node == slot->at.v[i].node;
+    return is_same;
+}
+
 static void withdraw(struct pass *s, const struct job *job)
 {
     struct fact_job_promise f = {
@@ -302,15 +362,22 @@ static void withdraw(struct pass *s, const struct job *job)
     tell(s, &f);
 }
 
-/* The limit is reached, and a job that ranks higher has come. */
-static void withdraw_last(struct pass *s, const struct part *p)
+/* The lowest that may lose its promise to one that ranks higher: no partition's only one. */
+static const struct job *last_to_lose(const struct core *c)
 {
     const struct job *last = NULL;
 
-    QUEUE_FOREACH(it, &s->c->promised)
-    if (it->job->promise->part == p)
+    QUEUE_FOREACH(it, &c->promised)
+    if (it->job->promise->part->promised > 1)
         last = it->job;
-    withdraw(s, last);
+    return last;
+}
+
+static bool give_up(struct pass *s, const struct job *job)
+{
+    if (job->promise)
+        withdraw(s, job);
+    return false;
 }
 
 /* The job starts at once, or gets the promise of the earliest start; with neither, an old promise
@@ -320,23 +387,22 @@ static bool plan_job(struct pass *s, const struct job *job, struct part *p)
     struct core *c = s->c;
     struct slot slot;
 
-    if (sched_part_reason(job, p) != REASON_None)
-        return false;
-    if (limits_hold(c, job, p, NULL)) {
-        if (job->promise)
-            withdraw(s, job);
-        return false;
-    }
+    if (sched_part_reason(job, p) != REASON_None || limits_hold(c, job, p, NULL) ||
+        !license_is_free(c, job->wish->ask->licenses))
+        return give_up(s, job);
     if (plan_earliest(c, job, p, (struct when){ s->now, TIMELINE_NEVER }, &slot)) {
         if (slot.start <= s->now && may_start(s) && start_now(s, job, p))
             return true;
-        promise(s, job, p, &slot);
-        if (p->promised > bf_of(c)->promises)
-            withdraw_last(s, p);
-    } else if (job->promise) {
-        withdraw(s, job);
+        if (is_the_same(job->promise, p, &slot))
+            plan_lower(c, job->promise);
+        else
+            promise(s, job, p, &slot);
+        const struct job *last = c->promised.count > bf_of(c)->promises ? last_to_lose(c) : NULL;
+        if (last && last != job)
+            withdraw(s, last);
+        return false;
     }
-    return false;
+    return give_up(s, job);
 }
 
 /* ---- the stage PROMISE */
@@ -349,7 +415,7 @@ static const struct queue_entry *next_job(struct core *c, struct part **ret)
     for (uint32_t i = 0; i < c->part_count; i++) {
         struct part *p = c->parts[i];
         const struct queue_entry *it =
-            p->is_walking && is_fillable(p) ? queue_from(&p->queue, p->fill) : NULL;
+            p->is_walking && is_fillable(p) ? queue_walk_peek(&p->queue, &p->fill) : NULL;
         if (!it)
             p->is_walking = false;
         if (it && (!best || queue_compare(it->key, best->key) < 0)) {
@@ -362,7 +428,10 @@ static const struct queue_entry *next_job(struct core *c, struct part **ret)
 
 static void walk_on(struct part *p, struct queue_key key)
 {
-    p->fill = (struct queue_key){ key.rank, key.id + 1 };
+    const struct queue_entry *it = queue_walk_peek(&p->queue, &p->fill);
+
+    if (it && queue_compare(it->key, key) <= 0)
+        queue_walk_on(&p->queue, &p->fill);
 }
 
 static void fill_everywhere(struct core *c)
@@ -379,44 +448,52 @@ static void walk_from_the_start(struct core *c)
     for (uint32_t i = 0; i < c->part_count; i++) {
         struct part *p = c->parts[i];
         p->is_walking = p->is_filling;
-        p->fill = p->fill_from;
+        queue_walk_from(&p->fill, p->fill_from);
         p->most_free = p->is_filling ? most_free(c, p) : 0;
     }
 }
 
-static bool ranks_above_one(const struct core *c, const struct part *p, struct queue_key key)
+/* Each partition has at least one. */
+static bool has_promises_left(const struct core *c, const struct part *p)
 {
-    const struct queue_entry *it;
-
-    while ((it = queue_from(&c->promised, (struct queue_key){ key.rank, key.id + 1 }))) {
-        if (it->job->promise->part == p)
-            return true;
-        key = it->key;
-    }
-    return false;
+    return p->promised == 0 || c->promised.count < bf_of(c)->promises;
 }
 
 static bool may_be_promised(const struct pass *s, const struct job *job, const struct part *p)
 {
     const struct bf *bf = bf_of(s->c);
+    const struct job *last = has_promises_left(s->c, p) ? NULL : last_to_lose(s->c);
 
     return s->now - job->eligible >= bf->min_age_reserve_s &&
            job_priority(job) >= bf->min_prio_reserve &&
-           (p->promised < bf->promises || ranks_above_one(s->c, p, job_key_in(job, p)));
+           (has_promises_left(s->c, p) ||
+            (last && queue_compare(job_key_in(job, p), last->promise->key) < 0));
+}
+
+/* Whether a promise there could be in the way of a job here. */
+static bool shares_nodes(const struct part *a, const struct part *b)
+{
+    return a == b || bits_any_and(&a->nodes, &b->nodes);
 }
 
 /* Promises to those that rank below the job are taken out of the plan until its turn is over. */
-static void lift_below(struct core *c, const struct job *job, struct queue_key key)
+static void lift_below(struct core *c, const struct job *job, const struct part *p)
 {
+    struct queue_key key = job_key_in(job, p);
+    const struct part *apart = NULL;
     const struct queue_entry *it;
 
     while ((it = queue_from(&c->promised, (struct queue_key){ key.rank, key.id + 1 }))) {
-        struct promise *p = it->job->promise;
+        struct promise *below = it->job->promise;
         key = it->key;
-        if (p->is_lifted)
+        if (below->is_lifted || below->part == apart)
             continue;
-        plan_lift(c, p);
-        promise_blame(p, LIFTED_RANK, job->id);
+        if (!shares_nodes(below->part, p)) {
+            apart = below->part;
+            continue;
+        }
+        plan_lift(c, below);
+        promise_blame(below, LIFTED_RANK, job->id);
     }
 }
 
@@ -443,11 +520,6 @@ static void put_back(struct pass *s)
     }
 }
 
-static bool ranks_above_some(const struct core *c, struct queue_key key)
-{
-    return queue_from(&c->promised, (struct queue_key){ key.rank, key.id + 1 }) != NULL;
-}
-
 /* One job.  Returns what it cost. */
 static unsigned promise_step(struct pass *s)
 {
@@ -466,13 +538,13 @@ static unsigned promise_step(struct pass *s)
     if (job->promise && (!job->promise->is_lifted || job->promise->part != p))
         return 1;
     if (!job->promise && !may_be_promised(s, job, p)) {
-        p->is_walking = p->promised < bf_of(c)->promises;
+        p->is_walking = has_promises_left(c, p);
         return 1;
     }
-    if (!job->promise && ranks_above_some(c, at.key))
-        lift_below(c, job, at.key);
+    if (!job->promise)
+        lift_below(c, job, p);
     if (plan_job(s, job, p))
-        p->fill = at.key; /* the rest of an array: its next task */
+        queue_walk_from(&p->fill, at.key); /* the rest of an array: its next task */
     arena_reset(&c->scratch);
     return SEARCH_COST;
 }
@@ -518,7 +590,7 @@ static int by_length(const void *a, const void *b)
 static void add_turns(struct core *c, struct part *p)
 {
     struct backfill *b = c->backfill;
-    struct queue_key from = p->fill;
+    struct queue_key from = p->fill.key;
 
     for (const struct queue_entry *it; (it = queue_from(&p->queue, from));) {
         if (!is_too_big(p, it->job->wish->ask))
@@ -634,8 +706,9 @@ static unsigned late(struct pass *s)
             withdraw(s, job);
         arena_reset(&c->scratch);
     }
-    c->backfill->stage = c->backfill->is_again ? TRY : REST;
-    if (c->backfill->is_again)
+    bool is_again = c->backfill->is_again && c->backfill->rounds++ < ROUNDS;
+    c->backfill->stage = is_again ? TRY : REST;
+    if (is_again)
         try_begin(c);
     return 1;
 }

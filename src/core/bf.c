@@ -13,7 +13,7 @@
 enum word_kind { FLAG, COUNT, SECONDS, MINUTES, SPAN };
 
 #define O(member) offsetof(struct bf, member)
-#define SHORTEST_COMPACT_AGE_S 86400
+#define SHORTEST_COMPACT_AGE_S (2 * 86400)
 
 static const struct row {
     const char *word;
@@ -93,7 +93,7 @@ static void set(struct bf *bf, const struct row *row, const char *value)
 void bf_configured(struct core *c)
 {
     const char *list = c->conf->sched_params;
-    struct bf bf = { .promises = 1000, .interval_s = 30, .clock = 1, .guard_s = 2 * 86400 };
+    struct bf bf = { .promises = 1000, .interval_s = 600, .clock = 1, .guard_s = 2 * 86400 };
 
     bf.is_on = c->conf->scheduler_type && strcasestr(c->conf->scheduler_type, "backfill") != NULL;
     if (value_of(list, "bf_shortest_first"))

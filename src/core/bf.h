@@ -12,7 +12,7 @@ struct bf {
     bool shortest_first;
     bool replan;       /* every pass rebuilds the plan from nothing */
     bool predict;      /* plan with what the user's jobs use to take */
-    uint32_t promises; /* jobs of a partition that hold one */
+    uint32_t promises; /* jobs that hold one; each partition has at least one */
     uint32_t max_test; /* jobs looked at in a pass; 0: all */
     uint32_t max_start, max_user, max_part, max_assoc, max_user_part; /* 0: no limit */
     uint32_t min_prio_reserve;

@@ -11,7 +11,7 @@
 struct sums {
     struct bits *used; /* by node */
     uint64_t *mem;
-    uint32_t *jobs, *ending;
+    uint32_t *jobs, *ending, *owned;
 };
 
 /* A job is queued exactly when it could start; its place follows from its key. */
@@ -53,6 +53,7 @@ static int check_alloc(const struct core *c, const struct job *job, struct sums 
         s->mem[part->node] += part->mem_mb;
         s->jobs[part->node]++;
         s->ending[part->node] += job->phase == PHASE_ENDING;
+        s->owned[part->node] += job->alloc->owns;
         for (uint32_t cpu = 0; cpu < part->cpus.len * 8; cpu++) {
             if (!(part->cpus.p[cpu / 8] >> cpu % 8 & 1))
                 continue;
@@ -94,7 +95,7 @@ static int check_node(const struct core *c, const struct node *n, const struct s
     if (!bits_equal(&n->used, &s->used[n->index]) || n->cpus_used != bits_count(&n->used))
         return err_set(e, ESTATE, "node %s: CPUs in use are not those of its jobs", n->conf->name);
     if (n->mem_used != s->mem[n->index] || n->jobs.n != s->jobs[n->index] ||
-        n->ending != s->ending[n->index])
+        n->ending != s->ending[n->index] || n->owned != s->owned[n->index])
         return err_set(e, ESTATE, "node %s: memory or jobs in use are not those of its jobs",
                        n->conf->name);
     if (n->mem_used > node_memory(n) && !n->is_gone && n->conf->real_memory_mb)
@@ -164,7 +165,8 @@ int core_check(const struct core *c, struct err *e)
     struct sums s = { .used = xcalloc(n, sizeof *s.used),
                       .mem = xcalloc(n, sizeof *s.mem),
                       .jobs = xcalloc(n, sizeof *s.jobs),
-                      .ending = xcalloc(n, sizeof *s.ending) };
+                      .ending = xcalloc(n, sizeof *s.ending),
+                      .owned = xcalloc(n, sizeof *s.owned) };
 
     for (uint32_t i = 0; i < c->node_count; i++)
         bits_init(&s.used[i], c->nodes[i]->used.n);
@@ -176,5 +178,6 @@ int core_check(const struct core *c, struct err *e)
     free(s.mem);
     free(s.jobs);
     free(s.ending);
+    free(s.owned);
     return r;
 }

@@ -5,6 +5,7 @@
 #include "core/search.h"
 
 #include "core/state.h"
+#include "core/topo.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,8 @@ static int least_loaded(const void *a, const void *b)
 
     if (x->is_required != y->is_required)
         return x->is_required ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
     if (wx != wy)
         return wx < wy ? -1 : 1;
     if (x->cpus != y->cpus)
@@ -105,6 +108,8 @@ static int better(const void *a, const void *b)
 
     if (x->is_required != y->is_required)
         return x->is_required ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
     if (wx != wy)
         return wx < wy ? -1 : 1;
     if (x->tasks != y->tasks)
@@ -144,7 +149,7 @@ static bool is_hopeful(const struct exact *x, const struct tally *t, uint32_t i)
     sum.n += more;
     sum.tasks += best->tasks * more;
     sum.required += best->required;
-    sum.kinds[(1u << FEATURE_COUNTS_MAX) - 1] += more;
+    sum.kinds[(1u << x->s->counts.counts_n) - 1] += more;
     for (uint32_t k = 0; k < x->s->asks.n; k++)
         sum.gres[k] += best->gres[k] * more;
     return is_met(x->s, &sum);
@@ -300,5 +305,7 @@ bool choose(struct search *s)
 
     if (s->n < s->min_nodes || most < s->min_nodes)
         return false;
+    if (topo_matters(s))
+        return topo_choose(s, most, choose_best);
     return s->w->contiguous ? choose_run(s, most) : choose_best(s, most);
 }

@@ -69,6 +69,7 @@ void core_free(struct core *c)
     wishes_fini(&c->wishes);
     pool_fini(&c->texts);
     licenses_fini(&c->licenses);
+    topo_fini(&c->topo);
     intern_fini(&c->names);
     arena_fini(&c->scratch);
     arena_fini(&c->prio_texts);
@@ -221,6 +222,16 @@ int64_t core_next_timer(const struct core *c)
     due = limits_due(c) < due ? limits_due(c) : due;
     due = job && job->key >> 26 < due ? job->key >> 26 : due;
     return node && node->key >> 26 < due ? node->key >> 26 : due;
+}
+
+void core_replan(struct core *c)
+{
+    plan_forget(c);
+    c->shape_gen++;
+    c->void_gen++;
+    c->fleet_gen++;
+    for (uint32_t i = 0; i < c->part_count; i++)
+        part_touch(c, c->parts[i], (struct queue_key){ 0, 0 });
 }
 
 int64_t core_next_pass(const struct core *c)

@@ -81,6 +81,8 @@ bool core_schedule(struct core *c, int64_t now, unsigned max_jobs, struct facts 
 /* When the next timer of the state is due (wall seconds as told by inputs), or INT64_MAX: feed
  * INPUT_TICK then. */
 int64_t core_next_timer(const struct core *c);
+/* The next pass looks at every job as if nothing was known: for benchmarks. */
+void core_replan(struct core *c);
 /* When core_schedule has something to do although nothing happens (bf_interval); INT64_MAX: never.
  */
 int64_t core_next_pass(const struct core *c);

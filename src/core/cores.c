@@ -159,6 +159,8 @@ struct bytes cores_pick(const struct node *n, uint32_t want, struct cores_way wa
         p.at[i] = i * p.each;
     take_from(&p, way.sockets ? way.sockets : UINT64_MAX, way.is_block);
     take_from(&p, UINT64_MAX, way.is_block);
+    p.most = 0; /* more were asked than the tasks need */
+    take_from(&p, UINT64_MAX, way.is_block);
     while (len > 1 && p.bits[len - 1] == 0)
         len--;
     return (struct bytes){ .p = p.bits, .len = len };

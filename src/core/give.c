@@ -16,9 +16,9 @@ struct share {
 
 static int by_index(const void *a, const void *b)
 {
-    const struct spot *x = a, *y = b;
+    const struct share *x = a, *y = b;
 
-    return x->node->index < y->node->index ? -1 : 1;
+    return x->spot->node->index < y->spot->node->index ? -1 : 1;
 }
 
 /* Each node gets a task first; the others fill node by node, or go round to be spread.  Where a
@@ -63,17 +63,10 @@ static void deal_gres(const struct search *s, uint32_t k, struct share *v)
 
 static uint32_t cpus_for(const struct search *s, const struct share *v)
 {
-    const struct node *n = v->spot->node;
-    uint32_t cpus;
+    uint32_t cpus = spot_need(s, v->spot->node, v->tasks, v->gpus);
 
     if (s->is_whole)
-        return n->cpus_all;
-    cpus = s->w->overcommit ? 1 : v->tasks * spot_each(s, n);
-    if (s->w->min_cpus_node.set && cpus < s->w->min_cpus_node.v)
-        cpus = s->w->min_cpus_node.v;
-    if (cpus < v->gpus * s->cpus_per_gpu)
-        cpus = v->gpus * s->cpus_per_gpu;
-    cpus = spot_held(s, n, cpus);
+        return v->spot->node->cpus_all;
     return cpus < v->spot->cpus ? cpus : v->spot->cpus;
 }
 
@@ -221,12 +214,12 @@ void give(const struct search *s, struct placement *ret)
 {
     struct share *v = arena_calloc(s->p->a, s->n, sizeof *v);
 
-    qsort(s->spots, s->n, sizeof *s->spots, by_index);
     for (uint32_t i = 0; i < s->n; i++)
         v[i].spot = &s->spots[i];
     deal_tasks(s, v);
     for (uint32_t k = 0; k < s->asks.n; k++)
         deal_gres(s, k, v);
+    qsort(v, s->n, sizeof *v, by_index);
     ret->n = s->n;
     ret->v = arena_calloc(s->p->a, s->n, sizeof *ret->v);
     ret->cpus = arena_calloc(s->p->a, s->n, sizeof *ret->cpus);

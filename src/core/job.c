@@ -150,11 +150,27 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* --switches=count@time, at most max_switch_wait; without a time so long too. */
+int64_t job_switches_due(const struct core *c, const struct job *job)
+{
+    const struct job_wish *w = job->wish->ask;
+    const char *params = c->conf->sched_params ? c->conf->sched_params : "";
+    const char *at = strcasestr(params, "max_switch_wait=");
+    uint32_t most = at ? (uint32_t)strtoul(at + strlen("max_switch_wait="), NULL, 10) : 300;
+
+    if (!w->switches || !job->eligible || job->flags & JOB_LATE)
+        return INT64_MAX;
+    return job->eligible +
+           (w->switches_wait_s.set && w->switches_wait_s.v < most ? w->switches_wait_s.v : most);
+}
+
 int64_t job_timer_due(const struct core *c, const struct job *job)
 {
     switch (job->phase) {
     case PHASE_PENDING:
-        return earlier(job->flags & JOB_BEGUN ? deps_due(job) : job->begin, job_deadline_due(job));
+        return earlier(earlier(job->flags & JOB_BEGUN ? deps_due(job) : job->begin,
+                               job_deadline_due(job)),
+                       job_switches_due(c, job));
     case PHASE_RUNNING:
         return earlier(running_due(c, job), job_deadline_due(job));
     case PHASE_DONE:
@@ -205,12 +221,12 @@ static void enqueue(struct core *c, struct job *job)
 void job_settle(struct core *c, struct job *job)
 {
     bool is_ready = job_is_ready(c, job);
-    int64_t due = job_timer_due(c, job);
 
     limits_settle(c, job);
-
     if (job->eligible == 0 && is_eligible(c, job))
         job->eligible = c->now;
+    int64_t due = job_timer_due(c, job);
+
     if (!is_ready)
         job_unqueue(c, job);
     else if (!job->is_queued && !job->parked)
@@ -235,6 +251,7 @@ static void occupy_node(struct core *c, struct job *job, const struct alloc_node
     n->cpus_used += alloc_cpus(part);
     n->mem_used += part->mem_mb;
     gres_hold(n, part);
+    n->owned += job->alloc->owns;
     n->ending += job->phase == PHASE_ENDING;
     ids_add(&n->jobs, job->id);
     part_open(c, n);
@@ -257,13 +274,14 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     n->cpus_used -= alloc_cpus(part);
     n->mem_used -= part->mem_mb;
     gres_give_back(n, part);
+    n->owned -= job->alloc->owns;
     n->ending -= job->phase == PHASE_ENDING;
     n->rec->last_busy = c->now;
     ids_remove(&n->jobs, job->id);
     plan_gave_back(c, job, part);
     part->is_clean = true;
     part_open(c, n);
-    part_mark_dirty(c, n);
+    part_freed(c, n);
 }
 
 static struct last_run *last_new(struct core *c, const char *text, const char *partition)
@@ -376,6 +394,7 @@ static void load_alloc(struct core *c, struct job *job, const struct job_record 
     alloc.nodes.n = rec->alloc.n;
     alloc.share = rec->share;
     alloc.licenses = rec->alloc_licenses;
+    alloc.owns = rec->owns;
     job->alloc = msg_clone(&desc_fact_job_alloc, &alloc);
     job_occupy(c, job);
     if (job->phase == PHASE_RUNNING)
@@ -527,6 +546,7 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         rec.alloc.n = job->alloc->nodes.n;
         rec.share = job->alloc->share;
         rec.alloc_licenses = job->alloc->licenses;
+        rec.owns = job->alloc->owns;
     }
     if (job->last) {
         rec.partition = job->alloc ? rec.partition : job->last->partition;

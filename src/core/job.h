@@ -50,6 +50,7 @@ enum job_bit {
     JOB_NO_KILL = 512,
     JOB_LIMIT_ASKED = 1024, /* --time was given, it is not the partition's default */
     JOB_PRIO_DIRECT = 2048, /* priority set by hand */
+    JOB_LATE = 4096,        /* has waited for few switches long enough */
 };
 
 #define NO_TASK UINT32_MAX
@@ -153,6 +154,8 @@ const char *reason_text(unsigned reason);
 uint32_t job_priority(const struct job *job);                             /* 0 when held */
 struct queue_key job_key_in(const struct job *job, const struct part *p); /* its place there */
 int64_t job_limit_end(const struct job *job);    /* of a running job; 0: it has no limit */
+int64_t job_switches_due(const struct core *c,
+                         const struct job *job); /* when it waits for few switches no more */
 int64_t job_deadline_due(const struct job *job); /* when its deadline ends it; INT64_MAX: never */
 int64_t job_timer_due(const struct core *c, const struct job *job); /* INT64_MAX: no timer */
 bool job_is_ready(const struct core *c, const struct job *job);     /* it could be queued */

@@ -79,6 +79,7 @@ void license_give_back(struct core *c, const struct job *job)
         return;
     change(c, job->alloc->licenses, -1);
     c->shape_gen++;
+    c->void_gen++;
     for (uint32_t i = 0; i < c->part_count; i++)
         part_touch(c, c->parts[i], (struct queue_key){ 0, 0 });
 }

@@ -324,16 +324,15 @@ static uint32_t guess_nodes(const struct core *c, const struct job_wish *w)
     uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
     uint32_t tasks = w->has_ntasks ? w->ntasks : w->min_nodes;
 
-    if (each > 1) {
+    if (each > 1 && w->has_ntasks) {
         uint32_t fit = most / each ? most / each : 1;
         n = (tasks / fit ? tasks / fit : 1) + (tasks % fit != 0);
     } else {
-        n = (tasks + most - 1) / most;
+        n = (w->has_ntasks ? tasks : 1) / most + ((w->has_ntasks ? tasks : 1) % most != 0);
     }
-    if (w->has_ntasks && w->ntasks_per_node.set && w->ntasks_per_node.v) {
-        uint32_t need = (tasks + w->ntasks_per_node.v - 1) / w->ntasks_per_node.v;
-        n = need > n ? need : n;
-    }
+    if (w->has_ntasks && w->ntasks_per_node.set && w->ntasks_per_node.v &&
+        tasks / w->ntasks_per_node.v > n)
+        n = tasks / w->ntasks_per_node.v;
     return n > w->min_nodes ? n : w->min_nodes;
 }
 

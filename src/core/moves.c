@@ -271,6 +271,8 @@ static int check_clean(const struct core *c, const struct job *job, const void *
 
 static void change_eligible(struct core *c, struct job *job, const void *body)
 {
+    if (job_switches_due(c, job) <= c->now)
+        job->flags |= JOB_LATE;
     job->flags |= JOB_BEGUN;
     deps_refresh(c, job, c->now);
 }
@@ -339,7 +341,8 @@ static void change_requeue(struct core *c, struct job *job, const void *body)
         job->hold = job->flags & JOB_ADMIN_HOLD_AFTER ? HOLD_ADMIN : HOLD_USER;
     if (job->reason == REASON_JobHoldMaxRequeue)
         job->hold = HOLD_MAX_REQUEUE;
-    job->flags &= (uint16_t) ~(JOB_WILL_REQUEUE | JOB_HOLD_AFTER | JOB_ADMIN_HOLD_AFTER);
+    job->flags &= (uint16_t) ~(JOB_WILL_REQUEUE | JOB_HOLD_AFTER | JOB_ADMIN_HOLD_AFTER |
+                               JOB_LATE);
     job->restarts++;
     job->db_id = ++c->db_next;
     job->result = RESULT_NONE;

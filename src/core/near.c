@@ -101,10 +101,9 @@ uint32_t near_cpus(const struct search *s, const struct spot *spot)
     for (uint32_t i = 0; i < s->asks.n; i++) {
         const struct gres_ask *ask = &s->asks.v[i];
         struct shelf all = shelf_of(s, n, ask);
-        uint64_t want = ask->per == GRES_PER_NODE   ? ask->count
-                        : ask->per == GRES_PER_TASK ? gres_for_tasks(ask, spot->tasks)
-                                                    : spot->gres[i];
-        if (!all.n)
+        uint64_t want =
+            ask->per == GRES_PER_NODE ? ask->count : gres_for_tasks(ask, spot->tasks);
+        if (!all.n || ask->per == GRES_PER_JOB)
             continue;
         uint64_t near = from_many(&all, want, by_socket, sockets).sockets;
         uint32_t cpus = cores_near(by_socket, sockets, near);

@@ -131,6 +131,7 @@ void part_set(struct core *c, struct part *p, const struct part_info *info)
     arena_fini(&a);
     order_nodes(c, p);
     c->shape_gen++;
+    c->void_gen++;
     c->fleet_gen++;
     part_touch(c, p, (struct queue_key){ 0, 0 });
 }
@@ -159,9 +160,15 @@ void part_touch(struct core *c, struct part *p, struct queue_key key)
         c->cursor = key;
 }
 
-void part_mark_dirty(struct core *c, const struct node *n)
+void part_freed(struct core *c, const struct node *n)
 {
     c->shape_gen++;
     for (uint32_t i = 0; i < n->parts.n; i++)
         part_touch(c, c->parts[n->parts.v[i]], (struct queue_key){ 0, 0 });
+}
+
+void part_mark_dirty(struct core *c, const struct node *n)
+{
+    c->void_gen++;
+    part_freed(c, n);
 }

@@ -34,7 +34,7 @@ struct part {
     bool is_filling;          /* backfill has jobs to look at, from this key on: */
     struct queue_key fill_from;
     bool is_walking; /* ... and this stage of it is there: */
-    struct queue_key fill;
+    struct queue_walk fill;
     uint32_t most_free; /* CPUs on one node; no node has more */
 };
 
@@ -51,5 +51,6 @@ void part_reorder(struct core *c, const struct node *n); /* its weight changed *
 /* Something from this key on may be able to start. */
 void part_touch(struct core *c, struct part *p, struct queue_key key);
 void part_mark_dirty(struct core *c, const struct node *n); /* every partition of the node */
+void part_freed(struct core *c, const struct node *n); /* the same: a job gave something back */
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/cores.h"
 #include "core/search.h"
 #include "core/state.h"
+#include "core/topo.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -72,6 +73,11 @@ uint32_t place_cpus_per_gpu(const struct core *c, const struct part *p, const st
     if (w->cpus_per_task.set || !job_default(c, p, w, "DefCpuPerGPU=", &n))
         return 0;
     return (uint32_t)n;
+}
+
+bool place_owns(const struct part *p, const struct job_wish *w)
+{
+    return p->info->exclusive_user || (w->exclusive && strcasecmp(w->exclusive, "user") == 0);
 }
 
 bool place_is_whole(const struct core *c, const struct part *p, const struct job_wish *w)
@@ -163,10 +169,32 @@ static const struct node *node_in(const struct search *s, uint32_t place)
 /* The one node of a job that needs no more.  Of those that hold all of it, in order of weight, the
  * fullest among the first few: so large holes stay for large jobs, and yet a start costs the same
  * on any number of nodes. */
-static bool is_better_fit(const struct spot *spot, const struct spot *best)
+static bool is_better_fit(const struct search *s, const struct spot *spot, const struct spot *best)
 {
-    return !best->node || (node_weight(spot->node) == node_weight(best->node) &&
-                           spot->cpus < best->cpus && spot->is_required == best->is_required);
+    if (!best->node)
+        return true;
+    if (spot->is_required != best->is_required)
+        return false;
+    return s->w->ntasks_per_socket.set ? spot->tasks < best->tasks : spot->cpus < best->cpus;
+}
+
+/* What gathering has seen. */
+struct seen {
+    struct spot best; /* the one node; node NULL: none yet */
+    uint32_t looks;   /* since then */
+    uint32_t weight;  /* of the last spot */
+    uint64_t tasks;   /* of all spots */
+};
+
+/* Heavier nodes are not looked at when there is enough without them. */
+static bool is_done(const struct search *s, const struct seen *seen, const struct node *n)
+{
+    if (seen->best.node)
+        return seen->looks > FIT_LOOKS || node_weight(n) != seen->weight;
+    return s->n > 0 && node_weight(n) != seen->weight && s->asks.n == 0 &&
+           s->counts.counts_n == 0 && s->required_n == 0 && s->max_nodes == UINT32_MAX &&
+           !s->w->contiguous && !topo_matters(s) && s->n >= s->min_nodes &&
+           seen->tasks >= s->w->ntasks;
 }
 
 /* True: one node is all, and it is the only spot.  False: these are the spots to choose from. */
@@ -175,27 +203,30 @@ static bool gather(struct search *s)
     const struct part *part = s->p->part;
     bool wants_one = s->min_nodes <= 1 && s->required_n <= 1 && !s->is_ranged &&
                      !s->is_least_loaded && s->counts.counts_n == 0;
-    struct spot spot, best = { 0 };
-    uint32_t looks = 0;
+    struct seen seen = { .looks = 0 };
+    struct spot spot;
 
     s->n = 0;
     if (s->p->when == PLACE_NOW && !s->p->among && bits_count(&part->open) < s->min_nodes)
         return false;
     for (int64_t i = next_place(s, 0); i >= 0; i = next_place(s, (uint32_t)i + 1)) {
-        looks += best.node != NULL;
-        if (looks > FIT_LOOKS)
+        const struct node *n = node_in(s, (uint32_t)i);
+        if (is_done(s, &seen, n))
             break;
-        if (!spot_look(s, node_in(s, (uint32_t)i), &spot))
+        seen.looks += seen.best.node != NULL;
+        if (!spot_look(s, n, &spot))
             continue;
-        if (!best.node)
+        seen.weight = node_weight(n);
+        seen.tasks += spot.tasks;
+        if (!seen.best.node)
             add_spot(s, spot);
-        if (wants_one && choose_is_enough(s, &spot) && is_better_fit(&spot, &best))
-            best = spot;
+        if (wants_one && choose_is_enough(s, &spot) && is_better_fit(s, &spot, &seen.best))
+            seen.best = spot;
     }
-    if (best.node)
-        s->spots[0] = best;
-    s->n = best.node ? 1 : s->n;
-    return best.node != NULL;
+    if (seen.best.node)
+        s->spots[0] = seen.best;
+    s->n = seen.best.node ? 1 : s->n;
+    return seen.best.node != NULL;
 }
 
 /* Of [a|b|c] the first that will do, for all nodes. */
@@ -229,6 +260,7 @@ static void set_rules(struct search *s)
     const char *params = c->conf->select_params;
     const char *cores = w->distribution ? strchr(w->distribution, ':') : NULL;
 
+    s->is_owner = place_owns(s->p->part, w);
     s->is_near = !has_word(w->gres_flags, "disable-binding");
     s->is_task_per_core = has_word(params, "CR_ONE_TASK_PER_CORE");
     s->is_least_loaded = s->p->part->info->lln || has_word(params, "CR_LLN");
@@ -288,6 +320,34 @@ bool place_job(const struct place *p, struct placement *ret, struct place_why *w
     return fits;
 }
 
+/* With any of the choices. */
+static bool could_serve(struct search *s, const struct node *n, struct spot *ret)
+{
+    for (s->choice = 0; s->choice < s->counts.choices; s->choice++)
+        if (spot_look(s, n, ret))
+            return true;
+    return false;
+}
+
+bool place_any(const struct place *p)
+{
+    struct place_why unused = { 0 };
+    struct search s;
+    struct spot spot;
+    bool is_one = p->wish->max_nodes == 1 || p->wish->ntasks == 1, is_found = false;
+
+    if (!search_begin(&s, p, &unused))
+        return false;
+    s.constraint = p->wish->features;
+    features_read(s.constraint, &s.counts);
+    for (uint32_t i = 0; i < p->among_n && !is_found; i++)
+        is_found = bits_test(&p->part->nodes, p->among[i]) &&
+                   could_serve(&s, p->c->nodes[p->among[i]], &spot) &&
+                   (!is_one || choose_is_enough(&s, &spot));
+    search_end(&s);
+    return is_found;
+}
+
 struct reach place_reach(const struct place *p)
 {
     struct place_why unused = { 0 };
@@ -297,10 +357,12 @@ struct reach place_reach(const struct place *p)
 
     if (!search_begin(&s, p, &unused))
         return r;
+    s.constraint = p->wish->features;
+    features_read(s.constraint, &s.counts);
     r.nodes = arena_calloc(p->a, p->part->order_n + 1, sizeof *r.nodes);
     r.tasks = arena_calloc(p->a, p->part->order_n + 1, sizeof *r.tasks);
     for (uint32_t i = 0; i < p->part->order_n; i++) {
-        if (!spot_look(&s, node_in(&s, i), &spot))
+        if (!could_serve(&s, node_in(&s, i), &spot))
             continue;
         r.nodes[r.n] = spot.node->index;
         r.tasks[r.n++] = spot.tasks;

@@ -30,6 +30,8 @@ struct place {
     int64_t from, until;         /* with plan: when the job would run */
     const uint32_t *among; /* look at these nodes only, in this order; NULL: the partition's */
     uint32_t among_n;
+    uint32_t uid; /* whose job: for nodes that one user has for himself */
+    bool is_late; /* it has waited for few switches long enough */
 };
 
 /* How many nodes of the partition fell out for which cause, and the most that any of them offers:
@@ -62,6 +64,9 @@ struct reach place_reach(const struct place *p); /* in the arena */
 /* What a node must have left when so many nodes share the job evenly: less will hardly do. */
 struct room place_share(const struct place *p, const struct node *n, uint32_t nodes);
 
+/* Whether one of `among` could give anything: if none can, they add nothing to what is known. */
+bool place_any(const struct place *p);
+
 /* False: it does not fit.  why may be NULL. */
 bool place_job(const struct place *p, struct placement *ret, struct place_why *why);
 
@@ -74,6 +79,8 @@ struct mem_need {
     uint64_t mb;
 };
 struct mem_need place_memory(const struct core *c, const struct part *p, const struct job_wish *w);
+/* Its nodes are for one user: --exclusive=user, or the partition's ExclusiveUser. */
+bool place_owns(const struct part *p, const struct job_wish *w);
 uint32_t place_cpus_per_gpu(const struct core *c, const struct part *p, const struct job_wish *w);
 bool place_is_whole(const struct core *c, const struct part *p,
                     const struct job_wish *w); /* whole nodes only */

@@ -14,6 +14,7 @@
 struct plan {
     struct timeline lanes;
     bool is_built;
+    int64_t built;    /* when */
     struct heap ends; /* planned ends of jobs that hold something: job id as value, perhaps stale */
 };
 
@@ -35,6 +36,17 @@ void plan_forget(struct core *c)
 {
     if (c->plan)
         c->plan->is_built = false;
+}
+
+void plan_grew(struct core *c, uint32_t node)
+{
+    c->grown.nodes[c->grown.seq++ % GROWN_MAX] = node;
+}
+
+void plan_grew_promise(struct core *c, const struct promise *p)
+{
+    for (uint32_t i = 0; i < p->n; i++)
+        plan_grew(c, p->v[i].node);
 }
 
 int64_t plan_length(const struct core *c, const struct job *job, const struct part *p)
@@ -96,6 +108,7 @@ void plan_gave_back(struct core *c, const struct job *job, const struct alloc_no
     struct plan *p = built(c);
     struct room held = place_room_held(c->nodes[part->node], part);
 
+    plan_grew(c, part->node);
     if (!p)
         return;
     timeline_forget(&p->lanes, part->node, c->now);
@@ -137,6 +150,8 @@ static void move_end(struct core *c, struct job *job, int64_t now)
         struct span more = { &held, is - was };
         if (part->is_clean)
             continue;
+        if (is < was)
+            plan_grew(c, part->node);
         timeline_give(&p->lanes, part->node, is, was, &held);
         if (is > was)
             make_way(c, job, part->node, &more, was);
@@ -167,6 +182,7 @@ static void build(struct core *c, int64_t now)
         timeline_open(&p->lanes, i, now, &all);
     }
     p->is_built = true;
+    p->built = now;
     QUEUE_FOREACH(it, &c->jobs)
     if (holds_something(it->job))
         occupy(c, it->job, now);
@@ -186,7 +202,7 @@ void plan_overdue(struct core *c, int64_t now)
     struct plan *p = built(c);
     const struct heap_entry *top;
 
-    if (p && p->lanes.is_overdrawn)
+    if (p && p->lanes.is_overdrawn && p->built < now)
         build(c, now);
 
     while (p && (top = heap_top(&p->ends)) && top->key <= now) {

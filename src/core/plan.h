@@ -5,6 +5,7 @@
 #ifndef CORE_PLAN_H
 #define CORE_PLAN_H
 
+#include "core/grown.h"
 #include "core/place.h"
 #include "core/promise.h"
 #include "core/timeline.h"

@@ -7,6 +7,7 @@
 #define CORE_POOL_H
 
 #include "base/map.h"
+#include "core/grown.h"
 #include "schema/messages.h"
 #include <stdint.h>
 
@@ -39,6 +40,7 @@ struct wish {
     uint32_t fleet_part; /* index + 1: could it run there, were the nodes that are up empty? */
     bool fits_fleet;
     uint64_t fleet_gen;
+    struct failure fill; /* to start behind a blocked job */
     struct wish_reach *reach; /* nodes that could ever serve it (earliest.c) */
 };
 

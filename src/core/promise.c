@@ -101,8 +101,10 @@ int promise_apply(struct core *c, const struct fact_job_promise *f, struct err *
 
 void promise_kept(struct core *c, struct job *job)
 {
-    if (job->promise && job->promise->end > c->now)
+    if (job->promise && job->promise->end > c->now) {
+        plan_grew_promise(c, job->promise);
         backfill_again(c);
+    }
     remove_of(c, job);
 }
 
@@ -111,6 +113,8 @@ void promise_drop(struct core *c, struct job *job)
 {
     struct part *p = job->promise ? job->promise->part : NULL;
 
+    if (p)
+        plan_grew_promise(c, job->promise);
     remove_of(c, job);
     if (p && backfill_is_on(c)) {
         backfill_freed(c);

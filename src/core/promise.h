@@ -6,6 +6,7 @@
 #define CORE_PROMISE_H
 
 #include "base/arena.h"
+#include "core/grown.h"
 #include "core/queue.h"
 #include "core/timeline.h"
 #include "schema/fact.h"
@@ -36,9 +37,10 @@ struct promise {
     uint32_t n;
 
     /* The scheduler's memory, not state. */
-    bool is_lifted;     /* not in the plan now */
-    enum lifted lifted; /* why */
-    uint32_t lifted_by; /* the job or node */
+    bool is_lifted;        /* not in the plan now */
+    enum lifted lifted;    /* why */
+    uint32_t lifted_by;    /* the job or node */
+    struct failure failed; /* to start now, its own promise out of the way */
 
     struct promise_node v[];
 };

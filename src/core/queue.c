@@ -104,6 +104,7 @@ void queue_add(struct queue *q, struct queue_key key, struct job *job)
     c->v[slot] = (struct queue_entry){ .key = key, .job = job };
     c->n++;
     q->count++;
+    q->version++;
 }
 
 bool queue_remove(struct queue *q, struct queue_key key)
@@ -119,6 +120,7 @@ bool queue_remove(struct queue *q, struct queue_key key)
     memmove(&c->v[slot], &c->v[slot + 1], (c->n - slot - 1) * sizeof c->v[0]);
     c->n--;
     q->count--;
+    q->version++;
     if (c->n == 0) {
         free(c);
         memmove(&q->v[at], &q->v[at + 1], (q->n - at - 1) * sizeof(struct queue_chunk *));
@@ -132,4 +134,32 @@ const struct queue_entry *queue_from(const struct queue *q, struct queue_key key
     uint32_t at = find_chunk(q, key);
 
     return at < q->n ? &q->v[at]->v[find_slot(q->v[at], key)] : NULL;
+}
+
+void queue_walk_from(struct queue_walk *w, struct queue_key key)
+{
+    *w = (struct queue_walk){ .key = key, .version = UINT64_MAX };
+}
+
+const struct queue_entry *queue_walk_peek(const struct queue *q, struct queue_walk *w)
+{
+    if (w->version != q->version) {
+        w->version = q->version;
+        w->chunk = find_chunk(q, w->key);
+        w->slot = w->chunk < q->n ? find_slot(q->v[w->chunk], w->key) : 0;
+    }
+    return w->chunk < q->n ? &q->v[w->chunk]->v[w->slot] : NULL;
+}
+
+void queue_walk_on(const struct queue *q, struct queue_walk *w)
+{
+    const struct queue_entry *it = queue_walk_peek(q, w);
+
+    if (!it)
+        return;
+    w->key = (struct queue_key){ it->key.rank, it->key.id + 1 };
+    if (++w->slot == q->v[w->chunk]->n) {
+        w->slot = 0;
+        w->chunk++;
+    }
 }

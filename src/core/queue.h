@@ -12,7 +12,8 @@ struct queue_chunk;
 struct queue {
     struct queue_chunk **v;
     uint32_t n, cap;
-    uint32_t count; /* entries in all */
+    uint32_t count;   /* entries in all */
+    uint64_t version; /* raised with every change */
 };
 
 struct queue_key {
@@ -32,6 +33,15 @@ void queue_add(struct queue *q, struct queue_key key,
 bool queue_remove(struct queue *q, struct queue_key key); /* false: it was not there */
 /* The first entry with a key >= the given one, or NULL; valid until the next change. */
 const struct queue_entry *queue_from(const struct queue *q, struct queue_key key);
+/* A walk that goes on although entries come and go meanwhile, and is cheap while they do not. */
+struct queue_walk {
+    struct queue_key key; /* the next entry is the first from here on */
+    uint32_t chunk, slot; /* where that is, if version is the queue's */
+    uint64_t version;
+};
+void queue_walk_from(struct queue_walk *w, struct queue_key key);
+const struct queue_entry *queue_walk_peek(const struct queue *q, struct queue_walk *w);
+void queue_walk_on(const struct queue *q, struct queue_walk *w); /* past what was peeked at */
 int queue_compare(struct queue_key a, struct queue_key b);
 
 /* Walks in order; the body may not change the queue. */

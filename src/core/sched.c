@@ -88,6 +88,7 @@ static void start(struct pass *s, const struct job *job, const struct part *p,
 
     alloc.nodes.v = at->v;
     alloc.nodes.n = at->n;
+    alloc.owns = place_owns(p, job->wish->ask);
     alloc.licenses = license_pick(s->c, job->wish->ask->licenses, t.a);
     turn_fact(&t, FACT_job_alloc, &alloc);
     commit(s, &t, from);
@@ -126,7 +127,8 @@ bool sched_start(struct pass *s, const struct job *job, const struct part *p,
 static enum verdict try_job(struct pass *s, const struct job *job, const struct part *p)
 {
     struct place place = {
-        .c = s->c, .part = p, .wish = job->wish->ask, .when = PLACE_NOW, .a = &s->c->scratch
+        .c = s->c, .part = p, .wish = job->wish->ask, .when = PLACE_NOW, .a = &s->c->scratch,
+        .is_late = job->flags & JOB_LATE, .uid = job->uid
     };
     struct placement at;
     struct wish *shape = job->wish;
@@ -138,7 +140,8 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
         return VERDICT_PASSED_OVER;
     if (!license_is_free(s->c, shape->ask->licenses))
         return VERDICT_PASSED_OVER;
-    if (shape->tried_gen == s->c->shape_gen && shape->tried_part == p->index + 1)
+    if (!place.is_late && !place_owns(p, shape->ask) && shape->tried_gen == s->c->shape_gen &&
+        shape->tried_part == p->index + 1)
         return (enum verdict)shape->verdict;
     bool fits = is_planned ? backfill_fits_now(s, job, p, &at) : place_job(&place, &at, NULL);
     if (!fits) {

@@ -14,6 +14,7 @@ struct spot {
     uint32_t tasks; /* that fit */
     uint32_t cpus;  /* that may be held */
     uint32_t gres[GRES_ASKS_MAX]; /* of asks for the whole job */
+    uint32_t rank;  /* of its leaf switch: the lowest first */
     uint32_t kinds; /* counts of the constraint that it adds to, as bits */
     bool is_required;
 };
@@ -33,6 +34,7 @@ struct search {
     uint32_t threads; /* of a core that may run tasks; 0: all */
     uint32_t min_nodes, max_nodes;
     bool is_whole;
+    bool is_owner;         /* no other user's jobs beside it */
     bool is_ranged;        /* as many nodes as max_nodes allows */
     bool is_near;          /* CPUs must be near the devices */
     bool is_task_per_core; /* CR_ONE_TASK_PER_CORE */
@@ -46,6 +48,8 @@ struct search {
 /* False when the node is no use for this job; s->why counts the causes. */
 bool spot_look(struct search *s, const struct node *n, struct spot *ret);
 uint32_t spot_each(const struct search *s, const struct node *n); /* CPUs that a task works on */
+/* CPUs held by so many tasks with so many GPUs. */
+uint32_t spot_need(const struct search *s, const struct node *n, uint32_t tasks, uint32_t gpus);
 uint32_t spot_working(const struct search *s, const struct node *n, uint32_t held);
 uint32_t spot_held(const struct search *s, const struct node *n, uint32_t working);
 

@@ -77,10 +77,10 @@ static uint32_t fed_cpus(const struct search *s, const struct node *n, struct ro
     if (!s->mem.is_per_cpu)
         return s->mem.is_per_gpu || left >= s->mem.mb ? cpus : 0;
     uint64_t fed = left / s->mem.mb;
+    if (s->is_whole)
+        return fed >= spot_working(s, n, n->cpus_all) ? cpus : 0;
     if (fed >= spot_working(s, n, cpus))
         return cpus;
-    if (s->is_whole)
-        return 0;
     uint32_t held = spot_held(s, n, (uint32_t)fed);
     return spot_working(s, n, held) > fed ? held - n->unit : held;
 }
@@ -99,7 +99,7 @@ static uint32_t tasks_in(const struct search *s, const struct node *n, uint32_t 
     uint32_t tasks = s->w->overcommit ? s->w->ntasks : spot_working(s, n, cpus) / each;
     uint32_t per_socket = s->w->ntasks_per_socket.set ? s->w->ntasks_per_socket.v : 0;
 
-    if (per_socket && cores_sockets(n) > 1) {
+    if (per_socket && cores_sockets(n) == n->conf->sockets) {
         uint32_t by_socket[SOCKETS_MAX], sum = 0;
         cores_by_socket(n, is_empty(s), by_socket);
         for (uint32_t i = 0; i < cores_sockets(n); i++) {
@@ -173,20 +173,45 @@ static uint64_t fed_gpus(const struct search *s, const struct room *room, uint32
     return most;
 }
 
-/* CPUs count only near the devices: so many tasks, or fewer, with the devices that they need. */
+static uint32_t need_of(const struct search *s, const struct node *n, uint32_t tasks,
+                        uint32_t gpus)
+{
+    uint32_t cpus = s->w->overcommit ? 1 : tasks * spot_each(s, n);
+
+    if (cpus < gpus * s->cpus_per_gpu)
+        cpus = gpus * s->cpus_per_gpu;
+    return spot_held(s, n, cpus);
+}
+
+uint32_t spot_need(const struct search *s, const struct node *n, uint32_t tasks, uint32_t gpus)
+{
+    uint32_t cpus = need_of(s, n, tasks, gpus);
+
+    if (s->w->min_cpus_node.set && cpus < s->w->min_cpus_node.v)
+        cpus = (s->w->min_cpus_node.v + n->unit - 1) / n->unit * n->unit;
+    return cpus;
+}
+
+static uint32_t gpus_for(const struct search *s, uint32_t tasks)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < s->asks.n; i++) {
+        const struct gres_ask *ask = &s->asks.v[i];
+        if (ask->is_gpu && ask->per != GRES_PER_JOB)
+            sum += ask->per == GRES_PER_NODE ? ask->count : gres_for_tasks(ask, tasks);
+    }
+    return (uint32_t)sum;
+}
+
+/* CPUs of tasks count only near the devices: so many tasks, or fewer, with the devices that they
+ * need.  (What --mincpus adds may be anywhere.) */
 static bool near_fit(const struct search *s, struct spot *spot)
 {
     for (; spot->tasks > 0; spot->tasks--) {
-        uint32_t near = near_cpus(s, spot);
-        uint32_t fits = tasks_in(s, spot->node, near < spot->cpus ? near : spot->cpus);
-        bool is_fixed = true;
-        for (uint32_t i = 0; i < s->asks.n; i++)
-            is_fixed = is_fixed && s->asks.v[i].per != GRES_PER_TASK;
-        if (fits < spot->tasks && !is_fixed)
-            continue;
-        spot->tasks = fits < spot->tasks ? fits : spot->tasks;
-        spot->cpus = near < spot->cpus ? near : spot->cpus;
-        return spot->tasks > 0;
+        uint32_t need = need_of(s, spot->node, spot->tasks, gpus_for(s, spot->tasks));
+        if (need <= near_cpus(s, spot))
+            return true;
     }
     return false;
 }
@@ -195,7 +220,7 @@ static bool near_fit(const struct search *s, struct spot *spot)
  * added up later. */
 static bool gres_fit(const struct search *s, const struct room *room, struct spot *spot)
 {
-    uint64_t fed = fed_gpus(s, room, spot->cpus);
+    uint64_t fed = fed_gpus(s, room, spot_working(s, spot->node, spot->cpus));
 
     for (uint32_t i = 0; i < s->asks.n; i++) {
         const struct gres_ask *ask = &s->asks.v[i];
@@ -219,12 +244,23 @@ static void note(uint32_t *counter)
     ++*counter;
 }
 
+/* Nobody else's jobs beside one that owns the node. */
+static bool is_shareable(const struct search *s, const struct node *n)
+{
+    if ((!n->owned && !s->is_owner) || s->p->when != PLACE_NOW)
+        return true;
+    for (uint32_t i = 0; i < n->jobs.n; i++)
+        if (job_find(s->p->c, n->jobs.v[i])->uid != s->p->uid)
+            return false;
+    return true;
+}
+
 /* What falls out whatever is free. */
 static bool passes(struct search *s, const struct node *n, struct spot *ret)
 {
     struct place_why *why = s->why;
 
-    if (!is_there(s, n))
+    if (!is_there(s, n) || !is_shareable(s, n))
         return note(&why->unusable), false;
     if (bits_test(&s->excluded, n->index))
         return note(&why->excluded), false;
@@ -244,7 +280,8 @@ bool spot_look(struct search *s, const struct node *n, struct spot *ret)
     if (!passes(s, n, ret))
         return false;
     struct room room = room_of(s, n);
-    uint32_t cpus = s->is_whole && room.jobs > 0 ? 0 : capped_cpus(s, n, room.cpus);
+    bool is_alone = s->is_whole || (s->is_owner && s->p->when == PLACE_THEN);
+    uint32_t cpus = is_alone && room.jobs > 0 ? 0 : capped_cpus(s, n, room.cpus);
     why->most_cpus = cpus > why->most_cpus ? cpus : why->most_cpus;
     why->most_mem_mb = node_memory(n) > why->most_mem_mb ? node_memory(n) : why->most_mem_mb;
     uint32_t fed = fed_cpus(s, n, room, cpus);

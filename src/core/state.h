@@ -11,6 +11,7 @@
 #include "schema/errors.h"
 #include "core/core.h"
 #include "core/deps.h"
+#include "core/grown.h"
 #include "core/job.h"
 #include "core/license.h"
 #include "core/node.h"
@@ -19,6 +20,7 @@
 #include "core/prio_job.h"
 #include "core/limits.h"
 #include "core/queue.h"
+#include "core/topo.h"
 #include "core/resv.h"
 #include "core/rules.h"
 
@@ -42,6 +44,7 @@ struct core {
     uint32_t part_count;
     struct smap part_names;
     struct licenses licenses;
+    struct topo topo;
     struct resv **resvs; /* in order of creation */
     uint32_t resv_count;
 
@@ -99,6 +102,8 @@ struct core {
     struct plan *plan;         /* what is free when */
     struct bf *bf;             /* read from conf */
     bool is_guarded;           /* predictions do not count now */
+    struct grown grown;        /* where more became free lately */
+    uint64_t void_gen;         /* raised when anything else may let jobs start */
     uint32_t lifted;           /* promises that are not in the plan */
     uint64_t passes, considered, started;
 };

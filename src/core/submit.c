@@ -57,7 +57,6 @@ static const struct later {
         offsetof(struct job_spec, member),                                                  \
             _Generic(((struct job_spec *)0)->member, const char * : 1, default : 0), option \
     }
-    LATER(switches, "--switches"),
     LATER(signal_num, "--signal"),
     LATER(mail_type, "--mail-type"),
     LATER(reservation, "--reservation"),

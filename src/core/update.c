@@ -6,6 +6,7 @@
 #include "base/times.h"
 #include "base/xalloc.h"
 #include "core/pick.h"
+#include "core/standing.h"
 #include "core/state.h"
 #include "core/wish.h"
 
@@ -66,6 +67,28 @@ static int check_text(struct change *ch, const struct key_value *kv, const char 
 {
     *ret = kv->value;
     return strlen(kv->value) < 4096 ? 0 : bad_value(ch, kv);
+}
+
+/* As at submission: what the owner may use, with the defaults of the rule book. */
+static int check_identity(struct change *ch, const struct key_value *kv, const char **ret)
+{
+    const struct job *job = ch->job;
+    struct identity id = { .user = job->user,
+                           .account = job->account,
+                           .qos = job->qos,
+                           .wckey = job->wckey,
+                           .partitions = job->wish->ask->partitions,
+                           .reservation = job->wish->ask->reservation };
+    const char **at = strcasecmp(kv->key, "Account") == 0 ? &id.account
+                      : strcasecmp(kv->key, "QOS") == 0   ? &id.qos
+                                                          : &id.wckey;
+
+    *at = kv->value;
+    int r = check_text(ch, kv, ret);
+    if (r == 0)
+        r = standing_identify(ch->t->c, &id, ch->t->a, ch->e);
+    *ret = *at;
+    return r;
 }
 
 /* Owners lower a limit, operators also raise it. */
@@ -356,9 +379,9 @@ static const struct key keys[] = {
     { "Name", WHEN_ALIVE, false, check_text, set_name },
     { "Comment", WHEN_ANY, false, check_text, set_comment },
     { "AdminComment", WHEN_ANY, true, check_text, set_admin_comment },
-    { "Account", WHEN_PENDING, false, check_text, set_account },
-    { "QOS", WHEN_PENDING, false, check_text, set_qos },
-    { "WCKey", WHEN_PENDING, false, check_text, set_wckey },
+    { "Account", WHEN_PENDING, false, check_identity, set_account },
+    { "QOS", WHEN_PENDING, false, check_identity, set_qos },
+    { "WCKey", WHEN_PENDING, false, check_identity, set_wckey },
     { "StartTime", WHEN_PENDING, false, check_begin, set_begin },
     { "EligibleTime", WHEN_PENDING, false, check_begin, set_begin },
     { "Requeue", WHEN_ALIVE, false, check_bool, set_requeue },

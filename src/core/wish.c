@@ -221,6 +221,10 @@ static int shape_gpus(const struct job_spec *s, struct arena *a, struct job_wish
         return err_set(e, ESLURM_INVALID_GRES,
                        "asked: --gpus-per-task=%.80s\nsay how many tasks (-n) or GPUs (--gpus) too",
                        w->tres_per_task);
+    if (s->cpus_per_gpu.set && s->cpus_per_task.set)
+        return err_set(e, ESLURM_INVALID_GRES,
+                       "asked: --cpus-per-gpu=%u and --cpus-per-task=%u\nuse one of them",
+                       s->cpus_per_gpu.v, s->cpus_per_task.v);
     if (!s->ntasks_per_gpu.set)
         return 0;
     if (s->ntasks_per_gpu.v == 0)

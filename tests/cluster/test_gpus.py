@@ -26,7 +26,7 @@ def test_devices_are_given_shown_and_given_back(gpus):
     assert one["GRES"] == "gpu:a100:1(IDX:0)" and two["NumNodes"] == "2"
     node = record(gpus, "node", "n1")
     assert node["Gres"] == "gpu:a100:4,shard:8"
-    assert node["GresUsed"] == "gpu:a100:4(IDX:0-3),shard:0(0/2,0/2,0/2,0/2)"
+    assert node["GresUsed"] == "gpu:a100:3(IDX:0-2),shard:0(0/2,0/2,0/2,0/2)"
     assert gpus.out("squeue", "-h", "-j", first, "-o", "%b").strip() == "gres:gpu:1"
     waits = gpus.sbatch("--gres=gpu:4", script=SLEEP)
     assert wait_for(lambda: gpus.out("squeue", "-h", "-j", waits, "-o", "%r").strip() == "Resources", 10)

@@ -49,7 +49,7 @@ static void fail(const struct world *w, const char *what, const char *detail)
 {
     printf("core_prop: seed %llu step %u: %s: %s\nthe step's facts:", (unsigned long long)w->seed,
            w->step, what, detail);
-    for (unsigned i = 0; i < w->facts.n; i++)
+    for (unsigned i = 0; i < w->facts.n && i < 40; i++)
         printf(" %s(%u)", fact_name(w->facts.v[i].kind), *(const uint32_t *)w->facts.v[i].body);
     printf("\n");
     exit(1);
@@ -238,6 +238,8 @@ static struct core *rebuild(struct world *w)
         ;
     /* Promises may move earlier now that could not a moment ago; running jobs are guessed anew. */
     bool is_guessed = bf_of(copy)->predict || bf_of(copy)->interval_s > 0;
+    QUEUE_FOREACH(it, &w->live->promised)
+    is_guessed = is_guessed || it->job->promise->start <= w->now; /* its time came, and no event */
     for (unsigned i = 0; i < w->facts.n && !is_guessed; i++)
         if (w->facts.v[i].kind != FACT_job_promise)
             fail(w, "overlooked", fact_name(w->facts.v[i].kind));
@@ -259,6 +261,9 @@ static void configure(struct world *w)
     static const char *const params[] = { "CR_CPU", "CR_CPU_Memory", "CR_Core_Memory", "CR_CPU" };
     static const char *const flags[] = { "", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME",
                                          "INCR_ONLY" };
+    static struct topo_switch tree[] = { { .name = "s1", .nodes = "n[1-2]" },
+                                         { .name = "s2", .nodes = "n[3-5]" },
+                                         { .name = "top", .switches = "s[1-2]" } };
     static const char *const gres[] = { "", "gpu:a:1,gpu:b:2,lic:100", "gpu:3,shard:7" };
     static const char *const levels[] = { "", "limits", "associations", "safe,qos" };
     struct conf_node nodes[NODES];
@@ -277,6 +282,8 @@ static void configure(struct world *w)
                               .sched_params = plans[w->seed % 7],
                               .gres_types = "gpu,shard,lic",
                               .licenses = "x:2,y:3",
+                              .topology = w->seed % 3 ? "none" : "tree",
+                              .switches = { tree, w->seed % 3 ? 0 : 3 },
                               .select_type = w->seed % 7 == 0 ? "linear" : "cons_tres",
                               .max_array_size = 100,
                               .min_job_age_s = 50,
@@ -524,9 +531,13 @@ static void submit(struct world *w)
     if (chance(w, 8))
         s.exc_nodes = node_name(pick(w, NODES));
     if (chance(w, 10))
-        s.exclusive = "exclusive";
+        s.exclusive = chance(w, 50) ? "exclusive" : "user";
     if (chance(w, 15))
         ask_gres(w, &s);
+    if (chance(w, 10))
+        s.switches = (struct opt_u32){ true, 1 + pick(w, 2) };
+    if (s.switches.set && chance(w, 60))
+        s.switches_wait_s = (struct opt_u32){ true, pick(w, 200) };
     if (chance(w, 8))
         s.licenses = chance(w, 50) ? "x:1,y" : "x:2;y:2";
     if (chance(w, 15))

@@ -505,6 +505,31 @@ static void changes_by_rows(void **state)
     close_bed(&b);
 }
 
+/* An update is no way round the rules. */
+static void an_update_is_checked_too(void **state)
+{
+    struct bed b;
+    char text[16];
+    const char *name[] = { text };
+    struct key_value set = { "QOS", "slow", "" };
+    struct job_update up = { .jobs = { name, 1 } };
+
+    open_bed(&b, &(struct book){ 0 });
+    uint32_t id = submit(&b, (struct job_spec){ .hold = true });
+    snprintf(text, sizeof text, "%u", id);
+    up.set.v = &set;
+    up.set.n = 1;
+    step(&b, OP_job_modify, &up, 0);
+    assert_string_equal(shown(&b, id).qos, "normal");
+    set.value = "gold";
+    step(&b, OP_job_modify, &up, 0);
+    assert_string_equal(shown(&b, id).qos, "gold");
+    set = (struct key_value){ "Account", "nobody", "" };
+    step(&b, OP_job_modify, &up, 0);
+    assert_string_equal(shown(&b, id).account, "phys");
+    close_bed(&b);
+}
+
 /* A hundred jobs at a limit of one: each end starts exactly the next. */
 static void those_who_wait_go_in_order(void **state)
 {
@@ -695,6 +720,7 @@ int main(void)
         cmocka_unit_test(limit_factor_widens_an_association),
         cmocka_unit_test(the_book_survives),
         cmocka_unit_test(changes_by_rows),
+        cmocka_unit_test(an_update_is_checked_too),
         cmocka_unit_test(those_who_wait_go_in_order),
         cmocka_unit_test(what_fits_goes),
         cmocka_unit_test(what_was_used_counts),

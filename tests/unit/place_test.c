@@ -19,6 +19,7 @@ struct bed {
     struct facts facts;
     struct effects effects;
     int64_t now;
+    uint32_t uid;
 };
 
 static void step(struct bed *b, uint16_t kind, const void *body, uint32_t node)
@@ -30,7 +31,7 @@ static void step(struct bed *b, uint16_t kind, const void *body, uint32_t node)
                         .node = node,
                         .script = 1,
                         .environment = 2,
-                        .who = { .uid = 0, .user_name = "root", .role = ROLE_ADMIN } };
+                        .who = { .uid = b->uid, .user_name = "u", .role = ROLE_ADMIN } };
     struct err e = { 0 };
 
     arena_reset(&b->arena);
@@ -268,6 +269,146 @@ static void licenses_are_counted_while_jobs_run(void **state)
     close_cluster(&b);
 }
 
+static struct conf_node *plain_nodes(uint32_t n);
+
+/* --exclusive=user: others stay away, from nodes that it has and it from theirs. */
+static void a_user_can_have_nodes_for_himself(void **state)
+{
+    struct bed b;
+
+    open_cluster(&b, plain_nodes(3), 3, (struct core_conf){ 0 });
+    b.uid = 1;
+    check(&b, (struct job_spec){ .exclusive = "user" }, "n1 1/1");
+    b.uid = 2;
+    check(&b, (struct job_spec){ 0 }, "n2 1/1");
+    b.uid = 1;
+    check(&b, (struct job_spec){ .exclusive = "user", .ntasks = N(4) }, "n3 4/4");
+    check(&b, (struct job_spec){ 0 }, "n1 1/1");
+    b.uid = 2;
+    check(&b, (struct job_spec){ .ntasks = N(4) }, "waits");
+    close_cluster(&b);
+}
+
+static struct conf_node *plain_nodes(uint32_t n)
+{
+    static struct conf_node v[12];
+
+    for (uint32_t i = 0; i < n; i++)
+        v[i] = (struct conf_node){ .cpus = 4 };
+    return v;
+}
+
+static void jobs_stay_under_few_switches(void **state)
+{
+    static struct topo_switch tree[] = {
+        { .name = "top", .switches = "s[1-3]" },
+        { .name = "s1", .nodes = "n[1-2]" },
+        { .name = "s2", .nodes = "n[3-6]" },
+        { .name = "s3", .nodes = "n[7-8]" },
+    };
+    struct core_conf conf = { .topology = "tree", .switches = { tree, 4 } };
+    struct bed b;
+
+    open_cluster(&b, plain_nodes(8), 8, conf);
+    check(&b, (struct job_spec){ .min_nodes = N(3), .cpus_per_task = N(4) },
+          "n3 1/4; n4 1/4; n5 1/4");
+    check(&b, (struct job_spec){ .min_nodes = N(2), .cpus_per_task = N(4) }, "n1 1/4; n2 1/4");
+    check(&b, (struct job_spec){ .min_nodes = N(3), .cpus_per_task = N(4), .switches = N(1) },
+          "waits");
+    close_cluster(&b);
+
+    open_cluster(&b, plain_nodes(8), 8, conf);
+    check(&b, (struct job_spec){ .min_nodes = N(5), .cpus_per_task = N(4) },
+          "n1 1/4; n3 1/4; n4 1/4; n5 1/4; n6 1/4");
+    check(&b,
+          (struct job_spec){
+              .min_nodes = N(3), .cpus_per_task = N(4), .switches = N(1), .switches_wait_s = N(60) },
+          "waits");
+    b.now += 61;
+    step(&b, INPUT_TICK, NULL, 0);
+    assert_string_equal(got(&b, 2), "n2 1/4; n7 1/4; n8 1/4");
+    close_cluster(&b);
+}
+
+static void blocks_are_filled_and_segments_kept_whole(void **state)
+{
+    static struct topo_switch blocks[] = {
+        { .name = "b1", .nodes = "n[1-4]" },
+        { .name = "b2", .nodes = "n[5-8]" },
+        { .name = "b3", .nodes = "n[9-12]" },
+    };
+    struct core_conf conf = { .topology = "block", .switches = { blocks, 3 } };
+    struct bed b;
+
+    open_cluster(&b, plain_nodes(12), 12, conf);
+    check(&b, (struct job_spec){ .min_nodes = N(1), .cpus_per_task = N(4) }, "n1 1/4");
+    check(&b, (struct job_spec){ .min_nodes = N(3), .cpus_per_task = N(4) },
+          "n2 1/4; n3 1/4; n4 1/4");
+    end_job(&b, "1");
+    check(&b, (struct job_spec){ .min_nodes = N(4), .cpus_per_task = N(4), .segment = N(2) },
+          "n5 1/4; n6 1/4; n7 1/4; n8 1/4");
+    check(&b, (struct job_spec){ .min_nodes = N(2), .cpus_per_task = N(4), .segment = N(2) },
+          "n9 1/4; n10 1/4");
+    assert_int_equal(submit(&b, (struct job_spec){ .min_nodes = N(3), .segment = N(2) }), -2014);
+    close_cluster(&b);
+}
+
+static void sockets_threads_and_reserved_cpus(void **state)
+{
+    static const struct {
+        struct conf_node node;
+        struct job_spec spec;
+        const char *want;
+    } cases[] = {
+        { { .cpus = 16, .sockets = 2, .threads = 2 }, { .ntasks = N(3) }, "n1 3/4" },
+        { { .cpus = 16, .sockets = 2, .threads = 2 },
+          { .ntasks = N(4), .hint = "nomultithread" },
+          "n1 4/8" },
+        { { .cpus = 16, .sockets = 2, .threads = 2 },
+          { .ntasks = N(4), .ntasks_per_core = N(1) },
+          "n1 4/8" },
+        { { .cpus = 8, .core_spec = 2 }, { .exclusive = "exclusive" }, "n1 1/6" },
+        { { .cpus = 8, .cpu_spec_list = "0-1" }, { .ntasks = N(6) }, "n1 6/6" },
+        { { .cpus = 8 }, { .min_cpus_per_node = N(5) }, "n1 1/5" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct conf_node node = cases[i].node;
+        struct bed b;
+        open_cluster(&b, &node, 1, (struct core_conf){ 0 });
+        check(&b, cases[i].spec, cases[i].want);
+        close_cluster(&b);
+    }
+}
+
+/* As many nodes as the range allows; one task each, and the rest node by node, as in Slurm. */
+static void ranges_take_what_they_can(void **state)
+{
+    static const struct {
+        struct job_spec spec;
+        const char *want;
+    } cases[] = {
+        { { .min_nodes = N(1), .max_nodes = N(3) }, "n1 1/1; n2 1/1; n3 1/1" },
+        { { .min_nodes = N(2), .max_nodes = N(3), .use_min_nodes = true }, "n1 1/1; n2 1/1" },
+        { { .min_nodes = N(2), .ntasks = N(5) }, "n1 4/4; n2 1/1" },
+        { { .min_nodes = N(2), .ntasks = N(3), .ntasks_per_node = N(2) }, "n1 2/2; n2 2/2" },
+        { { .ntasks = N(3), .spread_job = true }, "n1 1/1; n2 1/1; n3 1/1" },
+        { { .features = "[red*1&blue*1]" }, "n1 1/1; n3 1/1" },
+        { { .min_nodes = N(2), .features = "[red|blue]" }, "n3 1/1; n4 1/1" },
+        { { .prefer = "blue" }, "n3 1/1" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct conf_node *nodes = plain_nodes(4);
+        struct bed b;
+        nodes[0].features = "red";
+        nodes[2].features = nodes[3].features = "blue";
+        open_cluster(&b, nodes, 4, (struct core_conf){ 0 });
+        check(&b, cases[i].spec, cases[i].want);
+        close_cluster(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +417,11 @@ int main(void)
         cmocka_unit_test(a_gpu_is_whole_or_cut),
         cmocka_unit_test(memory_and_cpus_come_with_gpus),
         cmocka_unit_test(licenses_are_counted_while_jobs_run),
+        cmocka_unit_test(a_user_can_have_nodes_for_himself),
+        cmocka_unit_test(jobs_stay_under_few_switches),
+        cmocka_unit_test(blocks_are_filled_and_segments_kept_whole),
+        cmocka_unit_test(sockets_threads_and_reserved_cpus),
+        cmocka_unit_test(ranges_take_what_they_can),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
