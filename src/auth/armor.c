@@ -1,10 +1,9 @@
-/* Base64 as MUNGE reads it.  OpenSSL's decoder is stricter about white space and laxer about
- * padding. */
+/* Base64 as MUNGE reads it: no library's decoder agrees with it about white space and padding. */
 #include "auth/armor.h"
 
 #include "auth/munge.h"
 
-#include <openssl/evp.h>
+#include <nettle/base64.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -36,7 +35,8 @@ void armor_put(struct buf *out, const uint8_t *raw, size_t len)
 {
     buf_reserve(out, PREFIX_LEN + (len + 2) / 3 * 4 + 2);
     buf_put(out, PREFIX, PREFIX_LEN);
-    out->len += (size_t)EVP_EncodeBlock(out->data + out->len, raw, (int)len);
+    base64_encode_raw((char *)out->data + out->len, len, raw);
+    out->len += BASE64_ENCODE_RAW_LENGTH(len);
     buf_putc(out, ':');
 }
 

@@ -11,7 +11,6 @@
 #include "auth/bytes.h"
 #include "auth/zip.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +18,7 @@
 #define INNER_FIXED (CRED_SALT + 1u + 7u * 4u) /* without address and data */
 
 static size_t inner_put(uint8_t *at, const struct cred *c);
-static int seal(struct codec *x, struct cred_key *k, struct cred *c, size_t outer, struct err *e);
+static void seal(struct codec *x, struct cred_key *k, struct cred *c, size_t outer);
 static int outer_get(struct bytes *r, struct cred *ret, struct err *e);
 static int open_with(struct codec *x, struct cred_key *k, const struct cred *c,
                      const struct iovec in[2], struct err *e);
@@ -27,12 +26,11 @@ static int inner_get(struct bytes *r, struct cred *ret, struct err *e);
 
 void codec_init(struct codec *x)
 {
-    *x = (struct codec){ .prim = primitives_new() };
+    *x = (struct codec){ 0 };
 }
 
 void codec_fini(struct codec *x)
 {
-    primitives_free(x->prim);
     buf_fini(&x->raw);
     buf_fini(&x->plain);
     buf_fini(&x->clear);
@@ -40,34 +38,36 @@ void codec_fini(struct codec *x)
 
 /* ---- keys */
 
-static bool subkey(const void *file, size_t len, char digit, uint8_t ret[SUBKEY_LEN])
+/* Always SHA-1, whatever the MAC of a credential will be. */
+static void subkey(const void *file, size_t len, uint8_t digit, uint8_t ret[SUBKEY_LEN])
 {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) && EVP_DigestUpdate(ctx, file, len) &&
-              EVP_DigestUpdate(ctx, &digit, 1) && EVP_DigestFinal_ex(ctx, ret, NULL);
+    struct sha1_ctx sha1;
 
-    EVP_MD_CTX_free(ctx);
-    return ok;
+    sha1_init(&sha1);
+    sha1_update(&sha1, len, file);
+    sha1_update(&sha1, 1, &digit);
+    sha1_digest(&sha1, SUBKEY_LEN, ret);
+    wipe(&sha1, sizeof sha1);
 }
 
-int cred_key_init(struct cred_key *k, const void *file, size_t len, struct err *e)
+void cred_key_init(struct cred_key *k, const void *file, size_t len)
 {
-    uint8_t digest[32];
+    struct sha256_ctx sha256;
+    uint8_t digest[FINGERPRINT_LEN / 2];
 
-    if (!subkey(file, len, '1', k->dek_secret) || !subkey(file, len, '2', k->mac_secret) ||
-        !EVP_Digest(k->mac_secret, SUBKEY_LEN, digest, NULL, EVP_sha256(), NULL))
-        return err_set(e, MUNGE_INTERNAL, "Failed to derive the keys");
-    k->mac = (struct hmac){ .secret = k->mac_secret };
-    k->dek = (struct hmac){ .secret = k->dek_secret };
+    subkey(file, len, '1', k->dek_secret);
+    subkey(file, len, '2', k->mac_secret);
+    hmac_init(&k->mac, k->mac_secret);
+    hmac_init(&k->dek, k->dek_secret);
+    sha256_init(&sha256);
+    sha256_update(&sha256, SUBKEY_LEN, k->mac_secret);
+    sha256_digest(&sha256, sizeof digest, digest);
     snprintf(k->fingerprint, sizeof k->fingerprint, "%02x%02x%02x%02x", digest[0], digest[1],
              digest[2], digest[3]);
-    return 0;
 }
 
 void cred_key_fini(struct cred_key *k)
 {
-    hmac_fini(&k->mac);
-    hmac_fini(&k->dek);
     wipe(k, sizeof *k);
 }
 
@@ -75,7 +75,7 @@ int cred_check_types(int cipher, int mac, int zip, struct err *e)
 {
     if (cipher < 0 || cipher >= CIPHERS || cipher == CIPHER_DEFAULT)
         return err_set(e, MUNGE_BAD_CIPHER, "Invalid cipher type %d", cipher);
-    if (mac < 0 || mac >= MACS || !munge_macs[mac].openssl)
+    if (mac < 0 || mac >= MACS || munge_macs[mac].len == 0)
         return err_set(e, MUNGE_BAD_MAC, "Invalid MAC type %d", mac);
     if (munge_macs[mac].len < munge_ciphers[cipher].key)
         return err_set(e, MUNGE_BAD_MAC, "Invalid MAC type %d with cipher type %d", mac, cipher);
@@ -112,10 +112,9 @@ int cred_encode(struct codec *x, struct cred_key *k, struct cred *c, struct buf 
         memcpy(raw + OUTER_FIXED, c->realm, c->realm_len);
     memcpy(raw + OUTER_FIXED + c->realm_len, c->iv, block);
 
-    int err = seal(x, k, c, outer, e);
-    if (err == 0)
-        armor_put(out, x->raw.data, x->raw.len);
-    return err;
+    seal(x, k, c, outer);
+    armor_put(out, x->raw.data, x->raw.len);
+    return 0;
 }
 
 static size_t inner_put(uint8_t *at, const struct cred *c)
@@ -137,17 +136,16 @@ static size_t inner_put(uint8_t *at, const struct cred *c)
 }
 
 /* The key for one credential's inner part, from its tag. */
-static int data_key(struct codec *x, struct cred_key *k, const struct cred *c, uint8_t ret[MAC_MAX],
-                    struct err *e)
+static void data_key(struct cred_key *k, const struct cred *c, uint8_t ret[MAC_MAX])
 {
     const struct iovec tag[2] = { { (void *)(uintptr_t)c->tag, munge_macs[c->mac].len } };
 
-    return hmac_compute(x->prim, &k->dek, c->mac, tag, ret, e);
+    hmac_compute(&k->dek, c->mac, tag, ret);
 }
 
 /* Puts the tag in its place between the `outer` first bytes and the inner part; then pads and
  * encrypts that. */
-static int seal(struct codec *x, struct cred_key *k, struct cred *c, size_t outer, struct err *e)
+static void seal(struct codec *x, struct cred_key *k, struct cred *c, size_t outer)
 {
     uint8_t key[MAC_MAX];
     size_t block = munge_ciphers[c->cipher].block;
@@ -156,22 +154,17 @@ static int seal(struct codec *x, struct cred_key *k, struct cred *c, size_t oute
     size_t len = x->raw.len - start;
     const struct iovec parts[] = { { x->raw.data, outer }, { inner, len } };
 
-    int err = hmac_compute(x->prim, &k->mac, c->mac, parts, c->tag, e);
-    if (err < 0)
-        return err;
+    hmac_compute(&k->mac, c->mac, parts, c->tag);
     memcpy(x->raw.data + outer, c->tag, munge_macs[c->mac].len);
     if (block == 0)
-        return 0;
+        return;
 
     size_t pad = block - len % block;
     memset(inner + len, (int)pad, pad);
     x->raw.len += pad;
-    err = data_key(x, k, c, key, e);
-    if (err == 0)
-        err = cbc_run(x->prim, &(struct cbc){ c->cipher, true, key, c->iv }, inner, len + pad,
-                      inner, e);
+    data_key(k, c, key);
+    cbc_run(&(struct cbc){ c->cipher, true, key, c->iv }, inner, len + pad, inner);
     wipe(key, sizeof key);
-    return err;
 }
 
 /* ---- decode */
@@ -277,21 +270,15 @@ static int open_with(struct codec *x, struct cred_key *k, const struct cred *c,
         padded = block == 0;
         memcpy(x->plain.data, in[1].iov_base, len);
     } else {
-        int err = data_key(x, k, c, key, e);
-        if (err == 0)
-            err = cbc_run(x->prim, &(struct cbc){ c->cipher, false, key, c->iv }, in[1].iov_base,
-                          len, x->plain.data, e);
+        data_key(k, c, key);
+        cbc_run(&(struct cbc){ c->cipher, false, key, c->iv }, in[1].iov_base, len, x->plain.data);
         wipe(key, sizeof key);
-        if (err < 0)
-            return err;
         len = unpad(x->plain.data, len, block, &padded);
     }
     x->plain.len = len;
 
     const struct iovec parts[] = { in[0], { x->plain.data, len } };
-    int err = hmac_compute(x->prim, &k->mac, c->mac, parts, tag, e);
-    if (err < 0)
-        return err;
+    hmac_compute(&k->mac, c->mac, parts, tag);
     bool same = equal_secret(tag, c->tag, munge_macs[c->mac].len);
     if (!((unsigned)same & (unsigned)padded))
         return err_set(e, MUNGE_INVALID, "Invalid credential");

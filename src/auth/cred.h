@@ -13,7 +13,7 @@
 #define CRED_INNER_MAX (MUNGE_PAYLOAD_MAX + 41u) /* clear inner part with an address */
 #define CRED_TEXT_MAX MUNGE_BODY_MAX             /* no encodable credential is longer */
 
-/* One key file's worth of secrets.  The hmacs point at the subkeys: a cred_key does not move. */
+/* One key file's worth of secrets. */
 struct cred_key {
     uint8_t mac_secret[SUBKEY_LEN], dek_secret[SUBKEY_LEN];
     struct hmac mac, dek;
@@ -28,7 +28,7 @@ struct cred_keys {
 };
 
 /* Derives the subkeys from the bytes of a key file. */
-int cred_key_init(struct cred_key *k, const void *file, size_t len, struct err *e);
+void cred_key_init(struct cred_key *k, const void *file, size_t len);
 void cred_key_fini(struct cred_key *k); /* wipes */
 
 struct cred {
@@ -49,7 +49,6 @@ struct cred {
 
 /* Work space that is reused from one credential to the next. */
 struct codec {
-    struct primitives *prim;
     struct buf raw, plain, clear;
 };
 

@@ -102,7 +102,7 @@ static int key_read(const struct key_source *from, struct cred_key *ret, struct 
     uint8_t *file = locked_new(KEY_FILE_MAX);
     err = read_all(fd, file, KEY_FILE_MAX, &len, e);
     if (err == 0)
-        err = cred_key_init(ret, file, len, e);
+        cred_key_init(ret, file, len);
     locked_free(file, KEY_FILE_MAX);
     return err;
 }

@@ -8,22 +8,19 @@
 #include <strings.h>
 
 const struct munge_cipher_row munge_ciphers[CIPHERS] = {
-    [CIPHER_NONE] = { "none", NULL, 0, 0, 0 },
-    [CIPHER_DEFAULT] = { "default", NULL, 0, 0, 0 },
-    [CIPHER_BLOWFISH] = { "blowfish", "BF-CBC", 16, 8, 1 },
-    [CIPHER_CAST5] = { "cast5", "CAST5-CBC", 16, 8, 1 },
-    [CIPHER_AES128] = { "aes128", "AES-128-CBC", 16, 16, 0 },
-    [CIPHER_AES256] = { "aes256", "AES-256-CBC", 32, 16, 0 },
+    [CIPHER_NONE] = { "none", 0, 0 },          [CIPHER_DEFAULT] = { "default", 0, 0 },
+    [CIPHER_BLOWFISH] = { "blowfish", 16, 8 }, [CIPHER_CAST5] = { "cast5", 16, 8 },
+    [CIPHER_AES128] = { "aes128", 16, 16 },    [CIPHER_AES256] = { "aes256", 32, 16 },
 };
 
 const struct munge_mac_row munge_macs[MACS] = {
-    [MAC_NONE] = { "none", NULL, 0 },
-    [MAC_DEFAULT] = { "default", NULL, 0 },
-    [MAC_MD5] = { "md5", "MD5", 16 },
-    [MAC_SHA1] = { "sha1", "SHA1", 20 },
-    [MAC_RIPEMD160] = { "ripemd160", "RIPEMD160", 20 },
-    [MAC_SHA256] = { "sha256", "SHA256", 32 },
-    [MAC_SHA512] = { "sha512", "SHA512", 64 },
+    [MAC_NONE] = { "none", 0 },
+    [MAC_DEFAULT] = { "default", 0 },
+    [MAC_MD5] = { "md5", 16 },
+    [MAC_SHA1] = { "sha1", 20 },
+    [MAC_RIPEMD160] = { "ripemd160", 20 },
+    [MAC_SHA256] = { "sha256", 32 },
+    [MAC_SHA512] = { "sha512", 64 },
 };
 
 const char *const munge_zips[ZIPS] = { "none", "default", "bzlib", "zlib" };

@@ -76,15 +76,12 @@ enum munge_zip { ZIP_NONE, ZIP_DEFAULT, ZIP_BZLIB, ZIP_ZLIB };
 
 struct munge_cipher_row {
     const char *name;
-    const char *openssl; /* NULL: no transformation, or not a cipher */
-    uint8_t key, block;  /* bytes */
-    uint8_t is_legacy;   /* lives in OpenSSL's legacy provider */
+    uint8_t key, block; /* bytes; 0: no transformation, or not a cipher */
 };
 
 struct munge_mac_row {
     const char *name;
-    const char *openssl; /* NULL: may not be used in a credential */
-    uint8_t len;
+    uint8_t len; /* bytes; 0: may not be used in a credential */
 };
 
 extern const struct munge_cipher_row munge_ciphers[CIPHERS];

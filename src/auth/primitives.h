@@ -1,11 +1,14 @@
-/* OpenSSL behind MUNGE's numbers.  Every object is fetched on first use and kept: a daemon that
- * sees only the defaults loads SHA-256 and AES-128 and nothing else, and the legacy provider only
- * for Blowfish and CAST5. */
+/* Nettle behind MUNGE's numbers.  Every state is a plain struct in memory that the caller owns, so
+ * that keyed ones lie where keys lie: locked, out of core dumps, wiped. */
 #ifndef AUTH_PRIMITIVES_H
 #define AUTH_PRIMITIVES_H
 
 #include "auth/munge.h"
 #include "base/err.h"
+#include <nettle/md5.h>
+#include <nettle/ripemd160.h>
+#include <nettle/sha1.h>
+#include <nettle/sha2.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,35 +16,34 @@
 
 #define SUBKEY_LEN 20
 
-struct primitives; /* one per thread */
-
-struct primitives *primitives_new(void);
-void primitives_free(struct primitives *p); /* accepts NULL */
-
-/* A keyed HMAC for each MAC, made on first use; zeroed is valid.  The secret stays with the owner.
- */
-struct hmac {
-    const uint8_t *secret; /* SUBKEY_LEN bytes */
-    void *keyed[MACS];
+union digest {
+    struct md5_ctx md5;
+    struct sha1_ctx sha1;
+    struct ripemd160_ctx ripemd160;
+    struct sha256_ctx sha256;
+    struct sha512_ctx sha512;
 };
-void hmac_fini(struct hmac *h);
+
+/* An HMAC that has taken its key in, for each MAC: a credential need not do it again. */
+struct hmac {
+    struct {
+        union digest outer, inner, running;
+    } keyed[MACS];
+};
+void hmac_init(struct hmac *h, const uint8_t secret[SUBKEY_LEN]);
 
 /* HMAC over the two parts; ret has munge_macs[mac].len bytes. */
-int hmac_compute(struct primitives *p, struct hmac *h, int mac, const struct iovec parts[2],
-                 uint8_t *ret, struct err *e);
+void hmac_compute(struct hmac *h, int mac, const struct iovec parts[2], uint8_t *ret);
 
-/* CBC over whole blocks, in place or not; padding is the caller's.  False: out of reach of this
- * OpenSSL. */
+/* CBC over whole blocks, in place or not; padding is the caller's. */
 struct cbc {
     int cipher;
     bool encrypt;
     const uint8_t *key, *iv;
 };
-int cbc_run(struct primitives *p, const struct cbc *c, const uint8_t *in, size_t len, uint8_t *out,
-            struct err *e);
+void cbc_run(const struct cbc *c, const uint8_t *in, size_t len, uint8_t *out);
 
-/* Random bytes from OpenSSL's generator, which the kernel seeds. */
-int random_bytes(uint8_t *ret, size_t len, struct err *e);
+int random_bytes(uint8_t *ret, size_t len, struct err *e);         /* the kernel's */
 bool equal_secret(const uint8_t *a, const uint8_t *b, size_t len); /* in constant time */
 void wipe(void *p, size_t len);
 

@@ -20,6 +20,7 @@
 #define CONN_OUT_MAX (256u << 20) /* bytes queued to one peer before it is dropped */
 #define STEP_STDIN_WINDOW (256u << 10) /* input that srun may have sent and a node not taken */
 #define STEP_OUT_MAX (1u << 20) /* output that waits for a client before pipes are left full */
+#define STEP_TASKS_MAX (1u << 20) /* tasks of one step */
 #define CONF_FILE_MAX (16u << 20) /* bytes of one configuration file */
 #define CONF_INCLUDE_MAX 8u       /* files that include files */
 #define JOB_ID_BLOCK 1000u        /* ids reserved in the journal at a time */

@@ -361,16 +361,27 @@ static void by_job(const struct text_cell *cell, text_printer print, struct buf 
     print(&job, out);
 }
 
-static void print_step_id(const struct text_cell *cell, struct buf *out)
+void step_id_put(const struct job_step *step, struct buf *out)
 {
-    const struct job_step *step = cell->row;
+    static const struct {
+        uint32_t id;
+        const char *word;
+    } words[] = { { STEP_BATCH, "batch" },
+                  { STEP_EXTERN, "extern" },
+                  { STEP_INTERACTIVE, "interactive" } };
 
     job_id_put(step->job, out);
-    if (step->step_id == STEP_BATCH || step->step_id == STEP_EXTERN ||
-        step->step_id == STEP_INTERACTIVE)
-        buf_printf(out, ".%s", step->name);
-    else
-        buf_printf(out, ".%" PRIu32, step->step_id);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (words[i].id == step->step_id) {
+            buf_printf(out, ".%s", words[i].word);
+            return;
+        }
+    buf_printf(out, ".%" PRIu32, step->step_id);
+}
+
+static void print_step_id(const struct text_cell *cell, struct buf *out)
+{
+    step_id_put(cell->row, out);
 }
 
 static void print_step_partition(const struct text_cell *cell, struct buf *out)
@@ -390,7 +401,12 @@ static void print_step_uid(const struct text_cell *cell, struct buf *out)
 
 static void print_step_used(const struct text_cell *cell, struct buf *out)
 {
-    by_job(cell, print_job_used, out);
+    const struct job_step *step = cell->row;
+
+    if (step->step_id == STEP_BATCH)
+        by_job(cell, print_job_used, out);
+    else
+        elapsed_put(cell->env->now - step->start_time, out);
 }
 
 static void print_step_master(const struct text_cell *cell, struct buf *out)

@@ -4,7 +4,7 @@
 
 #include "wire/text.h"
 
-/* What squeue --steps lists: the controller tells of jobs, the batch step follows from them. */
+/* What squeue --steps lists: a step beside its job. */
 struct job_step {
     const struct job_info *job;
     const char *name, *nodes;
@@ -20,6 +20,7 @@ extern const struct text_table job_record;   /* scontrol show job; rows are stru
 int64_t job_used_s(const struct job_info *job,
                    int64_t now); /* seconds it ran, without suspensions */
 void job_id_put(const struct job_info *job, struct buf *out); /* 12, 12_3, 12_[4-9%2] */
+void step_id_put(const struct job_step *step, struct buf *out); /* 12.0, 12_3.batch */
 void job_reason_put(const struct job_info *job, struct buf *out);
 
 #endif

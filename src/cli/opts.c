@@ -216,18 +216,18 @@ void opts_hint(struct err *e, const char *fmt, ...)
     va_end(ap);
 }
 
-static uint8_t source_of(const struct opts *o, const char *name)
+enum opts_source opts_source_of(const struct opts *o, const char *name)
 {
     for (size_t i = 0; i < OPT_COUNT; i++)
         if ((table[i].tools & o->tool) && strcmp(table[i].name, name) == 0)
-            return o->from[i];
+            return (enum opts_source)o->from[i];
     assert(false && "no such option");
     return OPTS_UNSET;
 }
 
 bool opts_is_set(const struct opts *o, const char *long_name)
 {
-    return source_of(o, long_name) != OPTS_UNSET;
+    return opts_source_of(o, long_name) != OPTS_UNSET;
 }
 
 /* The three memory options exclude each other; one from a higher source wins over those of lower
@@ -259,9 +259,9 @@ int opts_finish(struct opts *o, struct err *e)
         uint8_t from;
         struct opt_u64 *value;
     } mem[] = {
-        { source_of(o, "mem"), &o->job.mem_per_node_mb },
-        { source_of(o, "mem-per-cpu"), &o->job.mem_per_cpu_mb },
-        { source_of(o, "mem-per-gpu"), &o->job.mem_per_gpu_mb },
+        { opts_source_of(o, "mem"), &o->job.mem_per_node_mb },
+        { opts_source_of(o, "mem-per-cpu"), &o->job.mem_per_cpu_mb },
+        { opts_source_of(o, "mem-per-gpu"), &o->job.mem_per_gpu_mb },
     };
     uint8_t best = OPTS_UNSET;
     unsigned with_best = 0;

@@ -56,6 +56,7 @@ int opts_finish(struct opts *o, struct err *e);
 /* Adds a line for the human to an error that has words already. */
 void opts_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool opts_is_set(const struct opts *o, const char *long_name);
+enum opts_source opts_source_of(const struct opts *o, const char *long_name);
 /* Calls say for each option in use that is stored but not acted on yet. */
 void opts_warn_later(const struct opts *o, void (*say)(const char *tool, const char *text));
 

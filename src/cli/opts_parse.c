@@ -306,7 +306,7 @@ READ(priority)
 
 READ(immediate)
 {
-    int64_t n = 5;
+    int64_t n = 1;
 
     if (arg && *arg && number(arg, 0, INT32_MAX, &n) < 0)
         return bad_number(o, "--immediate", arg, e);

@@ -43,6 +43,10 @@ int scontrol_wait_job(struct scontrol *s, int count, char **words);
 
 extern const struct text_table node_record; /* rows are struct node_info */
 extern const struct text_table part_record; /* rows are struct part_info */
+extern const struct text_table step_record; /* rows are struct step_info */
 extern const struct text_table resv_record; /* rows are struct resv_info */
+
+/* scontrol_book.c */
+int show_assoc_mgr(struct scontrol *s, const char *which);
 
 #endif

@@ -2,6 +2,7 @@
 #include "cli/scontrol.h"
 
 #include "base/times.h"
+#include "schema/rpc.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -157,6 +158,38 @@ static void print_part_max_mem(const struct text_cell *cell, struct buf *out)
     mem_put("MaxMem", part_of(cell)->max_mem_per_cpu_mb, part_of(cell)->max_mem_per_node_mb, out);
 }
 
+static void print_step_id(const struct text_cell *cell, struct buf *out)
+{
+    const struct step_info *step = cell->row;
+
+    if (step->array_task_id.set)
+        buf_printf(out, "%" PRIu32 "_%" PRIu32, step->array_job_id, step->array_task_id.v);
+    else
+        buf_printf(out, "%" PRIu32, step->job_id);
+    if (step->step_id == STEP_BATCH || step->step_id == STEP_INTERACTIVE)
+        buf_puts(out, step->step_id == STEP_BATCH ? ".batch" : ".interactive");
+    else
+        buf_printf(out, ".%" PRIu32, step->step_id);
+}
+
+static void print_default(const struct text_cell *cell, struct buf *out)
+{
+    buf_puts(out, "Default");
+}
+
+/* cyclic:... as Cyclic; nothing asked is Block. */
+static void print_layout(const struct text_cell *cell, struct buf *out)
+{
+    const struct step_info *step = cell->row;
+    size_t len = strcspn(step->distribution, ":=,");
+
+    if (len == 0)
+        buf_puts(out, "Block");
+    else
+        buf_printf(out, "%c%.*s", step->distribution[0] & ~0x20, (int)len - 1,
+                   step->distribution + 1);
+}
+
 #define SKIP text_skip
 #define LINE(end) \
     { end, 0, "\n", 0, TEXT_LEFT, TEXT_DIRECT, 0, KIND_BYTES, print_nothing, NULL, "" },
@@ -189,6 +222,13 @@ static const struct text_column resv_rows[] = {
 };
 #undef KEY
 
+#define KEY(key, member, printer, none) ROW(key, step_info, member, printer, none)
+static const struct text_column step_rows[] = {
+#include "schema/show_step.def"
+};
+#undef KEY
+
+const struct text_table step_record = { "step", step_rows, sizeof step_rows / sizeof step_rows[0] };
 const struct text_table node_record = { "node", node_rows, sizeof node_rows / sizeof node_rows[0] };
 const struct text_table part_record = { "partition", part_rows,
                                         sizeof part_rows / sizeof part_rows[0] };

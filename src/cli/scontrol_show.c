@@ -324,8 +324,22 @@ static int show_hostlistsorted(struct scontrol *s, const char *list)
 
 static int show_steps(struct scontrol *s, const char *id)
 {
-    puts("No job steps in the system");
-    return 0;
+    const struct step_query query = { .steps = { &id, id ? 1 : 0 } };
+    struct step_infos *all;
+    struct err e = { 0 };
+
+    if (scontrol_call(s, OP_step_list, &query, (void **)&all, &e) < 0)
+        return scontrol_fail(s, "slurm_get_job_steps", &e);
+    struct text_env env = env_of(s, all->now);
+    if (s->json)
+        json_put(s, "steps", &desc_step_info, all->steps.v, all->steps.n);
+    else if (all->steps.n == 0 && id)
+        printf("Job step %s not found\n", id);
+    else if (all->steps.n == 0)
+        puts("No job steps in the system");
+    for (uint32_t i = 0; i < all->steps.n && !s->json; i++)
+        record_put(s, &step_record, &all->steps.v[i], &env, false);
+    return id && all->steps.n == 0;
 }
 
 static int show_reservations(struct scontrol *s, const char *name)
@@ -383,6 +397,7 @@ static const struct entity {
     { "hostlist", show_hostlist },
     { "hostlistsorted", show_hostlistsorted },
     { "licenses", show_licenses },
+    { "assoc_mgr", show_assoc_mgr },
     { "lics", show_licenses },
     { "daemons", show_daemons },
     { "steps", show_steps },

@@ -326,20 +326,49 @@ static int fetch(struct squeue *q, struct err *e)
 
 /* ---- printing */
 
-/* The batch step is the one step that follows from the job alone. */
-static void steps_of(struct squeue *q, struct rows *ret)
+static const struct job_info *job_of(const struct squeue *q, const struct step_info *step)
 {
     for (uint32_t i = 0; i < q->jobs.n; i++) {
         const struct job_info *job = q->jobs.v[i];
-
-        if (!job->batch || (job->state != STATE_RUNNING && job->state != STATE_SUSPENDED))
-            continue;
-        struct job_step *step = arena_alloc(&q->arena, sizeof *step);
-        *step = (struct job_step){ job,        "batch",         job->batch_host,
-                                   STEP_BATCH, job->start_time, job->time_limit_min,
-                                   1,          job->num_cpus };
-        rows_add(ret, step);
+        if (job->record == step->job_id)
+            return job;
     }
+    return NULL;
+}
+
+/* -s 12.0,13.batch: those; -s alone: all. */
+static bool is_asked(struct squeue *q, const struct job_step *step)
+{
+    struct buf id = { 0 };
+    struct strs asked = { 0 };
+    bool is_in = false;
+
+    words_add(&asked, q->o.steps, &q->arena);
+    step_id_put(step, &id);
+    for (uint32_t i = 0; i < asked.n; i++)
+        is_in = is_in || strcasecmp(asked.v[i], buf_str(&id)) == 0;
+    buf_fini(&id);
+    return is_in || asked.n == 0;
+}
+
+/* The steps of the jobs that the other options choose. */
+static int steps_of(struct squeue *q, struct rows *ret, struct err *e)
+{
+    const struct step_query query = { 0 };
+    struct step_infos *all;
+
+    int r = client_call(q->connection.client, OP_step_list, &query, &q->arena, (void **)&all, e);
+    for (uint32_t i = 0; r == 0 && i < all->steps.n; i++) {
+        const struct step_info *info = &all->steps.v[i];
+        const struct job_info *job = job_of(q, info);
+        struct job_step *step = arena_alloc(&q->arena, sizeof *step);
+        *step = (struct job_step){ job,           info->name,        info->nodes,
+                                   info->step_id, info->start_time,  info->time_limit_min,
+                                   info->num_tasks, info->num_cpus };
+        if (job && is_asked(q, step))
+            rows_add(ret, step);
+    }
+    return r;
 }
 
 static void print_json(struct squeue *q)
@@ -407,8 +436,9 @@ static int print(struct squeue *q, struct err *e)
     }
     if (!q->o.steps)
         return print_rows(q, &q->jobs, e);
-    steps_of(q, &steps);
-    int r = print_rows(q, &steps, e);
+    int r = steps_of(q, &steps, e);
+    if (r == 0)
+        r = print_rows(q, &steps, e);
     free(steps.v);
     return r;
 }

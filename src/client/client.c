@@ -16,10 +16,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +35,7 @@ struct client {
     struct link link;
     struct tls_ctx *tls; /* made for the first TCP connection */
     uint32_t last_request;
+    uint16_t asked; /* opcode of client_ask */
 };
 
 /* One call on its way: stays the same over all its attempts. */
@@ -77,43 +80,124 @@ void client_close(struct client *c)
     free(c);
 }
 
-int client_call(struct client *c, uint16_t opcode, const void *request, struct arena *a,
-                void **ret_reply, struct err *e)
+static int call_until(struct client *c, const struct rpc *rpc, const void *request,
+                      int64_t deadline, struct frame *ret, struct err *e)
 {
-    const struct rpc *rpc = rpc_find(opcode);
     struct buf body = { 0 };
-    struct frame reply;
     int64_t pause = PAUSE_MIN_MS;
 
-    assert(rpc);
     wire_pack(rpc->request, request, &body);
     const struct call call = {
         .rpc = rpc,
-        .request = { .opcode = opcode,
+        .request = { .opcode = rpc->opcode,
                      .request = ++c->last_request,
                      .body = body.data,
                      .len = (uint32_t)body.len },
-        .deadline = clock_mono_ns() + c->target.timeout_ms * MS,
+        .deadline = deadline,
     };
 
-    int r = attempt(c, &call, &reply, e);
+    int r = attempt(c, &call, ret, e);
     while (is_passing(r) && clock_mono_ns() + pause * MS < call.deadline) {
         link_close(&c->link);
         pause_ms(pause);
         pause = pause * 2 < PAUSE_MAX_MS ? pause * 2 : PAUSE_MAX_MS;
-        r = attempt(c, &call, &reply, e);
+        r = attempt(c, &call, ret, e);
     }
     buf_fini(&body);
+    return r;
+}
+
+int client_call(struct client *c, uint16_t opcode, const void *request, struct arena *a,
+                void **ret_reply, struct err *e)
+{
+    const struct rpc *rpc = rpc_find(opcode);
+    struct frame reply;
+
+    assert(rpc);
+    int r = call_until(c, rpc, request, clock_mono_ns() + c->target.timeout_ms * MS, &reply, e);
     if (r == 0)
         return answer(&reply, rpc, a, ret_reply, e);
     link_close(&c->link);
     return give_up(c, r, e);
 }
 
+int client_wait(struct client *c, uint16_t opcode, const void *request, struct arena *a,
+                void **ret_reply, struct err *e)
+{
+    const struct rpc *rpc = rpc_find(opcode);
+    struct frame reply;
+
+    assert(rpc);
+    int r = call_until(c, rpc, request, INT64_MAX, &reply, e);
+    if (r == 0)
+        return answer(&reply, rpc, a, ret_reply, e);
+    link_close(&c->link);
+    return r == -EINTR ? r : give_up(c, r, e);
+}
+
+void client_set_aside(struct client *c, const struct link_aside *aside)
+{
+    c->link.aside = aside;
+}
+
+int client_ask(struct client *c, uint16_t opcode, const void *request, struct err *e)
+{
+    const struct rpc *rpc = rpc_find(opcode);
+    int64_t deadline = clock_mono_ns() + c->target.timeout_ms * MS;
+    struct buf body = { 0 };
+
+    assert(rpc);
+    wire_pack(rpc->request, request, &body);
+    const struct frame f = {
+        .opcode = opcode, .request = ++c->last_request, .body = body.data, .len = (uint32_t)body.len
+    };
+    int r = c->link.fd >= 0 ? 0 : reach(c, deadline, e);
+    if (r == 0)
+        r = link_send(&c->link, &f, deadline, e);
+    c->asked = opcode;
+    buf_fini(&body);
+    if (r < 0)
+        link_close(&c->link);
+    return r;
+}
+
+int client_fd(const struct client *c)
+{
+    return c->link.fd;
+}
+
+int client_take(struct client *c, struct arena *a, void **ret_reply, struct err *e)
+{
+    struct frame reply;
+
+    for (;;) {
+        int r = link_receive(&c->link, 0, &reply, e);
+        if (r == -ETIMEDOUT)
+            return 1;
+        if (r < 0) {
+            link_close(&c->link);
+            return r;
+        }
+        if (reply.flags & FRAME_REPLY && reply.request == c->last_request)
+            return answer(&reply, rpc_find(c->asked), a, ret_reply, e);
+    }
+}
+
+bool client_local_address(const struct client *c, char *ret, size_t size)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+
+    return c->link.fd >= 0 && getsockname(c->link.fd, (struct sockaddr *)&sa, &len) == 0 &&
+           sa.ss_family != AF_UNIX &&
+           getnameinfo((struct sockaddr *)&sa, len, ret, (socklen_t)size, NULL, 0,
+                       NI_NUMERICHOST) == 0;
+}
+
 /* What may go away by itself: a daemon or munged on its way up, a broken connection. */
 static bool is_passing(int r)
 {
-    return r < 0 && r != -EACCES && r != -EMSGSIZE;
+    return r < 0 && r != -EACCES && r != -EMSGSIZE && r != -EINTR;
 }
 
 /* Sends the request once and waits for its answer; what is not the answer is not for us. */

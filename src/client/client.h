@@ -5,6 +5,8 @@
 #include "auth/target.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct client_target {
@@ -29,5 +31,23 @@ void client_close(struct client *c);   /* accepts NULL */
  * daemon said); hints follow in lines of their own unless SLURM_HINTS=0. */
 int client_call(struct client *c, uint16_t opcode, const void *request, struct arena *a,
                 void **ret_reply, struct err *e);
+
+/* For commands that wait long.  `aside` is looked after during every wait (NULL: nothing any more);
+ * when it ends one, the call returns -EINTR and the request is forgotten. */
+struct link_aside;
+void client_set_aside(struct client *c, const struct link_aside *aside);
+/* As client_call, but the answer may take for ever, and a daemon that is away is waited for. */
+int client_wait(struct client *c, uint16_t opcode, const void *request, struct arena *a,
+                void **ret_reply, struct err *e);
+
+/* A question whose answer may come at any time, for who has a loop.  client_ask sends it;
+ * client_fd is then readable when something came; client_take returns 0 with the answer, 1 when it
+ * is not there yet, or negative: ask again, later.  No other calls meanwhile. */
+int client_ask(struct client *c, uint16_t opcode, const void *request, struct err *e);
+int client_fd(const struct client *c); /* -1: not connected */
+int client_take(struct client *c, struct arena *a, void **ret_reply, struct err *e);
+/* Our numeric address on the way to the daemon; false when it is on this machine, or not reached.
+ */
+bool client_local_address(const struct client *c, char *ret, size_t size);
 
 #endif

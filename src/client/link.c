@@ -22,7 +22,8 @@
 #define BROKEN TLS_BROKEN
 
 static int wait_for(const struct link *l, short events, int64_t deadline, struct err *e);
-static int connect_one(const struct addrinfo *a, int64_t deadline, int *ret, struct err *e);
+static int connect_one(const struct addrinfo *a, const struct link_aside *aside, int64_t deadline,
+                       int *ret, struct err *e);
 static int write_all(struct link *l, const void *p, size_t len, int64_t deadline, struct err *e);
 static int refusal(struct link *l, int64_t deadline, struct err *e);
 
@@ -54,12 +55,13 @@ int link_open_tcp(struct link *l, const struct tcp_address *to, int64_t deadline
         return r;
     r = -EHOSTUNREACH;
     for (const struct addrinfo *a = found; a && r < 0; a = a->ai_next)
-        r = connect_one(a, deadline, &l->fd, e);
+        r = connect_one(a, l->aside, deadline, &l->fd, e);
     freeaddrinfo(found);
     return r < 0 ? err_at(e, r, "connect %s:%u", to->host, to->port) : 0;
 }
 
-static int connect_one(const struct addrinfo *a, int64_t deadline, int *ret, struct err *e)
+static int connect_one(const struct addrinfo *a, const struct link_aside *aside, int64_t deadline,
+                       int *ret, struct err *e)
 {
     int code = 0;
     socklen_t len = sizeof code;
@@ -69,7 +71,7 @@ static int connect_one(const struct addrinfo *a, int64_t deadline, int *ret, str
         return err_errno(e, "socket");
     if (connect(fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS)
         return err_set(e, errno, "%s", strerror(errno));
-    int r = wait_for(&(struct link){ .fd = fd }, POLLOUT, deadline, e);
+    int r = wait_for(&(struct link){ .fd = fd, .aside = aside }, POLLOUT, deadline, e);
     if (r < 0)
         return r;
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len);
@@ -137,24 +139,28 @@ void link_close(struct link *l)
     if (l->fd >= 0)
         close(l->fd);
     buf_fini(&l->in);
-    *l = (struct link)LINK_NONE;
+    *l = (struct link){ .fd = -1, .aside = l->aside };
 }
 
 /* ---- bytes */
 
 static int wait_for(const struct link *l, short events, int64_t deadline, struct err *e)
 {
-    struct pollfd p = { .fd = l->fd, .events = events };
+    const struct link_aside *aside = l->aside;
+    struct pollfd p[2] = { { .fd = l->fd, .events = events },
+                           { .fd = aside ? aside->fd : -1, .events = POLLIN } };
 
     for (;;) {
         int64_t left = (deadline - clock_mono_ns() + 999999) / 1000000;
-        int r = poll(&p, 1, left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left);
-        if (r > 0)
-            return 0;
+        int r = poll(p, 2, left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left);
         if (r == 0)
             return err_set(e, ETIMEDOUT, "no answer in time");
-        if (errno != EINTR)
+        if (r < 0 && errno != EINTR)
             return err_errno(e, "poll");
+        if (r > 0 && p[1].revents && (r = aside->look(aside->ctx)) < 0)
+            return err_set(e, -r, "interrupted");
+        if (p[0].revents)
+            return 0;
     }
 }
 

@@ -8,8 +8,17 @@
 #include "net/conn.h"
 #include "net/tls.h"
 
+/* Something else to look after while the link waits: whenever fd is readable.  Negative ends the
+ * waiting with that code. */
+struct link_aside {
+    int fd;
+    int (*look)(void *ctx);
+    void *ctx;
+};
+
 struct link {
     int fd; /* -1 when there is none */
+    const struct link_aside *aside; /* NULL: nothing */
     struct tls *tls;
     struct buf in; /* the first `used` bytes are of the frame last given out */
     size_t used;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 static void copy_strings(struct arena *a, const struct desc *d, void *message);
 static void fill_scalars(const struct conf *c, struct arena *a, struct core_conf *r);
@@ -15,6 +16,13 @@ static const char *plugin(const char *s)
     const char *slash = strchr(s, '/');
 
     return slash ? slash + 1 : s;
+}
+
+/* Of the winter half of the year: reset periods may begin an hour off in summer. */
+static int32_t utc_offset(void)
+{
+    tzset();
+    return (int32_t)-timezone;
 }
 
 /* In the form that a partition has them. */
@@ -85,6 +93,7 @@ static void fill_scalars(const struct conf *c, struct arena *a, struct core_conf
         .return_to_service = (uint32_t)(*conf_str(c, "ReturnToService") - '0'),
         .job_requeue = conf_u32(c, "JobRequeue") != 0,
         .max_batch_requeue = conf_u32(c, "MaxBatchRequeue"),
+        .max_step_count = conf_u32(c, "MaxStepCount"),
         .enforce_part_limits = conf_str(c, "EnforcePartLimits"),
         .def_mem_per_cpu_mb = memory(c, "DefMemPerCPU"),
         .def_mem_per_node_mb = memory(c, "DefMemPerNode"),
@@ -121,6 +130,10 @@ static void fill_scalars(const struct conf *c, struct arena *a, struct core_conf
         .prio_half_life_s = conf_u32(c, "PriorityDecayHalfLife"),
         .prio_period_s = conf_u32(c, "PriorityCalcPeriod"),
         .prio_dampening = conf_u32(c, "FairShareDampeningFactor"),
+        .prio_reset = conf_str(c, "PriorityUsageResetPeriod"),
+        .utc_offset_s = utc_offset(),
+        .acct_enforce = conf_str(c, "AccountingStorageEnforce"),
+        .acct_tres = conf_str(c, "AccountingStorageTRES"),
         .acct_enabled = strcasecmp(plugin(conf_str(c, "AccountingStorageType")), "slurmdbd") == 0,
     };
 }

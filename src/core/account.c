@@ -7,6 +7,7 @@
 #include "core/list.h"
 #include "core/msgs.h"
 #include "core/place.h"
+#include "core/step.h"
 #include "schema/states.h"
 
 #include <string.h>
@@ -84,7 +85,7 @@ static struct acct_job describe(const struct core *c, const struct job *job, str
         .licenses = w->licenses,
         .failed_node = job->failed_node,
         .req_nodes = w->min_nodes,
-        .derived_exit_code = 0,
+        .derived_exit_code = job->derived_exit,
         .flags = job->start ? "SchedMain" : "",
     };
 }
@@ -163,6 +164,64 @@ void account_step(struct core *c, const struct job *job, const struct step_done 
                                                 : "";
         s.state = step_state(job, step);
     }
+    put(c, &ev, job->id, job->restarts, effects);
+    arena_fini(&a);
+}
+
+uint32_t step_result(const struct job *job, const struct step *s)
+{
+    static const uint32_t states[] = { [RESULT_CANCELLED] = STATE_CANCELLED,
+                                       [RESULT_TIMEOUT] = STATE_TIMEOUT,
+                                       [RESULT_NODE_FAIL] = STATE_NODE_FAIL,
+                                       [RESULT_OUT_OF_MEMORY] = STATE_OUT_OF_MEMORY };
+    const struct step_memo *rec = s->rec;
+    uint32_t told = rec->result < sizeof states / sizeof states[0] ? states[rec->result] : 0;
+
+    if (!step_is_over(s))
+        return STATE_RUNNING;
+    if (rec->oom)
+        return STATE_OUT_OF_MEMORY;
+    if (told)
+        return told;
+    if (job->phase != PHASE_RUNNING && rec->exit_code)
+        return STATE_CANCELLED;
+    return rec->exit_code ? STATE_FAILED : STATE_COMPLETED;
+}
+
+/* Slurm's words for the layouts. */
+static const char *layout_name(const char *distribution)
+{
+    static const char *const names[] = { "Cyclic", "Plane", "Arbitrary" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strncasecmp(distribution, names[i], strlen(names[i])) == 0)
+            return names[i];
+    return "Block";
+}
+
+void account_numbered_step(struct core *c, const struct job *job, const struct step *s,
+                           struct effects *effects)
+{
+    const struct step_memo *rec = s->rec;
+    struct arena a = { 0 };
+    struct acct_step row = { .db_id = job->db_id,
+                             .step_id = rec->step_id,
+                             .name = rec->name,
+                             .state = step_result(job, s),
+                             .start = rec->start,
+                             .end = step_is_over(s) ? c->now : 0,
+                             .nnodes = rec->parts.n,
+                             .ntasks = rec->ntasks,
+                             .ncpus = step_cpus(s),
+                             .tres = rec->tres,
+                             .exit_code = rec->exit_code,
+                             .used = rec->used,
+                             .layout = layout_name(rec->distribution),
+                             .submit_line = rec->submit_line,
+                             .killed_by = { rec->killed_by != 0, rec->killed_by - 1 } };
+    struct acct_event ev = { .step = &row };
+
+    row.nodes = effects ? step_nodes(rec, &a) : "";
     put(c, &ev, job->id, job->restarts, effects);
     arena_fini(&a);
 }

@@ -4,11 +4,14 @@
 
 #include "base/xalloc.h"
 #include "core/bf.h"
+#include "core/book.h"
 #include "core/fairshare.h"
 #include "core/msgs.h"
 #include "core/plan.h"
 #include "core/predict.h"
 #include "core/promise.h"
+#include "core/step.h"
+#include "core/usage.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -47,6 +50,10 @@ static int apply_promise(struct core *c, const struct fact *f, struct effects *e
 static int apply_last_runs(struct core *c, const struct fact *f, struct effects *effects,
                            struct err *e);
 static int apply_key(struct core *c, const struct fact *f, struct effects *effects, struct err *e);
+static int apply_rules(struct core *c, const struct fact *f, struct effects *effects,
+                       struct err *e);
+static int apply_usage(struct core *c, const struct fact *f, struct effects *effects,
+                       struct err *e);
 
 static const applier appliers[] = {
     [FACT_configured] = apply_configured,  [FACT_ids_reserved] = apply_ids,
@@ -56,8 +63,10 @@ static const applier appliers[] = {
     [FACT_snap_counters] = apply_counters, [FACT_snap_array] = apply_array,
     [FACT_snap_job] = apply_snap_job,      [FACT_snap_key] = apply_key,
     [FACT_job_promise] = apply_promise,    [FACT_snap_last_runs] = apply_last_runs,
+    [FACT_step_created... FACT_step_grown] = apply_step_fact,
     [FACT_priorities] = apply_priorities,  [FACT_snap_share] = apply_share,
-    [FACT_resv_set] = apply_resv_set,
+    [FACT_snap_step] = apply_step_fact,    [FACT_resv_set] = apply_resv_set,
+    [FACT_rules] = apply_rules,            [FACT_snap_usage] = apply_usage,
 };
 
 int apply_fact(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
@@ -75,6 +84,7 @@ int apply_fact(struct core *c, const struct fact *f, struct effects *effects, st
  * partitions' tiers. */
 static void empty_queues(struct core *c)
 {
+    book_let_go(c);
     for (uint32_t i = 0; i < c->part_count; i++) {
         queue_fini(&c->parts[i]->queue);
         c->parts[i]->blocked = (struct queue_key){ 0, 0 };
@@ -115,11 +125,12 @@ static int apply_configured(struct core *c, const struct fact *f, struct effects
     for (uint32_t i = 0; i < c->conf->parts.n; i++)
         part_set(c, part_ensure(c, c->conf->parts.v[i].name), &c->conf->parts.v[i]);
     prio_configured(c);
-    license_configure(c);
-    topo_configure(c);
+    book_configured(c);
     bf_configured(c);
     promise_configured(c);
     plan_forget(c);
+    license_configure(c);
+    topo_configure(c);
     settle_all(c);
     return 0;
 }
@@ -191,6 +202,7 @@ static int apply_part_set(struct core *c, const struct fact *f, struct effects *
     empty_queues(c);
     part_set(c, part_ensure(c, body->part->name), body->part);
     prio_configured(c);
+    book_configured(c);
     settle_all(c);
     return 0;
 }
@@ -279,6 +291,7 @@ static int apply_counters(struct core *c, const struct fact *f, struct effects *
     c->now = body->now;
     c->prio_at = body->prio_at;
     c->prio_cursor = body->prio_cursor;
+    c->usage_reset_at = body->usage_reset_at;
     fairshare_set_scale(c->shares, body->usage_scale);
     for (uint32_t i = 0; i < body->nodes.n; i++)
         node_ensure(c, body->nodes.v[i]);
@@ -344,5 +357,17 @@ static int apply_key(struct core *c, const struct fact *f, struct effects *effec
     const struct fact_key *body = f->body;
 
     remember_key(c, body->key, body->job_id, body->time);
+    return 0;
+}
+
+static int apply_rules(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
+{
+    book_apply(c, f->body);
+    return 0;
+}
+
+static int apply_usage(struct core *c, const struct fact *f, struct effects *effects, struct err *e)
+{
+    usage_load(c, f->body);
     return 0;
 }

@@ -150,6 +150,7 @@ static struct place place_now(const struct pass *s, const struct job *job, const
                            .part = p,
                            .wish = job->wish->ask,
                            .is_late = job->flags & JOB_LATE,
+                           .uid = job->uid,
                            .when = PLACE_NOW,
                            .a = &s->c->scratch,
                            .plan = plan_lanes(s->c, s->now),
@@ -280,8 +281,12 @@ static bool try_now(struct pass *s, const struct job *job, struct part *p)
     if (is_full(p) || !may_start(s) || fails_still(s, job, p, length) ||
         sched_part_reason(job, p) != REASON_None || !license_is_free(c, job->wish->ask->licenses))
         return false;
+    if (limits_hold(c, job, p, NULL))
+        return false;
     if (start_now(s, job, p))
         return true;
+    if (job->parked_why != REASON_None) /* it fits, and only its rules are in the way */
+        return false;
     *memory_for(s, job, length) =
         (struct failure){ c->grown.seq, everything_else(c), p->index + 1, length };
     return false;
@@ -384,7 +389,8 @@ static bool plan_job(struct pass *s, const struct job *job, struct part *p)
     struct core *c = s->c;
     struct slot slot;
 
-    if (sched_part_reason(job, p) != REASON_None || !license_is_free(c, job->wish->ask->licenses))
+    if (sched_part_reason(job, p) != REASON_None || limits_hold(c, job, p, NULL) ||
+        !license_is_free(c, job->wish->ask->licenses))
         return give_up(s, job);
     if (plan_earliest(c, job, p, (struct when){ s->now, TIMELINE_NEVER }, &slot)) {
         if (slot.start <= s->now && may_start(s) && start_now(s, job, p))

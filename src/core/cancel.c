@@ -1,6 +1,7 @@
 /* scancel: by name, by filter, or both; a signal, or the end. */
 #include "core/finish.h"
 #include "core/pick.h"
+#include "core/step.h"
 #include "core/state.h"
 
 #include "base/hostlist.h"
@@ -43,6 +44,8 @@ static int signal_job(struct turn *t, const struct pick *p, const struct job_kil
         return ESLURM_JOB_PENDING;
     if (p->job->phase != PHASE_RUNNING)
         return ESLURM_ALREADY_DONE;
+    if (p->has_step && p->step < STEP_BATCH)
+        return decide_step_signal(t, p->job, p->step, kill);
     if (kill->batch) {
         body.step_id = STEP_BATCH;
         body.shell_only = true;

@@ -1,6 +1,7 @@
 /* Invariants: what must hold after every fact, looked at from the outside in.  Tests call it after
  * each step and the daemon before each snapshot. */
 #include "core/state.h"
+#include "core/step.h"
 
 #include "base/xalloc.h"
 
@@ -11,7 +12,7 @@
 struct sums {
     struct bits *used; /* by node */
     uint64_t *mem;
-    uint32_t *jobs, *ending;
+    uint32_t *jobs, *ending, *owned;
 };
 
 /* A job is queued exactly when it could start; its place follows from its key. */
@@ -19,7 +20,7 @@ static int check_queue(const struct core *c, const struct job *job, struct err *
 {
     const char *list = job->wish->ask->partitions;
 
-    if (job->is_queued != job_is_ready(c, job))
+    if (job->is_queued != (job_is_ready(c, job) && !job->parked))
         return err_set(
             e, ESTATE,
             "job %u: queued %d, ready %d; phase %u, priority %u, begun %d, deps %d, room %d",
@@ -53,6 +54,7 @@ static int check_alloc(const struct core *c, const struct job *job, struct sums 
         s->mem[part->node] += part->mem_mb;
         s->jobs[part->node]++;
         s->ending[part->node] += job->phase == PHASE_ENDING;
+        s->owned[part->node] += job->alloc->owns;
         for (uint32_t cpu = 0; cpu < part->cpus.len * 8; cpu++) {
             if (!(part->cpus.p[cpu / 8] >> cpu % 8 & 1))
                 continue;
@@ -71,6 +73,8 @@ static int check_job(const struct core *c, const struct job *job, struct sums *s
 
     if (r == 0)
         r = check_alloc(c, job, s, e);
+    if (r == 0)
+        r = steps_check(c, job, e);
     if (r < 0)
         return r;
     if ((job->phase == PHASE_PENDING || job->phase == PHASE_RUNNING) !=
@@ -94,7 +98,7 @@ static int check_node(const struct core *c, const struct node *n, const struct s
     if (!bits_equal(&n->used, &s->used[n->index]) || n->cpus_used != bits_count(&n->used))
         return err_set(e, ESTATE, "node %s: CPUs in use are not those of its jobs", n->conf->name);
     if (n->mem_used != s->mem[n->index] || n->jobs.n != s->jobs[n->index] ||
-        n->ending != s->ending[n->index])
+        n->ending != s->ending[n->index] || n->owned != s->owned[n->index])
         return err_set(e, ESTATE, "node %s: memory or jobs in use are not those of its jobs",
                        n->conf->name);
     if (n->mem_used > node_memory(n) && !n->is_gone && n->conf->real_memory_mb)
@@ -164,16 +168,19 @@ int core_check(const struct core *c, struct err *e)
     struct sums s = { .used = xcalloc(n, sizeof *s.used),
                       .mem = xcalloc(n, sizeof *s.mem),
                       .jobs = xcalloc(n, sizeof *s.jobs),
-                      .ending = xcalloc(n, sizeof *s.ending) };
+                      .ending = xcalloc(n, sizeof *s.ending),
+                      .owned = xcalloc(n, sizeof *s.owned) };
 
     for (uint32_t i = 0; i < c->node_count; i++)
         bits_init(&s.used[i], c->nodes[i]->used.n);
     int r = check_all(c, &s, e);
+    r = r < 0 ? r : limits_check(c, e);
     for (uint32_t i = 0; i < c->node_count; i++)
         bits_fini(&s.used[i]);
     free(s.used);
     free(s.mem);
     free(s.jobs);
     free(s.ending);
+    free(s.owned);
     return r;
 }

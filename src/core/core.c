@@ -9,6 +9,7 @@
 #include "core/plan.h"
 #include "core/predict.h"
 #include "core/msgs.h"
+#include "core/step.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -24,6 +25,8 @@ struct core *core_new(void)
     c->prio_next = PRIO_FIRST;
     c->next_id = 1;
     c->shares = fairshare_new();
+    c->rules = rules_new();
+    tres_table_set(&c->tres, "");
     return c;
 }
 
@@ -72,6 +75,11 @@ void core_free(struct core *c)
     arena_fini(&c->scratch);
     arena_fini(&c->prio_texts);
     fairshare_free(c->shares);
+    gauge_fini(&c->stuck);
+    gauge_fini(&c->timed);
+    rules_free(c->rules);
+    tres_table_fini(&c->tres);
+    free(c->freed);
     backfill_free(c->backfill);
     plan_free(c->plan);
     queue_fini(&c->promised);
@@ -90,6 +98,24 @@ static void stop(struct turn *t)
     turn_reply(t, &desc_empty, &(struct empty){});
 }
 
+/* What the owner of an allocation does inside it. */
+static bool decide_inside(struct turn *t, const struct input *in)
+{
+    switch (in->kind) {
+    case OP_step_create:
+        decide_step_create(t, in->body);
+        return true;
+    case OP_step_watch:
+        decide_step_watch(t, in->body);
+        return true;
+    case OP_job_through:
+        decide_through(t, in->body);
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* What administrators ask for. */
 static void decide_admin(struct turn *t)
 {
@@ -99,6 +125,9 @@ static void decide_admin(struct turn *t)
         break;
     case OP_part_modify:
         decide_part_update(t, t->in->body);
+        break;
+    case OP_rules_push:
+        decide_rules(t, t->in->body);
         break;
     case OP_resv_create:
         decide_resv_create(t, t->in->body);
@@ -171,7 +200,8 @@ void core_decide(const struct core *c, const struct input *in, struct facts *fac
         decide_cleaned(&t, in->body);
         break;
     default:
-        decide_admin(&t);
+        if (!decide_inside(&t, in))
+            decide_admin(&t);
     }
 }
 
@@ -209,6 +239,7 @@ int64_t core_next_timer(const struct core *c)
     int64_t due = prio_due(c), resv = resv_next_end(c);
 
     due = resv < due ? resv : due;
+    due = limits_due(c) < due ? limits_due(c) : due;
     due = job && job->key >> 26 < due ? job->key >> 26 : due;
     return node && node->key >> 26 < due ? node->key >> 26 : due;
 }

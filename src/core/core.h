@@ -39,13 +39,18 @@ enum effect_kind {
                        is applied */
     EFFECT_DROP_BLOBS, /* the job is forgotten: its script and environment are no longer needed by
                           it */
+    EFFECT_STEP_START, /* build and send a `step_launch` for step_id to each of its nodes; body: its
+                          step_spec */
+    EFFECT_STEP_ATTACH, /* send body (step_attach) to node */
+    EFFECT_WAIT, /* the request of reply_to (body) is to be asked again when something of job_id
+                    changed */
     EFFECT_STOP,       /* an operator asked for shutdown: body (shutdown_request) */
 };
 
 struct effect {
     uint8_t kind; /* enum effect_kind */
     int code;     /* EFFECT_REPLY: 0 or a number of errors.def */
-    uint32_t job_id, restart;
+    uint32_t job_id, restart, step_id;
     uint32_t node; /* index of the node, as in core_node */
     uint64_t reply_to;
     uint64_t acct_seq;
@@ -98,6 +103,7 @@ void core_dump(const struct core *c, void (*emit)(void *ctx, const struct fact *
 uint64_t core_hash(const struct core *c);            /* of the whole state, for tests */
 int core_check(const struct core *c, struct err *e); /* invariants; 0 or -ESTATE with words */
 uint64_t core_acct_seq(const struct core *c);        /* last event number given */
+uint64_t core_rules_version(const struct core *c);   /* of the rule book; 0: there is none */
 
 /* Questions.  Bodies live in the arena; the strings may point into the core and hold until the next
  * apply. */
@@ -109,6 +115,13 @@ void core_list_nodes(const struct core *c, const struct node_query *q, struct ar
 void core_list_parts(const struct core *c, const struct part_query *q, struct arena *a,
                      struct part_infos *ret);
 void core_list_licenses(const struct core *c, struct arena *a, struct license_infos *ret);
+void core_list_steps(const struct core *c, const struct step_query *q, const struct who *who,
+                     struct arena *a, struct step_infos *ret);
+/* How an allocation is.  1: what was waited for has not come yet. */
+int core_alloc(const struct core *c, const struct alloc_wait *want, const struct who *who,
+               struct arena *a, struct alloc_info *ret, struct err *e);
+bool core_has_part(const struct core *c, uint32_t job_id, uint32_t node);
+uint32_t core_first_node(const struct core *c, uint32_t job_id); /* UINT32_MAX: it has none */
 void core_list_resvs(const struct core *c, const struct resv_query *q, int64_t now, struct arena *a,
                      struct resv_infos *ret);
 /* Everything that keeps the named jobs from starting. */
@@ -122,12 +135,19 @@ uint32_t core_node_count(const struct core *c);
  * part). */
 int core_launch(const struct core *c, uint32_t job_id, uint32_t node, struct arena *a,
                 struct launch *ret);
+/* The parts of a step; job, spec and self are for the caller to add. */
+int core_step_launch(const struct core *c, uint32_t job_id, uint32_t step_id, struct arena *a,
+                     struct step_launch *ret);
 /* What EFFECT_ACCOUNT is about, hot fields only. */
 void core_account(const struct core *c, const struct effect *ef, struct arena *a,
                   struct acct_event *ret);
 /* The opaque cold part given at submission, and the blobs' hashes. False: no such job. */
 bool core_job_cold(const struct core *c, uint32_t job_id, struct bytes *ret_cold,
                    uint64_t *ret_script, uint64_t *ret_environment);
+void core_list_shares(const struct core *c, struct arena *a, struct share_infos *ret);
+void core_list_prio(const struct core *c, const struct who *who, int64_t now, struct arena *a,
+                    struct prio_infos *ret);
+void core_list_book(const struct core *c, struct arena *a, struct book_records *ret);
 void core_stats(const struct core *c, struct arena *a, struct stats_info *ret);
 
 #endif

@@ -8,6 +8,8 @@
 #include "core/predict.h"
 #include "core/promise.h"
 #include "core/report.h"
+#include "core/step.h"
+#include "core/usage.h"
 
 #include <stdlib.h>
 
@@ -35,7 +37,8 @@ static void dump_counters(const struct dump *d)
                                .now = c->now,
                                .usage_scale = fairshare_scale(c->shares),
                                .prio_at = c->prio_at,
-                               .prio_cursor = c->prio_cursor };
+                               .prio_cursor = c->prio_cursor,
+                               .usage_reset_at = c->usage_reset_at };
 
     f.nodes.v = xcalloc(c->node_count + 1, sizeof *f.nodes.v);
     f.nodes.n = c->node_count;
@@ -43,6 +46,16 @@ static void dump_counters(const struct dump *d)
         f.nodes.v[i] = c->nodes[i]->conf->name;
     emit(d, FACT_snap_counters, &f);
     free(f.nodes.v);
+}
+
+static void emit_rules(void *ctx, const struct rules *part)
+{
+    emit(ctx, FACT_rules, part);
+}
+
+static void emit_usage(void *ctx, const struct fact_usage *used)
+{
+    emit(ctx, FACT_snap_usage, used);
 }
 
 /* In the order of their places, so that they get the same again. */
@@ -133,6 +146,12 @@ static void dump_job(const struct dump *d, const struct job *job)
 
     emit(d, FACT_snap_job, &rec);
     arena_fini(&a);
+    STEP_FOREACH(s, job)
+    {
+        struct step_memo step = *s->rec;
+        step.now = d->c->now;
+        emit(d, FACT_snap_step, &step);
+    }
 }
 
 static void dump_promise(const struct dump *d, const struct promise *p)
@@ -157,6 +176,8 @@ void core_dump(const struct core *c, void (*fn)(void *ctx, const struct fact *f)
     if (!c->conf)
         return;
     emit(&d, FACT_configured, &(struct fact_configured){ .conf = c->conf, .now = c->now });
+    rules_dump(c->rules, emit_rules, &d);
+    usage_dump(c, emit_usage, &d);
     dump_shares(&d);
     dump_nodes(&d);
     dump_parts(&d);

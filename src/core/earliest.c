@@ -164,7 +164,7 @@ bool plan_earliest(struct core *c, const struct job *job, const struct part *p, 
     l.reach = reach_of(c, p, job->wish, a);
     l.place = (struct place){
         .c = c, .part = p, .wish = job->wish->ask, .when = PLACE_THEN, .a = a, .plan = l.lanes,
-        .is_late = job->flags & JOB_LATE
+        .is_late = job->flags & JOB_LATE, .uid = job->uid
     };
     l.found = arena_calloc(a, l.reach->n + 1, sizeof *l.found);
     for (unsigned n = 0; n < TRIES && from < l.before && l.reach->n >= l.reach->nodes; n++) {

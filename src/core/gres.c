@@ -15,7 +15,7 @@ static const char *const shared[] = { "shard", "mps" };
 
 bool gres_same(struct gres_word a, struct gres_word b)
 {
-    return a.len == b.len && strncmp(a.s, b.s, a.len) == 0;
+    return a.len == b.len && (a.len == 0 || strncmp(a.s, b.s, a.len) == 0);
 }
 
 static struct gres_word word_of(const char *s)

@@ -7,6 +7,7 @@
 #include "core/msgs.h"
 #include "core/plan.h"
 #include "core/promise.h"
+#include "core/step.h"
 #include "schema/states.h"
 
 #include <assert.h>
@@ -138,7 +139,7 @@ int64_t job_deadline_due(const struct job *job)
     return job->deadline - 60 * (int64_t)need_min + 1;
 }
 
-static int64_t running_due(const struct core *c, const struct job *job)
+int64_t job_limit_due(const struct core *c, const struct job *job)
 {
     if (job->limit_min == NO_LIMIT || c->conf->over_time_limit_min >= UINT16_MAX)
         return INT64_MAX;
@@ -164,6 +165,11 @@ int64_t job_switches_due(const struct core *c, const struct job *job)
            (w->switches_wait_s.set && w->switches_wait_s.v < most ? w->switches_wait_s.v : most);
 }
 
+int64_t job_end_due(const struct core *c, const struct job *job)
+{
+    return earlier(job_limit_due(c, job), job_deadline_due(job));
+}
+
 int64_t job_timer_due(const struct core *c, const struct job *job)
 {
     switch (job->phase) {
@@ -172,7 +178,7 @@ int64_t job_timer_due(const struct core *c, const struct job *job)
                                job_deadline_due(job)),
                        job_switches_due(c, job));
     case PHASE_RUNNING:
-        return earlier(running_due(c, job), job_deadline_due(job));
+        return earlier(job_end_due(c, job), steps_due(job));
     case PHASE_DONE:
         return job->ended_at + c->conf->min_job_age_s;
     default:
@@ -191,6 +197,7 @@ void job_unqueue(struct core *c, struct job *job)
 {
     const char *list = job->wish->ask->partitions;
 
+    limits_unpark(c, job);
     if (!job->is_queued)
         return;
     for (struct part *p; (p = part_next(c, &list));) {
@@ -221,12 +228,14 @@ void job_settle(struct core *c, struct job *job)
 {
     bool is_ready = job_is_ready(c, job);
 
+    limits_settle(c, job);
     if (job->eligible == 0 && is_eligible(c, job))
         job->eligible = c->now;
     int64_t due = job_timer_due(c, job);
-    if (job->is_queued && !is_ready)
+
+    if (!is_ready)
         job_unqueue(c, job);
-    else if (is_ready && !job->is_queued)
+    else if (!job->is_queued && !job->parked)
         enqueue(c, job);
     promise_settle(c, job);
     heap_remove(&c->timers, job->timer_at);
@@ -248,6 +257,7 @@ static void occupy_node(struct core *c, struct job *job, const struct alloc_node
     n->cpus_used += alloc_cpus(part);
     n->mem_used += part->mem_mb;
     gres_hold(n, part);
+    n->owned += job->alloc->owns;
     n->ending += job->phase == PHASE_ENDING;
     ids_add(&n->jobs, job->id);
     part_open(c, n);
@@ -270,6 +280,7 @@ void job_give_back(struct core *c, struct job *job, struct alloc_node *part)
     n->cpus_used -= alloc_cpus(part);
     n->mem_used -= part->mem_mb;
     gres_give_back(n, part);
+    n->owned -= job->alloc->owns;
     n->ending -= job->phase == PHASE_ENDING;
     n->rec->last_busy = c->now;
     ids_remove(&n->jobs, job->id);
@@ -290,8 +301,10 @@ static struct last_run *last_new(struct core *c, const char *text, const char *p
 
 static void last_free(struct core *c, struct job *job)
 {
-    if (job->last)
+    if (job->last) {
         pool_text_drop(&c->texts, job->last->partition);
+        pool_text_drop(&c->texts, job->last->tres);
+    }
     free(job->last);
     job->last = NULL;
 }
@@ -308,6 +321,7 @@ void job_keep_last(struct core *c, struct job *job)
         job->last->cpus += alloc_cpus(&job->alloc->nodes.v[i]);
         job->last->mem_mb += job->alloc->nodes.v[i].mem_mb;
     }
+    job->last->tres = pool_text(&c->texts, claim_alloc_text(c, job, &a));
     arena_fini(&a);
     free(job->alloc);
     job->alloc = NULL;
@@ -378,6 +392,7 @@ static void load_alloc(struct core *c, struct job *job, const struct job_record 
         job->last->cpus = rec->alloc_cpus;
         job->last->nodes = rec->alloc_nodes;
         job->last->mem_mb = rec->alloc_mem_mb;
+        job->last->tres = pool_text(&c->texts, rec->alloc_tres);
     }
     if (rec->alloc.n == 0)
         return;
@@ -385,6 +400,7 @@ static void load_alloc(struct core *c, struct job *job, const struct job_record 
     alloc.nodes.n = rec->alloc.n;
     alloc.share = rec->share;
     alloc.licenses = rec->alloc_licenses;
+    alloc.owns = rec->owns;
     job->alloc = msg_clone(&desc_fact_job_alloc, &alloc);
     job_occupy(c, job);
     if (job->phase == PHASE_RUNNING)
@@ -425,6 +441,8 @@ struct job *job_new(struct core *c, const struct job_record *rec)
         .db_id = rec->db_id,
         .script = rec->script,
         .environment = rec->environment,
+        .next_step = rec->next_step,
+        .derived_exit = rec->derived_exit,
         .self = ref,
     };
     load_texts(c, job, rec);
@@ -466,6 +484,7 @@ void job_free(struct core *c, struct job *job)
 {
     job_unqueue(c, job);
     promise_kept(c, job);
+    limits_drop(c, job);
     heap_remove(&c->timers, job->timer_at);
     deps_detach(c, job);
     free(job->deps);
@@ -474,6 +493,7 @@ void job_free(struct core *c, struct job *job)
         array_leave(c, job);
     runs_free(job->rest);
     last_free(c, job);
+    steps_free(c, job);
     free(job->alloc);
     c->phase_count[job->phase]--;
     map_del(&c->job_ids, job->id);
@@ -523,6 +543,8 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         .admin_comment = job->admin_comment,
         .failed_node = job->failed_node,
         .wish = job->wish->ask,
+        .next_step = job->next_step,
+        .derived_exit = job->derived_exit,
         .cold = job->cold,
         .rest = job->rest ? runs_text(job->rest, a) : "",
     };
@@ -535,6 +557,7 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         rec.alloc.n = job->alloc->nodes.n;
         rec.share = job->alloc->share;
         rec.alloc_licenses = job->alloc->licenses;
+        rec.owns = job->alloc->owns;
     }
     if (job->last) {
         rec.partition = job->alloc ? rec.partition : job->last->partition;
@@ -542,6 +565,7 @@ struct job_record job_to_record(const struct job *job, struct arena *a)
         rec.alloc_cpus = job->last->cpus;
         rec.alloc_nodes = job->last->nodes;
         rec.alloc_mem_mb = job->last->mem_mb;
+        rec.alloc_tres = job->last->tres;
     }
     return rec;
 }

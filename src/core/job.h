@@ -6,6 +6,7 @@
 #include "base/slab.h"
 #include "core/pool.h"
 #include "core/queue.h"
+#include "core/tres.h"
 #include "schema/fact.h"
 #include "schema/messages.h"
 #include <stdbool.h>
@@ -57,8 +58,24 @@ enum job_bit {
 
 struct core;
 struct array;
+struct assoc;
 struct part;
 struct promise;
+struct step;
+struct qos;
+struct gauge;
+
+/* The rules that a job is under; NULL: none of that kind. */
+struct standing {
+    struct assoc *assoc;
+    struct qos *qos, *part_qos;
+};
+
+/* What a running job holds, as its owners count it (limits.h). */
+struct running {
+    struct amounts all;
+    int64_t start, end; /* its time limit's end */
+};
 
 struct job {
     uint32_t id;
@@ -83,6 +100,9 @@ struct job {
     struct bytes cold; /* of core.texts */
     struct job_dep *deps;
     uint32_t dep_count;
+    struct step *steps;    /* core/step.h */
+    uint32_t next_step;    /* number of its next step */
+    int32_t derived_exit;  /* wait status: the worst of its steps */
     struct runs *rest; /* tasks not yet split off; NULL: not the rest of an array */
     struct fact_job_alloc
         *alloc;            /* one block; NULL while pending and once everything was given back */
@@ -94,6 +114,11 @@ struct job {
     struct promise *promise;           /* NULL: none */
     int64_t planned_end;               /* until when the plan has its nodes taken; not state */
     int64_t tried;                     /* when the scheduler last looked at it; not state */
+    struct standing standing; /* meaningful while staked */
+    uint32_t staked;          /* tasks that its owners count as submitted */
+    struct running *running;  /* what they count as running; NULL: it does not run */
+    struct gauge *parked;     /* the counter it waits at, out of its queues; not state */
+    uint8_t parked_why;       /* enum reason; also of one whose placement was too large */
     struct slab_ref self;
 };
 
@@ -101,8 +126,8 @@ struct job {
 struct last_run {
     uint64_t mem_mb;
     uint32_t cpus, nodes;
-    const char *partition; /* of core.texts */
-    char text[];           /* host list */
+    const char *partition, *tres; /* of core.texts */
+    char text[];                  /* host list */
 };
 
 enum job_effect {
@@ -135,7 +160,9 @@ struct queue_key job_key_in(const struct job *job, const struct part *p); /* its
 int64_t job_limit_end(const struct job *job);    /* of a running job; 0: it has no limit */
 int64_t job_switches_due(const struct core *c,
                          const struct job *job); /* when it waits for few switches no more */
+int64_t job_limit_due(const struct core *c, const struct job *job); /* with OverTimeLimit */
 int64_t job_deadline_due(const struct job *job); /* when its deadline ends it; INT64_MAX: never */
+int64_t job_end_due(const struct core *c, const struct job *job);   /* of a running job */
 int64_t job_timer_due(const struct core *c, const struct job *job); /* INT64_MAX: no timer */
 bool job_is_ready(const struct core *c, const struct job *job);     /* it could be queued */
 

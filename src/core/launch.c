@@ -2,6 +2,7 @@
 #include "core/list.h"
 #include "core/place.h"
 #include "core/state.h"
+#include "core/step.h"
 
 #include <string.h>
 
@@ -120,6 +121,9 @@ void core_owed(const struct core *c, struct effects *effects)
     QUEUE_FOREACH(it, &c->jobs)
     {
         const struct job *job = it->job;
+        STEP_FOREACH(s, job)
+        if (job->phase == PHASE_RUNNING && s->rec->state == STEP_IS_ENDING)
+            step_terminate(job, s, "", c->conf->kill_wait_s, effects);
         if (job->phase != PHASE_ENDING)
             continue;
         for (uint32_t i = 0; i < job->alloc->nodes.n; i++)

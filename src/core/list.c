@@ -26,31 +26,16 @@ struct filter {
     struct map *unavailable; /* wish to text: why its jobs wait */
 };
 
-static char *tres_text(struct arena *a, uint32_t cpus, uint64_t mem_mb, uint32_t nodes)
+static void asked_size(const struct core *c, const struct job *job, struct arena *a,
+                       struct job_size *s)
 {
-    if (mem_mb == 0)
-        return arena_printf(a, "cpu=%u,node=%u,billing=%u", cpus, nodes, cpus);
-    return arena_printf(a, "cpu=%u,mem=%lluM,node=%u,billing=%u", cpus, (unsigned long long)mem_mb,
-                        nodes, cpus);
-}
+    const char *list = job->wish->ask->partitions;
+    struct claim claim;
 
-static void asked_size(const struct core *c, const struct job *job, struct job_size *s)
-{
-    const struct job_wish *w = job->wish->ask;
-    const char *list = w->partitions;
-    const struct part *p = part_next(c, &list);
-    uint32_t each = w->cpus_per_task.set ? w->cpus_per_task.v : 1;
-
-    bool is_open = !w->has_ntasks && w->max_nodes != w->min_nodes && w->min_nodes > 1 &&
-                   !(w->ntasks_per_node.set && w->ntasks_per_node.v);
-
-    s->req_cpus = w->overcommit ? w->min_nodes : (is_open ? 1 : w->ntasks) * each;
-    if (!p)
-        return;
-    struct mem_need need = place_memory(c, p, w);
-    if (need.is_whole)
-        need.mb = p->most_mem_mb;
-    s->req_mem_mb = need.is_per_cpu ? need.mb * s->req_cpus : need.mb * w->min_nodes;
+    claim_asked(c, part_next(c, &list), job->wish->ask, &claim);
+    s->req_cpus = (uint32_t)claim.all.v[TRES_CPU];
+    s->req_mem_mb = claim.all.v[TRES_MEM];
+    s->tres_req = tres_text(&c->tres, &claim.all, 0, a);
 }
 
 char *nodes_text(const struct core *c, const struct alloc_node *v, uint32_t n, struct arena *a)
@@ -70,10 +55,10 @@ struct job_size job_size(const struct core *c, const struct job *job, struct are
                           .node_count = job->wish->ask->min_nodes };
     bool has_last = job->last && job->phase == PHASE_DONE;
 
-    asked_size(c, job, &s);
+    asked_size(c, job, a, &s);
     s.cpus = s.req_cpus;
-    s.tres_req = tres_text(a, s.req_cpus, s.req_mem_mb, s.node_count);
     if (job->alloc) {
+        s.tres_alloc = claim_alloc_text(c, job, a);
         s.partition = job->alloc->partition;
         s.nodes = nodes_text(c, job->alloc->nodes.v, job->alloc->nodes.n, a);
         s.node_count = job->alloc->nodes.n;
@@ -88,9 +73,8 @@ struct job_size job_size(const struct core *c, const struct job *job, struct are
         s.node_count = job->last->nodes;
         s.cpus = job->last->cpus;
         s.mem_mb = job->last->mem_mb;
+        s.tres_alloc = job->last->tres;
     }
-    if (job->alloc || has_last)
-        s.tres_alloc = tres_text(a, s.cpus, s.mem_mb, s.node_count);
     return s;
 }
 
@@ -116,6 +100,18 @@ static bool was_passed_over(const struct job *job, const struct part *p)
     bool is_before = p->blocked.id == 0 || queue_compare(job_key_in(job, p), p->blocked) < 0;
 
     return !p->is_dirty && job->is_queued && is_before;
+}
+
+/* Why the rules keep it from every partition; None when they do not. */
+static enum reason rule_reason(const struct core *c, const struct job *job)
+{
+    const char *list = job->wish->ask->partitions;
+    struct limit_why why = { 0 };
+
+    for (const struct part *p; (p = part_next(c, &list));)
+        if (limits_may_start(c, job, p, NULL, &why))
+            return (enum reason)job->parked_why;
+    return why.reason;
 }
 
 static enum reason part_reason(const struct core *c, const struct job *job)
@@ -157,7 +153,8 @@ enum reason sched_reason(const struct core *c, const struct job *job)
         return REASON_BeginTime;
     if (!array_has_room(c, job))
         return REASON_JobArrayTaskLimit;
-    return part_reason(c, job);
+    enum reason rule = c->enforce ? rule_reason(c, job) : REASON_None;
+    return rule != REASON_None ? rule : part_reason(c, job);
 }
 
 /* The nodes that the job could use, were they up. */

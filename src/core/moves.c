@@ -7,6 +7,7 @@
 #include "core/plan.h"
 #include "core/predict.h"
 #include "core/promise.h"
+#include "core/step.h"
 #include "core/update.h"
 
 #include <assert.h>
@@ -205,6 +206,12 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
     unsigned old = job->phase;
     c->now = head->now;
     job_unqueue(c, job);
+    if (f->kind == FACT_job_requeue)
+        steps_end_with_job(c, job, effects); /* while they belong to this incarnation */
+    if (f->kind == FACT_job_update) { /* its account or size may be others afterwards */
+        limits_freed(c, job);
+        limits_drop(c, job);
+    }
     if (rules[f->kind].change)
         rules[f->kind].change(c, job, f->body);
     if (move->next == PHASE_GONE) {
@@ -212,8 +219,12 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
         job_free(c, job);
         return 0;
     }
-    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
+    if (old == PHASE_RUNNING && move->next != PHASE_RUNNING) {
         prio_charge(c, job);
+        limits_freed(c, job);
+    }
+    if (old != move->next)
+        limits_drop(c, job);
     if (old == PHASE_RUNNING && move->next != PHASE_RUNNING)
         predict_note(c, job);
     set_phase(c, job, move->next);
@@ -222,8 +233,10 @@ int apply_job_fact(struct core *c, const struct fact *f, struct effects *effects
     release(c, job, move, f, effects);
     if (f->kind == FACT_job_finish || f->kind == FACT_job_update)
         backfill_touch_nodes(c, job);
-    if (job->alloc && !is_active(job->phase))
+    if (job->alloc && !is_active(job->phase)) {
+        steps_end_with_job(c, job, effects);
         job_keep_last(c, job);
+    }
     tell_others(c, job, old);
     job_settle(c, job);
     return 0;
@@ -336,6 +349,8 @@ static void change_requeue(struct core *c, struct job *job, const void *body)
     job->flags &= (uint16_t) ~(JOB_WILL_REQUEUE | JOB_HOLD_AFTER | JOB_ADMIN_HOLD_AFTER |
                                JOB_LATE);
     job->restarts++;
+    job->next_step = 0;
+    job->derived_exit = 0;
     job->db_id = ++c->db_next;
     job->result = RESULT_NONE;
     job->exit_code = 0;

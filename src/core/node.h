@@ -36,6 +36,7 @@ struct node {
     struct bits spec; /* reserved for the system; n 0: none */
     struct node_gres gres;
     struct ids jobs;   /* that hold something here */
+    uint32_t owned;    /* of these, how many let nobody but their user in */
     uint32_t ending;   /* of these, how many are ending */
     struct ids parts;  /* indices of partitions */
     uint32_t timer_at; /* place in core.node_timers */

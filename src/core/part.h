@@ -26,6 +26,7 @@ struct part {
     bool is_gone;          /* no longer configured */
     uint32_t promised;     /* jobs that were promised a start here */
     struct tres_list tres; /* what its nodes have in all */
+    struct tres_list billing; /* its TRESBillingWeights */
 
     /* The scheduler's memory of the last pass; not part of the state. */
     bool is_dirty;            /* something changed that could let a job start */

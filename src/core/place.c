@@ -75,6 +75,11 @@ uint32_t place_cpus_per_gpu(const struct core *c, const struct part *p, const st
     return (uint32_t)n;
 }
 
+bool place_owns(const struct part *p, const struct job_wish *w)
+{
+    return p->info->exclusive_user || (w->exclusive && strcasecmp(w->exclusive, "user") == 0);
+}
+
 bool place_is_whole(const struct core *c, const struct part *p, const struct job_wish *w)
 {
     return w->is_exclusive || has_word(c->conf->select_type, "linear") ||
@@ -255,6 +260,7 @@ static void set_rules(struct search *s)
     const char *params = c->conf->select_params;
     const char *cores = w->distribution ? strchr(w->distribution, ':') : NULL;
 
+    s->is_owner = place_owns(s->p->part, w);
     s->is_near = !has_word(w->gres_flags, "disable-binding");
     s->is_task_per_core = has_word(params, "CR_ONE_TASK_PER_CORE");
     s->is_least_loaded = s->p->part->info->lln || has_word(params, "CR_LLN");

@@ -30,6 +30,7 @@ struct place {
     int64_t from, until;         /* with plan: when the job would run */
     const uint32_t *among; /* look at these nodes only, in this order; NULL: the partition's */
     uint32_t among_n;
+    uint32_t uid; /* whose job: for nodes that one user has for himself */
     bool is_late; /* it has waited for few switches long enough */
 };
 
@@ -78,6 +79,8 @@ struct mem_need {
     uint64_t mb;
 };
 struct mem_need place_memory(const struct core *c, const struct part *p, const struct job_wish *w);
+/* Its nodes are for one user: --exclusive=user, or the partition's ExclusiveUser. */
+bool place_owns(const struct part *p, const struct job_wish *w);
 uint32_t place_cpus_per_gpu(const struct core *c, const struct part *p, const struct job_wish *w);
 bool place_is_whole(const struct core *c, const struct part *p,
                     const struct job_wish *w); /* whole nodes only */

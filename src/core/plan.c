@@ -65,7 +65,7 @@ int64_t plan_length(const struct core *c, const struct job *job, const struct pa
  * being cleaned up, may end any moment. */
 static int64_t planned_end(const struct core *c, const struct job *job, int64_t now)
 {
-    int64_t due = job->phase == PHASE_RUNNING ? job_timer_due(c, job) : now;
+    int64_t due = job->phase == PHASE_RUNNING ? job_end_due(c, job) : now;
 
     if (due == INT64_MAX)
         due = job->start + PLAN_NO_LIMIT_S;

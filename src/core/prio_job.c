@@ -3,7 +3,9 @@
 
 #include "core/fairshare.h"
 #include "core/place.h"
+#include "core/standing.h"
 #include "core/state.h"
+#include "core/usage.h"
 
 #include <assert.h>
 #include <string.h>
@@ -88,6 +90,9 @@ void prio_configured(struct core *c)
     for (uint32_t i = 0; i < c->part_count; i++) {
         struct part *p = c->parts[i];
         add_nodes_of(c, p);
+        if (prio_parse_weights(p->info->billing_weights ? p->info->billing_weights : "",
+                               &c->prio_texts, &p->billing, NULL) < 0)
+            p->billing = (struct tres_list){ 0 };
         if (!p->is_gone && p->info->priority_job_factor > c->prio_whole.part_most)
             c->prio_whole.part_most = p->info->priority_job_factor;
     }
@@ -129,35 +134,24 @@ static uint32_t share_of(struct core *c, const struct job *job)
 {
     bool has_room = fairshare_count(c->shares) + 2 <= SHARES_MAX;
 
+    if (c->rules->version)
+        return job->standing.assoc ? job->standing.assoc->share : FAIRSHARE_ROOT;
     return take_share(c, job->account, job->user, has_room);
 }
 
 void prio_know(struct core *c, const struct job *job)
 {
-    if (prio_is_multifactor(c))
+    if (prio_is_multifactor(c) && c->rules->version == 0)
         share_of(c, job);
 }
 
-/* By the partition's TRESBillingWeights, or the CPUs. */
 static double billing_of(const struct core *c, const struct job *job)
 {
-    const struct part *p = part_find(c, job->alloc->partition);
-    struct arena a = { 0 };
-    struct tres_list weights = { 0 };
-    double cpus = 0, mem = 0;
+    struct claim claim;
 
-    for (uint32_t i = 0; i < job->alloc->nodes.n; i++) {
-        cpus += alloc_cpus(&job->alloc->nodes.v[i]);
-        mem += (double)job->alloc->nodes.v[i].mem_mb;
-    }
-    struct tres_list used = {
-        .v = { { "cpu", cpus }, { "mem", mem }, { "node", job->alloc->nodes.n } }, .n = 3
-    };
-    if (p && has_text(p->info->billing_weights))
-        (void)prio_parse_weights(p->info->billing_weights, &a, &weights, NULL);
-    double billing = prio_billing(&weights, &used, c->prio.flags);
-    arena_fini(&a);
-    return billing > 0 ? billing : 0;
+    claim_placed(c, part_find(c, job->alloc->partition), job->wish->ask, job->alloc->nodes.v,
+                 job->alloc->nodes.n, &claim);
+    return claim.billing;
 }
 
 /* A run is charged in pieces: at the beginning of each period, and the rest at its end.  So every
@@ -166,8 +160,11 @@ static void charge_until(struct core *c, const struct job *job, int64_t until)
 {
     int64_t from = job->start > c->prio_at ? job->start : c->prio_at;
 
-    if (until > from)
-        fairshare_charge(c->shares, share_of(c, job), billing_of(c, job) * (double)(until - from));
+    if (until <= from)
+        return;
+    fairshare_charge(c->shares, share_of(c, job),
+                     billing_of(c, job) * usage_factor(job) * (double)(until - from));
+    usage_charge(c, job, until - from);
 }
 
 void prio_charge(struct core *c, const struct job *job)
@@ -187,11 +184,37 @@ static void charge_running(struct core *c, int64_t now)
         }
 }
 
+/* With a rule book the tree is there already, and nothing is added to it. */
+static uint32_t known_share(const struct core *c, const struct fact_share *f)
+{
+    uint32_t up = account_of(c, f->account);
+    uint32_t at =
+        up != FAIRSHARE_NONE && has_text(f->user) ? fairshare_user(c->shares, up, f->user) : up;
+
+    return at != FAIRSHARE_NONE ? at : up != FAIRSHARE_NONE ? up : FAIRSHARE_ROOT;
+}
+
 void prio_load_share(struct core *c, const struct fact_share *f)
 {
-    uint32_t at = f->is_root ? FAIRSHARE_ROOT : take_share(c, f->account, f->user, true);
+    uint32_t at = FAIRSHARE_ROOT;
 
+    if (!f->is_root)
+        at = c->rules->version ? known_share(c, f) : take_share(c, f->account, f->user, true);
     fairshare_restore(c->shares, at, f->usage);
+}
+
+static void rank(const struct core *c)
+{
+    if (c->prio.flags & PRIO_NO_FAIR_TREE)
+        fairshare_classic(c->shares, c->conf->prio_dampening ? c->conf->prio_dampening : 1);
+    else
+        fairshare_rank(c->shares);
+}
+
+double prio_share_factor(const struct core *c, uint32_t share)
+{
+    rank(c);
+    return fairshare_at(c->shares, share)->factor;
 }
 
 /* A user who was never seen has used nothing. */
@@ -201,13 +224,9 @@ static double share_factor(const struct core *c, const char *account, const char
 
     if (c->prio.fairshare == 0)
         return 0;
-    if (c->prio.flags & PRIO_NO_FAIR_TREE)
-        fairshare_classic(c->shares, c->conf->prio_dampening ? c->conf->prio_dampening : 1);
-    else
-        fairshare_rank(c->shares);
     uint32_t at = up == FAIRSHARE_NONE || !has_text(user) ? FAIRSHARE_NONE
                                                           : fairshare_user(c->shares, up, user);
-    return at == FAIRSHARE_NONE ? 1 : fairshare_at(c->shares, at)->factor;
+    return at == FAIRSHARE_NONE ? 1 : prio_share_factor(c, at);
 }
 
 /* ---- numbers */
@@ -227,20 +246,49 @@ static void ask(const struct core *c, const struct part *p, const struct job_wis
     ret->part = p->info->priority_job_factor;
 }
 
-uint32_t prio_of_record(const struct core *c, const struct job_record *rec, int64_t now)
+static struct standing prio_standing(const struct core *c, const struct job_record *rec)
+{
+    struct identity id = { .user = rec->user,
+                           .account = rec->account,
+                           .qos = rec->qos,
+                           .partitions = rec->wish->partitions };
+
+    return c->rules->version ? standing_of(c, &id) : (struct standing){ 0 };
+}
+
+struct prio_job prio_describe(const struct core *c, const struct job_record *rec)
 {
     const struct job_wish *w = rec->wish;
-    const char *list = w->partitions;
-    uint32_t cpus = w->ntasks * (w->cpus_per_task.set ? w->cpus_per_task.v : 1), best = 1;
-    struct prio_job job = { .accrues_from = prio_accrues_from(&c->prio, rec->submit, rec->eligible),
-                            .fairshare = share_factor(c, rec->account, rec->user),
-                            .nodes = w->min_nodes,
-                            .cpus = cpus > w->min_cpus ? cpus : w->min_cpus,
-                            .limit_min = rec->limit_min };
+    uint32_t cpus = w->ntasks * (w->cpus_per_task.set ? w->cpus_per_task.v : 1);
+    struct standing at = prio_standing(c, rec);
+
+    return (struct prio_job){ .accrues_from =
+                                  prio_accrues_from(&c->prio, rec->submit, rec->eligible),
+                              .fairshare = at.assoc && c->prio.fairshare > 0
+                                               ? prio_share_factor(c, at.assoc->share)
+                                               : share_factor(c, rec->account, rec->user),
+                              .qos = at.qos ? at.qos->row->priority : 0,
+                              .assoc = rules_priority(at.assoc),
+                              .nodes = w->min_nodes,
+                              .cpus = cpus > w->min_cpus ? cpus : w->min_cpus,
+                              .limit_min = rec->limit_min };
+}
+
+struct prio_factors prio_in_part(const struct core *c, const struct part *p,
+                                 const struct job_wish *w, int64_t now, struct prio_job *job)
+{
+    ask(c, p, w, job);
+    return prio_factors(&c->prio, &c->prio_whole, job, now);
+}
+
+uint32_t prio_of_record(const struct core *c, const struct job_record *rec, int64_t now)
+{
+    const char *list = rec->wish->partitions;
+    struct prio_job job = prio_describe(c, rec);
+    uint32_t best = 1;
 
     for (struct part *p; (p = part_next(c, &list));) {
-        ask(c, p, w, &job);
-        struct prio_factors f = prio_factors(&c->prio, &c->prio_whole, &job, now);
+        struct prio_factors f = prio_in_part(c, p, rec->wish, now, &job);
         struct prio_parts parts = prio_weigh(&c->prio, &f, &job);
         uint32_t number = prio_number(&c->prio, &parts, rec->base);
         best = number > best ? number : best;
@@ -248,15 +296,21 @@ uint32_t prio_of_record(const struct core *c, const struct job_record *rec, int6
     return best;
 }
 
+struct job_record prio_record(const struct job *job)
+{
+    return (struct job_record){ .wish = job->wish->ask,
+                                .account = job->account,
+                                .user = job->user,
+                                .qos = job->qos,
+                                .submit = job->submit,
+                                .eligible = job->eligible,
+                                .limit_min = job->limit_min,
+                                .base = job->base };
+}
+
 static uint32_t prio_of_job(const struct core *c, const struct job *job, int64_t now)
 {
-    struct job_record rec = { .wish = job->wish->ask,
-                              .account = job->account,
-                              .user = job->user,
-                              .submit = job->submit,
-                              .eligible = job->eligible,
-                              .limit_min = job->limit_min,
-                              .base = job->base };
+    struct job_record rec = prio_record(job);
 
     return prio_of_record(c, &rec, now);
 }
@@ -271,6 +325,21 @@ int64_t prio_due(const struct core *c)
                           : c->prio_at + (c->conf->prio_period_s ? c->conf->prio_period_s : 300);
 }
 
+static int64_t next_reset(const struct core *c)
+{
+    static const char *const names[] = { "NONE",    "NOW",       "DAILY", "WEEKLY",
+                                         "MONTHLY", "QUARTERLY", "YEARLY" };
+    enum reset_period period = RESET_NONE;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp(names[i], c->conf->prio_reset ? c->conf->prio_reset : "") == 0)
+            period = (enum reset_period)i;
+    if (period == RESET_NOW) /* once: when the controller first sees it */
+        return c->usage_reset_at ? INT64_MAX : 0;
+    return fairshare_next_reset(period, c->usage_reset_at ? c->usage_reset_at : c->prio_at,
+                                c->conf->utc_offset_s);
+}
+
 /* A period begins: usage ages, and what runs is charged; then come the jobs. */
 static void begin_period(struct turn *t)
 {
@@ -278,7 +347,9 @@ static void begin_period(struct turn *t)
     int64_t since = t->in->now > c->prio_at ? t->in->now - c->prio_at : 0;
     struct fact_priorities f = { .now = t->in->now, .is_first = true, .next = c->jobs.count > 0 };
 
-    f.scale = fairshare_aged(c->shares, c->conf->prio_half_life_s, (uint64_t)since);
+    f.is_reset = t->in->now >= next_reset(c);
+    f.scale =
+        f.is_reset ? 0 : fairshare_aged(c->shares, c->conf->prio_half_life_s, (uint64_t)since);
     turn_fact(t, FACT_priorities, &f);
 }
 
@@ -321,9 +392,14 @@ void prio_apply(struct core *c, const struct fact_priorities *f)
 {
     c->now = f->now;
     if (f->is_first) {
+        usage_fade(c, f->scale > 0 ? fairshare_scale(c->shares) / f->scale : 0);
         fairshare_set_scale(c->shares, f->scale);
+        if (f->is_reset)
+            c->usage_reset_at = f->now;
         charge_running(c, f->now);
         c->prio_at = f->now;
+        limits_paid(c, f->now);
+        limits_wake_all(c);
     }
     c->prio_cursor = f->next;
     for (uint32_t i = 0; i < f->jobs.n; i++) {

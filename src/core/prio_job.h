@@ -31,6 +31,12 @@ int prio_conf_read(const struct core_conf *conf, struct arena *a, struct prio_co
 /* The best of the record's partitions; nice is left to job_priority. */
 uint32_t prio_of_record(const struct core *c, const struct job_record *rec, int64_t now);
 
+/* The same in pieces, to be shown: what it is made of, but for what depends on the partition. */
+struct job_record prio_record(const struct job *job);
+struct prio_job prio_describe(const struct core *c, const struct job_record *rec);
+struct prio_factors prio_in_part(const struct core *c, const struct part *p,
+                                 const struct job_wish *w, int64_t now, struct prio_job *job);
+
 int64_t prio_due(const struct core *c); /* INT64_MAX: never */
 void prio_decide(struct turn *t);       /* one slice of a period */
 int prio_check(const struct core *c, const struct fact_priorities *f, struct err *e);
@@ -39,6 +45,7 @@ void prio_apply(struct core *c, const struct fact_priorities *f);
 void prio_configured(struct core *c);                    /* nodes or partitions changed too */
 void prio_know(struct core *c, const struct job *job);   /* its user is one of those who share */
 void prio_charge(struct core *c, const struct job *job); /* its run ended: the rest of it */
+double prio_share_factor(const struct core *c, uint32_t share); /* of a place in the tree */
 void prio_load_share(struct core *c, const struct fact_share *f);
 
 #endif

@@ -2,6 +2,7 @@
  * that are cleaned up. */
 #include "core/finish.h"
 #include "core/report.h"
+#include "core/step.h"
 #include "core/state.h"
 
 #include <assert.h>
@@ -41,7 +42,8 @@ static const struct node *reporter(const struct turn *t, const char *name)
 static bool is_reported(const struct node_register *reg, const struct job *job)
 {
     for (uint32_t i = 0; i < reg->steps.n; i++)
-        if (reg->steps.v[i].job_id == job->id && reg->steps.v[i].restart == job->restarts)
+        if (reg->steps.v[i].job_id == job->id && reg->steps.v[i].restart == job->restarts &&
+            (!(job->flags & JOB_BATCH) || reg->steps.v[i].step_id == STEP_BATCH))
             return true;
     return false;
 }
@@ -137,8 +139,11 @@ static void reconcile(struct turn *t, const struct node *n, const struct node_re
             effect_terminate(job, n->index, t->c->conf->kill_wait_s, "", t->effects);
     } else if (is_rebooted && !is_reported(reg, job)) {
         end_for_node(t, job, n);
-    } else if (!is_reported(reg, job) && job->alloc->nodes.v[0].node == n->index) {
-        effect_launch(job, t->effects);
+    } else {
+        if (job->flags & JOB_BATCH && !is_reported(reg, job) &&
+            job->alloc->nodes.v[0].node == n->index)
+            effect_launch(job, t->effects);
+        decide_steps_of_node(t, n, reg, job);
     }
 }
 
@@ -275,6 +280,12 @@ void decide_step_ended(struct turn *t, const struct step_done *done)
         return;
     if (done->error_code == ESLURMD_PROLOG_FAILED)
         drain_for(t, n, "Prolog error");
+    if (done->step_id < STEP_BATCH) {
+        decide_step_done(t, job, n, done);
+        if (done->is_clean && job->phase == PHASE_ENDING)
+            clean_parts(t, job, (struct parts_of){ .node = n->index });
+        return;
+    }
     if (job->phase == PHASE_RUNNING) {
         running_step_ended(t, job, n, done);
         return;

@@ -19,6 +19,7 @@ enum verdict { VERDICT_STARTED, VERDICT_BLOCKED, VERDICT_PASSED_OVER };
 enum reason sched_part_reason(const struct job *job, const struct part *p)
 {
     const struct part_info *pi = p->info;
+    uint32_t pass = job->standing.qos ? job->standing.qos->flags : 0;
 
     if (p->is_gone || p->order_n == 0)
         return REASON_PartitionConfig;
@@ -26,11 +27,13 @@ enum reason sched_part_reason(const struct job *job, const struct part *p)
         return REASON_PartitionInactive;
     if (!part_starts_jobs(p))
         return REASON_PartitionDown;
-    if (pi->max_nodes && (job->wish->ask->min_nodes > pi->max_nodes))
+    if (pi->max_nodes && job->wish->ask->min_nodes > pi->max_nodes && !(pass & QOS_PART_MAX_NODES))
         return REASON_PartitionNodeLimit;
-    if (pi->min_nodes > 1 && job->wish->ask->max_nodes < pi->min_nodes)
+    if (pi->min_nodes > 1 && job->wish->ask->max_nodes < pi->min_nodes &&
+        !(pass & QOS_PART_MIN_NODES))
         return REASON_PartitionNodeLimit;
-    if (job->flags & JOB_LIMIT_ASKED && pi->max_time_min && job->limit_min > pi->max_time_min)
+    if (job->flags & JOB_LIMIT_ASKED && pi->max_time_min && job->limit_min > pi->max_time_min &&
+        !(pass & QOS_PART_TIME))
         return REASON_PartitionTimeLimit;
     return REASON_None;
 }
@@ -85,6 +88,7 @@ static void start(struct pass *s, const struct job *job, const struct part *p,
 
     alloc.nodes.v = at->v;
     alloc.nodes.n = at->n;
+    alloc.owns = place_owns(p, job->wish->ask);
     alloc.licenses = license_pick(s->c, job->wish->ask->licenses, t.a);
     turn_fact(&t, FACT_job_alloc, &alloc);
     commit(s, &t, from);
@@ -109,6 +113,8 @@ static bool fits_fleet(const struct place *now, struct wish *shape)
 bool sched_start(struct pass *s, const struct job *job, const struct part *p,
                  const struct placement *at)
 {
+    if (limits_hold(s->c, job, p, at))
+        return false;
     if (job->rest)
         job = take_task(s, job);
     if (job)
@@ -122,7 +128,7 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
 {
     struct place place = {
         .c = s->c, .part = p, .wish = job->wish->ask, .when = PLACE_NOW, .a = &s->c->scratch,
-        .is_late = job->flags & JOB_LATE
+        .is_late = job->flags & JOB_LATE, .uid = job->uid
     };
     struct placement at;
     struct wish *shape = job->wish;
@@ -130,11 +136,11 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
 
     s->c->considered++;
     ((struct job *)(uintptr_t)job)->tried = s->now;
-    if (sched_part_reason(job, p) != REASON_None)
+    if (sched_part_reason(job, p) != REASON_None || limits_hold(s->c, job, p, NULL))
         return VERDICT_PASSED_OVER;
     if (!license_is_free(s->c, shape->ask->licenses))
         return VERDICT_PASSED_OVER;
-    if (!place.is_late && shape->tried_gen == s->c->shape_gen &&
+    if (!place.is_late && !place_owns(p, shape->ask) && shape->tried_gen == s->c->shape_gen &&
         shape->tried_part == p->index + 1)
         return (enum verdict)shape->verdict;
     bool fits = is_planned ? backfill_fits_now(s, job, p, &at) : place_job(&place, &at, NULL);
@@ -144,7 +150,9 @@ static enum verdict try_job(struct pass *s, const struct job *job, const struct 
         shape->verdict = fits_fleet(&place, shape) ? VERDICT_BLOCKED : VERDICT_PASSED_OVER;
         return (enum verdict)shape->verdict;
     }
-    return sched_start(s, job, p, &at) ? VERDICT_STARTED : VERDICT_BLOCKED;
+    if (sched_start(s, job, p, &at))
+        return VERDICT_STARTED;
+    return job->parked_why ? VERDICT_PASSED_OVER : VERDICT_BLOCKED;
 }
 
 /* The best job at or after the cursor among the dirty partitions. */
@@ -225,6 +233,7 @@ bool core_schedule(struct core *c, int64_t now, unsigned max_jobs, struct facts 
         return false;
     if (c->doomed.n)
         kill_doomed(&s);
+    limits_wake(c, now);
     unsigned n = 0;
     for (; c->is_dirty && n < max_jobs; n++) {
         const struct queue_entry *it = next_job(c);

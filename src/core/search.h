@@ -34,6 +34,7 @@ struct search {
     uint32_t threads; /* of a core that may run tasks; 0: all */
     uint32_t min_nodes, max_nodes;
     bool is_whole;
+    bool is_owner;         /* no other user's jobs beside it */
     bool is_ranged;        /* as many nodes as max_nodes allows */
     bool is_near;          /* CPUs must be near the devices */
     bool is_task_per_core; /* CR_ONE_TASK_PER_CORE */

@@ -54,6 +54,14 @@ static const char *first_of(const char *a, const char *b)
     return a && *a ? a : b ? b : "";
 }
 
+/* The user who has it for himself. */
+static const char *owner_of(const struct core *c, const struct node *n, struct arena *a)
+{
+    const struct job *job = n->owned ? job_find(c, n->jobs.v[0]) : NULL;
+
+    return job ? arena_printf(a, "%s(%u)", job->user, job->uid) : "";
+}
+
 void node_describe(const struct core *c, const struct node *n, struct arena *a,
                    struct node_info *ret)
 {
@@ -95,7 +103,7 @@ void node_describe(const struct core *c, const struct node *n, struct arena *a,
         .mem_spec_mb = k->mem_spec_mb,
         .last_response = r->last_response,
         .gres_used = gres_used_text(c, n, a),
-        .owner = "",
+        .owner = owner_of(c, n, a),
         .alloc_tres = "",
     };
     ret->tres = arena_printf(a, "cpu=%u,mem=%lluM,billing=%u", k->cpus,

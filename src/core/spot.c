@@ -244,12 +244,23 @@ static void note(uint32_t *counter)
     ++*counter;
 }
 
+/* Nobody else's jobs beside one that owns the node. */
+static bool is_shareable(const struct search *s, const struct node *n)
+{
+    if ((!n->owned && !s->is_owner) || s->p->when != PLACE_NOW)
+        return true;
+    for (uint32_t i = 0; i < n->jobs.n; i++)
+        if (job_find(s->p->c, n->jobs.v[i])->uid != s->p->uid)
+            return false;
+    return true;
+}
+
 /* What falls out whatever is free. */
 static bool passes(struct search *s, const struct node *n, struct spot *ret)
 {
     struct place_why *why = s->why;
 
-    if (!is_there(s, n))
+    if (!is_there(s, n) || !is_shareable(s, n))
         return note(&why->unusable), false;
     if (bits_test(&s->excluded, n->index))
         return note(&why->excluded), false;
@@ -269,7 +280,8 @@ bool spot_look(struct search *s, const struct node *n, struct spot *ret)
     if (!passes(s, n, ret))
         return false;
     struct room room = room_of(s, n);
-    uint32_t cpus = s->is_whole && room.jobs > 0 ? 0 : capped_cpus(s, n, room.cpus);
+    bool is_alone = s->is_whole || (s->is_owner && s->p->when == PLACE_THEN);
+    uint32_t cpus = is_alone && room.jobs > 0 ? 0 : capped_cpus(s, n, room.cpus);
     why->most_cpus = cpus > why->most_cpus ? cpus : why->most_cpus;
     why->most_mem_mb = node_memory(n) > why->most_mem_mb ? node_memory(n) : why->most_mem_mb;
     uint32_t fed = fed_cpus(s, n, room, cpus);

@@ -18,9 +18,11 @@
 #include "core/part.h"
 #include "core/pool.h"
 #include "core/prio_job.h"
+#include "core/limits.h"
 #include "core/queue.h"
 #include "core/topo.h"
 #include "core/resv.h"
+#include "core/rules.h"
 
 /* A submission that is remembered, so that a retry gets the same answer. */
 struct key_memory {
@@ -68,6 +70,8 @@ struct core {
     uint32_t next_id, ids_end;
     uint32_t prio_next;
     struct fairshare *shares; /* who has used how much */
+    struct rulebook *rules;   /* slurmdbd's, as we know it */
+    int64_t usage_reset_at;   /* when usage was last forgotten, or began */
     int64_t prio_at;          /* when the last period of priorities began; 0: none did */
     uint32_t prio_cursor;     /* the job that its next slice begins with; 0: it is over */
     uint64_t acct_seq, db_next;
@@ -78,6 +82,16 @@ struct core {
     struct prio_conf prio; /* read from conf */
     struct prio_whole prio_whole;
     struct arena prio_texts;
+    struct tres_table tres; /* read from conf, as the next */
+    uint32_t enforce;       /* enum enforce_bit */
+    struct gauge stuck;     /* jobs that only a change of the rules can help wait here */
+    struct gauge timed;     /* those that time helps wait here */
+    int64_t timed_at;       /* when they were last looked at; 0: something ended since */
+    int64_t sched_now;      /* of the last slice of scheduling */
+    bool has_timed_held;    /* a job that stays in its queues waits for time, too */
+    bool is_touched;        /* a job held by its placement may have room: look at everything */
+    struct gauge **freed;   /* counters under which something ended, and jobs wait */
+    uint32_t freed_n, freed_cap;
     bool ids_stale; /* facts came from a journal: the next id must come from a fresh block */
     bool is_dirty;  /* some partition is */
     struct queue_key cursor; /* where the pass goes on */
@@ -142,7 +156,9 @@ void decide_beat(struct turn *t, const struct node_status *beat);
 void decide_step_ended(struct turn *t, const struct step_done *done);
 void decide_cleaned(struct turn *t, const struct job_clean *clean);
 void decide_node_update(struct turn *t, const struct node_update *up);
+void decide_through(struct turn *t, const struct alloc_end *end); /* alloc.c */
 void decide_part_update(struct turn *t, const struct part_update *up);
+void decide_rules(struct turn *t, const struct rules *change); /* book.c */
 
 /* Accounting events, made while a fact is applied. */
 void account_job(struct core *c, const struct job *job, const struct step_done *step,

@@ -3,6 +3,7 @@
 #include "core/list.h"
 #include "core/backfill.h"
 #include "core/place.h"
+#include "core/standing.h"
 #include "core/plan.h"
 #include "core/state.h"
 #include "core/wish.h"
@@ -27,6 +28,7 @@ static int check_room(struct draft *d);
 static int check_user(struct draft *d);
 static int check_script(struct draft *d);
 static int make_wish(struct draft *d);
+static int identify(struct draft *d);
 static int check_access(struct draft *d);
 static int check_fit(struct draft *d);
 static int set_limit(struct draft *d);
@@ -35,10 +37,11 @@ static int set_priority(struct draft *d);
 static int set_array(struct draft *d);
 static int set_deps(struct draft *d);
 static int set_texts(struct draft *d);
+static int check_rules(struct draft *d);
 
-static const step steps[] = { check_room,   check_user, check_script, make_wish,
-                              check_access, check_fit,  set_limit,    set_times,
-                              set_priority, set_array,  set_deps,     set_texts };
+static const step steps[] = { check_room,   check_user, check_script, make_wish,  identify,
+                              check_access, check_fit,  set_limit,    set_times,  set_priority,
+                              set_array,    set_deps,   set_texts,    check_rules };
 
 static bool is_operator(const struct who *who)
 {
@@ -68,7 +71,6 @@ static const struct later {
     LATER(reboot, "--reboot"),
     LATER(delay_boot_min, "--delay-boot"),
     LATER(time_min_min, "--time-min"),
-    LATER(immediate_s, "--immediate"),
 #undef LATER
 };
 
@@ -228,9 +230,10 @@ static int check_script(struct draft *d)
 {
     const struct job_spec *s = d->spec;
 
+    d->rec.cold = d->t->in->cold;
+    d->rec.environment = d->t->in->environment;
     if (!s->batch)
-        return err_set(d->e, ESLURM_NOT_SUPPORTED,
-                       "only batch jobs can be submitted yet: use sbatch");
+        return 0; /* an allocation: it starts nothing by itself */
     if (s->script.len == 0 && d->t->in->script == 0)
         return err_set(d->e, ESLURM_JOB_SCRIPT_MISSING, "the script is empty");
     if (s->script.len > SCRIPT_MAX)
@@ -238,14 +241,41 @@ static int check_script(struct draft *d)
                        s->script.len, SCRIPT_MAX);
     d->rec.flags |= JOB_BATCH;
     d->rec.script = d->t->in->script;
-    d->rec.environment = d->t->in->environment;
-    d->rec.cold = d->t->in->cold;
     return 0;
 }
 
 static int make_wish(struct draft *d)
 {
     return wish_from_spec(d->t->c, d->spec, d->t->a, &d->wish, d->e);
+}
+
+/* Account, QOS and wckey as they will be, with the defaults of the rule book. */
+static int identify(struct draft *d)
+{
+    struct identity id = { .user = d->rec.user,
+                           .account = d->spec->account,
+                           .qos = d->spec->qos,
+                           .wckey = d->spec->wckey,
+                           .partitions = d->wish.partitions,
+                           .reservation = d->wish.reservation };
+    int r = standing_identify(d->t->c, &id, d->t->a, d->e);
+
+    d->rec.account = id.account;
+    d->rec.qos = id.qos;
+    d->rec.wckey = id.wckey;
+    return r;
+}
+
+static int check_rules(struct draft *d)
+{
+    struct runs runs = { 0 };
+    uint32_t limit, tasks = 1;
+
+    d->rec.wish = &d->wish;
+    if (d->rec.rest && runs_parse(d->rec.rest, NO_TASK, &runs, &limit, NULL) == 0)
+        tasks = runs_count(&runs);
+    runs_fini(&runs);
+    return standing_check_limits(d->t->c, &d->rec, tasks, d->t->a, d->e);
 }
 
 /* True when the comma lists share a name. */
@@ -273,7 +303,7 @@ static int check_partition(struct draft *d, const struct part *p)
 {
     const struct part_info *pi = p->info;
     const struct who *who = &d->t->in->who;
-    const char *account = d->spec->account ? d->spec->account : "";
+    struct identity id = { .account = d->rec.account, .qos = d->rec.qos };
 
     if (part_is(p, "INACTIVE") || part_is(p, "DRAIN"))
         return err_set(d->e, ESLURM_PARTITION_NOT_AVAIL, "partition %s is %s and takes no jobs",
@@ -287,14 +317,7 @@ static int check_partition(struct draft *d, const struct part *p)
         return err_set(d->e, ESLURM_JOB_MISSING_REQUIRED_PARTITION_GROUP,
                        "partition %s is for the groups %.100s; you are in %.100s", pi->name,
                        pi->allow_groups, who->groups ? who->groups : "none of them");
-    if (!is_open(pi->allow_accounts) && !share(pi->allow_accounts, account))
-        return err_set(d->e, ESLURM_INVALID_ACCOUNT,
-                       "asked: -A %.60s\npartition %s is for the accounts %.120s",
-                       *account ? account : "(none)", pi->name, pi->allow_accounts);
-    if (is_open(pi->allow_accounts) && *account && share(pi->deny_accounts, account))
-        return err_set(d->e, ESLURM_INVALID_ACCOUNT, "partition %s is closed to the account %.60s",
-                       pi->name, account);
-    return 0;
+    return standing_check_partition(pi, &id, d->e);
 }
 
 static int check_access(struct draft *d)
@@ -314,6 +337,36 @@ static int check_fit(struct draft *d)
     return wish_can_run(d->t->c, &d->wish, d->t->a, d->e);
 }
 
+static struct standing standing_of_draft(const struct draft *d)
+{
+    struct identity id = { .user = d->rec.user,
+                           .account = d->rec.account,
+                           .qos = d->rec.qos,
+                           .partitions = d->wish.partitions };
+
+    return standing_of(d->t->c, &id);
+}
+
+/* A job that names no limit gets what its rules allow, when the partition would give it more. */
+static int limit_by_rules(struct draft *d)
+{
+    struct standing at = standing_of_draft(d);
+    uint32_t most = limits_wall(d->t->c, &at);
+
+    if (most >= d->rec.limit_min)
+        return 0;
+    d->rec.limit_min = most;
+    d->rec.flags |= JOB_LIMIT_ASKED;
+    return 0;
+}
+
+static bool passes_time_limit(const struct draft *d)
+{
+    struct standing at = standing_of_draft(d);
+
+    return at.qos && at.qos->flags & QOS_PART_TIME;
+}
+
 /* Refused only when no partition of the list allows it. */
 static int set_limit(struct draft *d)
 {
@@ -330,8 +383,8 @@ static int set_limit(struct draft *d)
                        : first->info->max_time_min       ? first->info->max_time_min
                                                          : NO_LIMIT;
     if (!d->spec->time_limit_min.set)
-        return 0;
-    if (asked > most)
+        return limit_by_rules(d);
+    if (asked > most && !passes_time_limit(d))
         return err_set(d->e, ESLURM_INVALID_TIME_LIMIT,
                        "asked: -t %u minutes\npartition %s allows %u: use -t %u", asked,
                        first->info->name, most, most);
@@ -434,9 +487,6 @@ static int set_texts(struct draft *d)
     const struct job_spec *s = d->spec;
 
     d->rec.name = s->name && *s->name ? s->name : "sbatch";
-    d->rec.account = s->account;
-    d->rec.qos = s->qos;
-    d->rec.wckey = s->wckey;
     d->rec.comment = s->comment;
     d->rec.admin_comment = is_operator(&d->t->in->who) ? s->admin_comment : "";
     d->rec.request_key = s->request_key;

@@ -5,6 +5,7 @@
 #include "core/state.h"
 
 #include "core/msgs.h"
+#include "core/step.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -39,6 +40,10 @@ static void job_due(struct turn *t, const struct job *job)
         turn_fact(t, FACT_job_eligible, &f);
         break;
     case PHASE_RUNNING:
+        if (job_limit_due(t->c, job) > t->in->now) {
+            decide_steps_due(t, job);
+            break;
+        }
         end_running(t, job,
                     (struct fact_job_end){ .result = RESULT_TIMEOUT,
                                            .reason = REASON_TimeLimit,

@@ -6,7 +6,9 @@
 #include "base/times.h"
 #include "base/xalloc.h"
 #include "core/pick.h"
+#include "core/standing.h"
 #include "core/state.h"
+#include "core/step.h"
 #include "core/wish.h"
 
 #include <errno.h>
@@ -66,6 +68,28 @@ static int check_text(struct change *ch, const struct key_value *kv, const char 
 {
     *ret = kv->value;
     return strlen(kv->value) < 4096 ? 0 : bad_value(ch, kv);
+}
+
+/* As at submission: what the owner may use, with the defaults of the rule book. */
+static int check_identity(struct change *ch, const struct key_value *kv, const char **ret)
+{
+    const struct job *job = ch->job;
+    struct identity id = { .user = job->user,
+                           .account = job->account,
+                           .qos = job->qos,
+                           .wckey = job->wckey,
+                           .partitions = job->wish->ask->partitions,
+                           .reservation = job->wish->ask->reservation };
+    const char **at = strcasecmp(kv->key, "Account") == 0 ? &id.account
+                      : strcasecmp(kv->key, "QOS") == 0   ? &id.qos
+                                                          : &id.wckey;
+
+    *at = kv->value;
+    int r = check_text(ch, kv, ret);
+    if (r == 0)
+        r = standing_identify(ch->t->c, &id, ch->t->a, ch->e);
+    *ret = *at;
+    return r;
 }
 
 /* Owners lower a limit, operators also raise it. */
@@ -356,9 +380,9 @@ static const struct key keys[] = {
     { "Name", WHEN_ALIVE, false, check_text, set_name },
     { "Comment", WHEN_ANY, false, check_text, set_comment },
     { "AdminComment", WHEN_ANY, true, check_text, set_admin_comment },
-    { "Account", WHEN_PENDING, false, check_text, set_account },
-    { "QOS", WHEN_PENDING, false, check_text, set_qos },
-    { "WCKey", WHEN_PENDING, false, check_text, set_wckey },
+    { "Account", WHEN_PENDING, false, check_identity, set_account },
+    { "QOS", WHEN_PENDING, false, check_identity, set_qos },
+    { "WCKey", WHEN_PENDING, false, check_identity, set_wckey },
     { "StartTime", WHEN_PENDING, false, check_begin, set_begin },
     { "EligibleTime", WHEN_PENDING, false, check_begin, set_begin },
     { "Requeue", WHEN_ALIVE, false, check_bool, set_requeue },
@@ -411,9 +435,30 @@ static int one_key(struct change *ch, const struct key_value *kv)
     return 0;
 }
 
+/* Of a step only the limit can change. */
+static int update_step(struct turn *t, const struct pick *p, const struct job_update *up,
+                       struct job_result *ret)
+{
+    uint32_t min = 0;
+
+    for (uint32_t i = 0; i < up->set.n; i++) {
+        const struct key_value *kv = &up->set.v[i];
+        if (strcmp(kv->key, "TimeLimit") == 0 && times_parse_minutes(kv->value, &min, NULL) == 0 &&
+            min)
+            continue;
+        ret->text = arena_printf(t->a, "%s=%.60s: a step takes TimeLimit=minutes", kv->key,
+                                 kv->value);
+        return EINVAL;
+    }
+    return decide_step_limit(t, p->job, p->step, min);
+}
+
 static int update_one(struct turn *t, const struct pick *p, void *ctx, struct job_result *ret)
 {
     const struct job_update *up = ctx;
+
+    if (p->has_step)
+        return update_step(t, p, up, ret);
     struct err e = { 0 };
     struct change ch = { .t = t, .job = p->job, .wish = *p->job->wish->ask, .e = &e };
     int r = p->job->phase == PHASE_DONE

@@ -1,5 +1,8 @@
 /* The connections of munged.
  *
+ * Where there is io_uring, a request that is there by the time we look is received, judged and
+ * answered on the ring (ring.c).  All others, and all where there is none, are descriptors:
+ *
  * A connection costs five system calls when its request is there by the time we look: accept, peer,
  * receive, send, close.  Only one that is not there yet, or whose reply does not fit the socket, is
  * put into the loop and the list of deadlines.  Connections to serve wait in a queue of their user;
@@ -33,7 +36,8 @@ struct conn {
     struct slab_ref ref;
     struct user *user;
     struct caller who;
-    int fd;
+    int fd;                /* -1 on the ring */
+    struct ring_conn *on;  /* the ring, as long as one look and one reply suffice */
     struct loop_fd *watch; /* NULL until it had to wait */
     struct list queued;    /* in user.queue, or alone */
     struct list waits;     /* in server.waiting, or alone */
@@ -45,12 +49,16 @@ struct conn {
 };
 
 static void on_listen(void *ctx, int fd, unsigned events);
+static void ring_arrived(void *ctx, struct ring_conn *on);
+static void ring_left(void *ctx, struct ring_conn *on, int fd);
+static void ring_unsent(void *ctx, struct ring_conn *on);
 static void on_deadline(void *ctx);
 static void on_again(void *ctx);
 static void on_conn(void *ctx, int fd, unsigned events);
 static void conn_queue(struct conn *c);
 static void conn_wait(struct conn *c, unsigned events);
 static void conn_serve(struct conn *c);
+static void conn_quick(struct conn *c);
 static void conn_read(struct conn *c);
 static void conn_write(struct conn *c);
 static void conn_free(struct conn *c);
@@ -67,6 +75,9 @@ static unsigned conns_limit(void)
 
 void server_open(struct server *s, struct loop *loop, struct guard *guard, int listen_fd)
 {
+    static const struct ring_calls ring_calls = { ring_arrived, ring_left, ring_unsent };
+    struct err e;
+
     s->guard = guard;
     s->loop = loop;
     s->listen_fd = listen_fd;
@@ -77,6 +88,12 @@ void server_open(struct server *s, struct loop *loop, struct guard *guard, int l
     s->deadline = loop_add_timer(loop, -1, on_deadline, s);
     s->again = loop_add_timer(loop, -1, on_again, s);
     s->listen = loop_add_fd(loop, listen_fd, LOOP_READ, on_listen, s);
+    if (ring_new(&s->ring, listen_fd, &ring_calls, s, &e) == 0) {
+        s->conns_max = s->conns_max < ring_room(s->ring) ? s->conns_max : ring_room(s->ring);
+        log_info("Serving by io_uring");
+    } else {
+        log_info("Serving by a system call for each step: %s", e.text);
+    }
 }
 
 void server_close(struct server *s)
@@ -97,6 +114,7 @@ void server_close(struct server *s)
     loop_remove_timer(s->deadline);
     loop_remove_timer(s->again);
     loop_remove_fd(s->listen);
+    ring_free(s->ring);
     buf_fini(&s->reply);
 }
 
@@ -115,12 +133,23 @@ void server_tidy(struct server *s)
     }
 }
 
+/* Somebody to serve.  What the ring was asked is done first: replies go out, requests come in.  It
+ * is run until it asks for nothing more, but not for as long as a flood would have it. */
+static bool is_busy(struct server *s)
+{
+    bool asks = s->ring;
+
+    for (int n = 0; n < SERVE_RING_RUNS && asks && list_empty(&s->busy); n++)
+        asks = ring_run(s->ring);
+    return !list_empty(&s->busy);
+}
+
 /* One connection of each user in turn, until all are served or the time is over. */
 void server_turn(struct server *s)
 {
     int64_t end = 0;
 
-    while (!list_empty(&s->busy)) {
+    while (is_busy(s)) {
         struct user *u = list_entry(s->busy.next, struct user, link);
         struct conn *c = list_entry(u->queue.next, struct conn, queued);
         list_remove(&c->queued);
@@ -134,7 +163,9 @@ void server_turn(struct server *s)
         if (now > end)
             break;
     }
-    if (!list_empty(&s->busy))
+    /* When the time was over, the replies so far need not wait for the others. */
+    bool asks = s->ring && ring_run(s->ring);
+    if (asks || !list_empty(&s->busy))
         loop_set_timer(s->again, 0);
 }
 
@@ -159,7 +190,7 @@ static struct user *user_of(struct server *s, uint32_t uid)
     return u;
 }
 
-/* Makes room: the oldest waiting connection of the user who has most. */
+/* Makes room: the oldest waiting connection of the user who has most, or the last in the queue. */
 static void evict(struct server *s)
 {
     struct user *heaviest = NULL;
@@ -172,39 +203,51 @@ static void evict(struct server *s)
         if (!heaviest || u->conns > heaviest->conns)
             heaviest = u;
     }
+    struct conn *out = NULL;
     LIST_FOREACH(it, &s->waiting) {
-        struct conn *c = list_entry(it, struct conn, waits);
-        if (c->user == heaviest) {
-            log_limited(&heaviest->log, 1, LOG_INFO,
-                        "Too many connections: closed the oldest of UID=%u", heaviest->uid);
-            conn_free(c);
-            return;
-        }
+        out = list_entry(it, struct conn, waits);
+        if (out->user == heaviest)
+            break;
+        out = NULL;
     }
+    if (!out && heaviest && !list_empty(&heaviest->queue))
+        out = list_entry(heaviest->queue.prev, struct conn, queued);
+    if (!out)
+        return;
+    log_limited(&heaviest->log, 1, LOG_INFO, "Too many connections: closed one of UID=%u",
+                heaviest->uid);
+    conn_free(out);
 }
 
-/* The identity is the kernel's, as of connect; what the client says of itself is never asked.
- * No deadline is armed and nothing is watched yet: most requests have arrived before us. */
-static void conn_new(struct server *s, int fd)
+/* No deadline is armed and nothing is watched yet: most requests have arrived before us. */
+static struct conn *conn_new(struct server *s, const struct caller *who)
+{
+    struct slab_ref ref;
+    struct conn *c = slab_new(&s->conns, &ref);
+
+    c->server = s;
+    c->ref = ref;
+    c->fd = -1;
+    c->who = *who;
+    c->user = user_of(s, who->uid);
+    c->user->conns++;
+    list_init(&c->queued);
+    list_init(&c->waits);
+    return c;
+}
+
+/* The identity is the kernel's, as of connect; what the client says of itself is never asked. */
+static void conn_accepted(struct server *s, int fd)
 {
     struct ucred peer;
     socklen_t len = sizeof peer;
-    struct slab_ref ref;
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
         close(fd);
         return;
     }
-    struct conn *c = slab_new(&s->conns, &ref);
-    c->server = s;
-    c->ref = ref;
+    struct conn *c = conn_new(s, &(struct caller){ peer.uid, peer.gid, peer.pid });
     c->fd = fd;
-    c->who = (struct caller){ .uid = peer.uid, .gid = peer.gid, .pid = peer.pid };
-    c->user = user_of(s, peer.uid);
-    c->user->conns++;
-    c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
-    list_init(&c->queued);
-    list_init(&c->waits);
     conn_queue(c);
 }
 
@@ -215,7 +258,9 @@ static void on_listen(void *ctx, int fd, unsigned events)
 {
     struct server *s = ctx;
 
-    for (int n = 0; n < SERVE_ACCEPTS; n++) {
+    if (s->ring)
+        ring_accept(s->ring);
+    for (int n = 0; n < SERVE_ACCEPTS && !s->ring; n++) {
         if (s->conns.count >= s->conns_max)
             evict(s);
         int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -223,13 +268,50 @@ static void on_listen(void *ctx, int fd, unsigned events)
             evict(s);
         if (peer < 0)
             return;
-        conn_new(s, peer);
+        conn_accepted(s, peer);
     }
 }
 
 static void on_conn(void *ctx, int fd, unsigned events)
 {
     conn_queue(ctx);
+}
+
+/* ---- the ring */
+
+/* Who has said nothing yet has to wait, and waits as a descriptor. */
+static void ring_arrived(void *ctx, struct ring_conn *on)
+{
+    struct server *s = ctx;
+
+    if (s->conns.count >= s->conns_max)
+        evict(s);
+    struct conn *c = conn_new(s, &on->who);
+    c->on = on;
+    on->owner = c;
+    if (on->len > 0)
+        conn_queue(c);
+    else
+        ring_leave(on);
+}
+
+static void ring_left(void *ctx, struct ring_conn *on, int fd)
+{
+    struct conn *c = on->owner;
+
+    c->on = NULL;
+    c->fd = fd;
+    if (fd >= 0)
+        conn_queue(c);
+    else
+        conn_free(c);
+}
+
+static void ring_unsent(void *ctx, struct ring_conn *on)
+{
+    struct server *s = ctx;
+
+    guard_forget(s->guard, &on->memory);
 }
 
 /* ---- waiting */
@@ -263,13 +345,15 @@ static void deadline_renew(struct conn *c, int64_t now)
     list_add_tail(&c->server->waiting, &c->waits);
 }
 
-/* The deadlines are equally long, so the list is in their order when entries join at its end. */
+/* The deadlines are equally long, so the list is in their order when entries join at its end.  A
+ * clock is read only for those who must wait: until then what is late is us. */
 static void conn_wait(struct conn *c, unsigned events)
 {
     struct server *s = c->server;
 
     if (list_empty(&c->waits)) {
         bool is_first = list_empty(&s->waiting);
+        c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
         list_add_tail(&s->waiting, &c->waits);
         if (is_first)
             deadline_arm(s);
@@ -305,7 +389,9 @@ static void on_deadline(void *ctx)
 
 static void conn_serve(struct conn *c)
 {
-    if (c->is_sending)
+    if (c->on)
+        conn_quick(c);
+    else if (c->is_sending)
         conn_write(c);
     else
         conn_read(c);
@@ -327,9 +413,22 @@ static void failure_log(struct conn *c, const struct verdict *v)
                     c->who.pid);
 }
 
-/* One send in nearly every case: a reply that does not fit the socket is kept and sent on by the
- * loop.  The decode counts as long as the client may still get the answer. */
-static void conn_answer(struct conn *c, const struct request *q)
+/* Keeps what has arrived of a longer message, or what is left of a reply, as far as its user may
+ * still have memory: a reply can be a thousand times as long as the request for it. */
+static bool conn_keep(struct conn *c, const uint8_t *p, size_t len)
+{
+    if (c->user->bytes + len > SERVE_USER_BYTES) {
+        log_limited(&c->user->log, 1, LOG_INFO, "Too many unfinished messages of UID=%u",
+                    c->who.uid);
+        return false;
+    }
+    c->user->bytes += len;
+    buf_put(&c->bytes, p, len);
+    return true;
+}
+
+/* The reply to a whole request, in s->reply. */
+static void conn_judge(struct conn *c, const struct request *q, struct memory *ret)
 {
     struct server *s = c->server;
     struct verdict v;
@@ -337,39 +436,74 @@ static void conn_answer(struct conn *c, const struct request *q)
     guard_answer(s->guard, &c->who, q, (uint32_t)clock_wall_s(), &s->reply, &v);
     if (v.code)
         failure_log(c, &v);
+    *ret = v.memory;
+}
+
+/* Keeps the reply from `sent` on, to be sent as the socket has room; false: the connection is
+ * gone. */
+static bool conn_keep_reply(struct conn *c, size_t sent, const struct memory *m)
+{
+    struct server *s = c->server;
+
+    c->is_sending = true;
+    c->memory = *m;
+    c->user->bytes -= c->bytes.len;
+    buf_reset(&c->bytes);
+    if (conn_keep(c, s->reply.data + sent, s->reply.len - sent))
+        return true;
+    guard_forget(s->guard, m);
+    conn_free(c);
+    return false;
+}
+
+/* One send in nearly every case: a reply that does not fit the socket is kept and sent on by the
+ * loop.  The decode counts as long as the client may still get the answer. */
+static void conn_answer(struct conn *c, const struct request *q)
+{
+    struct server *s = c->server;
+    struct memory memory;
+
+    conn_judge(c, q, &memory);
     ssize_t n = send(c->fd, s->reply.data, s->reply.len, MSG_NOSIGNAL);
     if (n == (ssize_t)s->reply.len) {
         conn_free(c);
         return;
     }
     if (n < 0 && errno != EAGAIN) {
-        guard_forget(s->guard, &v.memory);
+        guard_forget(s->guard, &memory);
         conn_free(c);
         return;
     }
-    c->is_sending = true;
-    c->memory = v.memory;
-    c->user->bytes -= c->bytes.len;
-    buf_reset(&c->bytes);
-    size_t sent = n > 0 ? (size_t)n : 0;
-    buf_put(&c->bytes, s->reply.data + sent, s->reply.len - sent);
-    c->user->bytes += c->bytes.len;
-    list_remove(&c->waits);
-    c->deadline_ns = clock_mono_ns() + DEADLINE_NS;
-    conn_wait(c, LOOP_WRITE);
+    if (conn_keep_reply(c, n > 0 ? (size_t)n : 0, &memory)) {
+        list_remove(&c->waits);
+        conn_wait(c, LOOP_WRITE);
+    }
 }
 
-/* Keeps what has arrived of a longer message, as far as its user may still have memory. */
-static bool conn_keep(struct conn *c, const uint8_t *p, size_t len)
+/* A request that arrived on the ring: what is whole and has a short reply ends there. */
+static void conn_quick(struct conn *c)
 {
-    if (c->user->bytes + len > SERVE_USER_BYTES) {
-        log_limited(&c->user->log, 1, LOG_INFO, "Too many unfinished requests of UID=%u",
-                    c->who.uid);
-        return false;
+    struct server *s = c->server;
+    struct ring_conn *on = c->on;
+    struct request q;
+    size_t need;
+
+    enum request_state state = request_read(on->bytes, on->len, &q, &need);
+    if (state == REQUEST_WHOLE) {
+        conn_judge(c, &q, &on->memory);
+        if (s->reply.len <= RING_BYTES) {
+            ring_reply(on, s->reply.data, s->reply.len);
+            c->on = NULL;
+            conn_free(c);
+        } else if (conn_keep_reply(c, 0, &on->memory)) {
+            ring_leave(on);
+        }
+        return;
     }
-    c->user->bytes += len;
-    buf_put(&c->bytes, p, len);
-    return true;
+    if (state == REQUEST_MORE && conn_keep(c, on->bytes, on->len))
+        ring_leave(on);
+    else
+        conn_free(c);
 }
 
 /* Reads what is there and looks whether it is a whole request.  The usual one never leaves the
@@ -435,7 +569,10 @@ static void conn_free(struct conn *c)
     u->conns--;
     u->bytes -= c->bytes.len;
     loop_remove_fd(c->watch);
-    close(c->fd);
+    if (c->on)
+        ring_drop(c->on);
+    if (c->fd >= 0)
+        close(c->fd);
     buf_fini(&c->bytes);
     slab_free(&s->conns, c->ref);
 }

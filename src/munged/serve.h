@@ -8,11 +8,13 @@
 #include "base/map.h"
 #include "base/slab.h"
 #include "munged/guard.h"
+#include "munged/ring.h"
 #include "net/loop.h"
 
 #define SERVE_SCRATCH 65536u
 #define SERVE_TURN_NS 2000000 /* work between two looks at the sockets */
 #define SERVE_ACCEPTS 256     /* new connections at a time */
+#define SERVE_RING_RUNS 8
 /* Per user, of half-arrived requests and half-sent replies: 16 of the largest. */
 #define SERVE_USER_BYTES (32u << 20)
 
@@ -21,6 +23,7 @@ struct server {
     struct loop *loop;
     int listen_fd; /* the caller's */
     struct loop_fd *listen;
+    struct ring *ring;           /* NULL: not here */
     struct loop_timer *deadline; /* of the first in `waiting` */
     struct loop_timer *again;    /* runs at once when a turn left work */
     struct map users;            /* uid -> struct user */

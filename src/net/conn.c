@@ -413,7 +413,7 @@ void conn_watch(struct conn *c)
         [CONN_HELD] = 0,
         [CONN_SHAKING] = c->plain.len ? LOOP_WRITE : c->tls_wants,
         [CONN_OPEN] = unsent | (is_over(c) ? 0 : LOOP_READ),
-        [CONN_LEAVING] = unsent | (c->is_refused ? LOOP_READ : 0),
+        [CONN_LEAVING] = unsent | (c->is_refused || c->lingers ? LOOP_READ : 0),
         [CONN_GONE] = 0,
     };
 
@@ -603,7 +603,7 @@ static void step_open(struct conn *c)
 static void step_leaving(struct conn *c)
 {
     conn_flush(c);
-    if (c->state == CONN_LEAVING && c->is_refused) {
+    if (c->state == CONN_LEAVING && (c->is_refused || c->lingers)) {
         long n = io_read(c, c->all->chunk, CHUNK);
         if (n == 0 || n == IO_BROKEN)
             conn_fail(c, c->why);
@@ -683,10 +683,10 @@ void conn_flush(struct conn *c)
     }
 }
 
-/* All is said.  A refused peer closes first (step_leaving). */
+/* All is said.  A refused peer, and one that we finish with, closes first (step_leaving). */
 static void leave(struct conn *c)
 {
-    if (c->is_refused)
+    if (c->is_refused || c->lingers)
         shutdown(c->fd, SHUT_WR);
     else
         conn_fail(c, NULL);
@@ -711,6 +711,12 @@ void conn_close(struct conn *c)
         c->plain.len = 0;
     conn_set_state(c, CONN_LEAVING);
     mark_dirty(c);
+}
+
+void conn_finish(struct conn *c)
+{
+    c->lingers = true;
+    conn_close(c);
 }
 
 void conn_disown(struct conn *c)

@@ -96,6 +96,9 @@ void conn_flush(struct conn *c); /* tries to write now */
 size_t conn_unsent(const struct conn *c); /* bytes queued; whoever sends streams stops at a bound */
 /* After what is queued was written; closed() comes from the loop. */
 void conn_close(struct conn *c);
+/* The same for one that the other end may still be writing to: what comes is dropped until that end
+ * closes, for a kernel that has bytes to throw away may throw away our last words with them. */
+void conn_finish(struct conn *c);
 void conn_disown(struct conn *c); /* closes too, and its owner hears nothing more of it */
 
 uint64_t conn_id(const struct conn *c);              /* unique for the life of the process */

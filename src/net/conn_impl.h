@@ -49,6 +49,7 @@ struct conn {
     bool was_open;   /* what is in `out` may be written */
     bool is_paused;  /* stopped reading because the peer does not: see is_over() */
     bool is_refused; /* our last words are in `plain` */
+    bool lingers;    /* the other end closes first: conn_finish */
     bool is_counted; /* in by_uid of the table */
     struct tls *tls;
     unsigned tls_wants;         /* LOOP_READ or LOOP_WRITE, while shaking */

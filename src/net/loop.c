@@ -393,3 +393,8 @@ static void signal_arrived(void *ctx, int fd, unsigned events)
         h->fn(h->ctx, (int)info.ssi_signo);
     }
 }
+
+int loop_poll_fd(const struct loop *l)
+{
+    return l->epoll;
+}

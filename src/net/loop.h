@@ -52,6 +52,8 @@ void loop_add_signal(struct loop *l, int signo, loop_signal_fn *fn,
  * returns. The caller's turn function follows each call: that is the commit point of the
  * controller. */
 void loop_once(struct loop *l, int64_t max_ms);
+/* Readable when loop_once(l, 0) would find events; for who waits in another poll. */
+int loop_poll_fd(const struct loop *l);
 void loop_stop(struct loop *l); /* makes loop_stopped true and wakes the loop */
 bool loop_stopped(const struct loop *l);
 

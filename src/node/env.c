@@ -2,8 +2,11 @@
  * Rows are in the order of contracts/slurm.md section 4. */
 #include "node/env.h"
 
+#include "base/buf.h"
+#include "base/bits.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "node/layout.h"
 #include "schema/rpc.h"
 
 #include <errno.h>
@@ -14,8 +17,7 @@
 
 #define VARIABLE_MAX \
     (128u * 1024) /* the kernel's MAX_ARG_STRLEN: a longer one would make execve fail */
-#define PID_VARIABLE "SLURM_TASK_PID="
-#define PID_ROOM 12
+#define SPARE 64  /* room for what is put later */
 
 /* The value, or NULL when the variable does not apply to this launch. */
 typedef const char *value_fn(const struct launch *l, const struct env_node *node, struct arena *a);
@@ -86,9 +88,9 @@ NUMBER(array_count, l->array_task_id.set, l->array_count)
 NUMBER(array_min, l->array_task_id.set, l->array_min)
 NUMBER(array_max, l->array_task_id.set, l->array_max)
 NUMBER(array_step, l->array_task_id.set, l->array_step)
-FIXED(zero, l->step_id == STEP_BATCH, "0")
+FIXED(zero, !n->step, "0")
 FIXED(overcommit, l->overcommit, "1")
-FIXED(batch, l->step_id == STEP_BATCH, "BATCH")
+FIXED(batch, !n->step, "BATCH")
 FIXED(topology, true, "node")
 FIXED(conf, n->conf_path[0], n->conf_path)
 
@@ -148,11 +150,135 @@ static const struct variable variables[] = {
 };
 #define VARIABLES (sizeof variables / sizeof variables[0])
 
+/* ---- of a numbered step.  These come first, so that they stand before what the job says under the
+ * same name. */
+
+#define STEP_NUMBER(name, number)                                                     \
+    static const char *name##_value(const struct launch *l, const struct env_node *n, \
+                                    struct arena *a)                                  \
+    {                                                                                 \
+        const struct step_launch *s = n->step;                                        \
+        return arena_printf(a, "%llu", (unsigned long long)(number));                 \
+    }
+
+static const struct step_node *self(const struct step_launch *s)
+{
+    return &s->parts.v[s->self];
+}
+
+STEP_NUMBER(step_id, s->step_id)
+STEP_NUMBER(step_nodes, s->parts.n)
+STEP_NUMBER(step_node_rank, s->self)
+STEP_NUMBER(step_tasks, layout_ntasks(s))
+STEP_NUMBER(step_cpus,
+            self(s)->cpus.len ? bits_count_bytes(self(s)->cpus.p, self(s)->cpus.len) : l->cpus)
+
+static const char *step_nodelist_value(const struct launch *l, const struct env_node *n,
+                                       struct arena *a)
+{
+    return layout_nodes(n->step, a);
+}
+
+static const char *step_layout_value(const struct launch *l, const struct env_node *n,
+                                     struct arena *a)
+{
+    return layout_tasks_per_node(n->step, a);
+}
+
+static const char *gtids_value(const struct launch *l, const struct env_node *n, struct arena *a)
+{
+    const struct u32s *tasks = &self(n->step)->tasks;
+    struct buf b = { 0 };
+
+    for (uint32_t i = 0; i < tasks->n; i++)
+        buf_printf(&b, "%s%u", i ? "," : "", tasks->v[i]);
+    const char *text = arena_strdup(a, buf_str(&b));
+    buf_fini(&b);
+    return text;
+}
+
+static const char *umask_value(const struct launch *l, const struct env_node *n, struct arena *a)
+{
+    const struct opt_u32 *mask = &n->step->spec->umask;
+
+    return mask->set ? arena_printf(a, "%04o", mask->v) : NULL;
+}
+
+static const char *step_cpus_per_task_value(const struct launch *l, const struct env_node *n,
+                                            struct arena *a)
+{
+    const struct opt_u32 *cpus = &n->step->spec->cpus_per_task;
+
+    return cpus->set ? arena_printf(a, "%u", cpus->v) : NULL;
+}
+
+static const char *step_distribution_value(const struct launch *l, const struct env_node *n,
+                                           struct arena *a)
+{
+    return n->step->spec->distribution[0] ? n->step->spec->distribution : NULL;
+}
+
+/* host:port of the client, from its list of places; the last colon parts them. */
+static const char *client_place(const struct env_node *n, struct arena *a, char **ret_port)
+{
+    char *all = arena_strdup(a, n->step->spec->client_addr), *rest = NULL;
+
+    for (char *p = strtok_r(all, ",", &rest); p; p = strtok_r(NULL, ",", &rest)) {
+        char *colon = strrchr(p, ':');
+        if (p[0] == '@' || !colon)
+            continue;
+        *colon = '\0';
+        *ret_port = colon + 1;
+        return p;
+    }
+    return NULL;
+}
+
+static const char *client_host_value(const struct launch *l, const struct env_node *n,
+                                     struct arena *a)
+{
+    char *port;
+
+    return client_place(n, a, &port);
+}
+
+static const char *client_port_value(const struct launch *l, const struct env_node *n,
+                                     struct arena *a)
+{
+    char *port;
+
+    return client_place(n, a, &port) ? port : NULL;
+}
+
+static const struct variable step_variables[] = {
+    { "SLURM_STEP_ID", step_id_value },
+    { "SLURM_STEPID", step_id_value },
+    { "SLURM_STEP_NODELIST", step_nodelist_value },
+    { "SLURM_STEP_NUM_NODES", step_nodes_value },
+    { "SLURM_STEP_NUM_TASKS", step_tasks_value },
+    { "SLURM_STEP_TASKS_PER_NODE", step_layout_value },
+    { "SLURM_STEP_LAUNCHER_PORT", client_port_value },
+    { "SLURM_SRUN_COMM_HOST", client_host_value },
+    { "SLURM_SRUN_COMM_PORT", client_port_value },
+    { "SLURM_LAUNCH_NODE_IPADDR", client_host_value },
+    { "SLURM_NODELIST", step_nodelist_value },
+    { "SLURM_NNODES", step_nodes_value },
+    { "SLURM_NTASKS", step_tasks_value },
+    { "SLURM_NPROCS", step_tasks_value },
+    { "SLURM_TASKS_PER_NODE", step_layout_value },
+    { "SLURM_CPUS_PER_TASK", step_cpus_per_task_value },
+    { "SLURM_CPUS_ON_NODE", step_cpus_value },
+    { "SLURM_NODEID", step_node_rank_value },
+    { "SLURM_GTIDS", gtids_value },
+    { "SLURM_UMASK", umask_value },
+    { "SLURM_DISTRIBUTION", step_distribution_value },
+};
+#define STEP_VARIABLES (sizeof step_variables / sizeof step_variables[0])
+
 /* ---- building */
 
 struct building {
-    char **v;
-    uint32_t n;
+    struct env env;
     struct smap seen; /* NAME -> the name itself: the first to say it wins */
 };
 
@@ -163,14 +289,17 @@ static void add(struct building *b, struct arena *a, const char *name, size_t na
     if (smap_get(&b->seen, key))
         return;
     smap_put(&b->seen, key, key);
-    b->v[b->n++] = whole;
+    b->env.v[b->env.n++] = whole;
 }
 
-static void add_ours(struct building *b, const struct launch *l, const struct env_node *node,
-                     struct arena *a)
+static void add_table(struct building *b, const struct launch *l, const struct env_node *node,
+                      struct arena *a)
 {
-    for (size_t i = 0; i < VARIABLES; i++) {
-        const struct variable *v = &variables[i];
+    const bool is_step = node->step != NULL;
+
+    for (size_t i = is_step ? 0 : STEP_VARIABLES; i < STEP_VARIABLES + VARIABLES; i++) {
+        const struct variable *v =
+            i < STEP_VARIABLES ? &step_variables[i] : &variables[i - STEP_VARIABLES];
         const char *value = v->value(l, node, a);
         if (value)
             add(b, a, v->name, strlen(v->name), arena_printf(a, "%s=%s", v->name, value));
@@ -204,16 +333,14 @@ static int add_users(struct building *b, const struct launch *l, struct arena *a
     return 0;
 }
 
-int env_build(const struct launch *l, const struct env_node *node, struct arena *a, char ***ret,
+int env_build(const struct launch *l, const struct env_node *node, struct arena *a, struct env *ret,
               struct err *e)
 {
     struct building b = { 0 };
-    char *pid = arena_alloc(a, sizeof PID_VARIABLE + PID_ROOM);
 
-    b.v = arena_calloc(a, l->environment.n + node->more.n + VARIABLES + 3, sizeof *b.v);
-    memcpy(pid, PID_VARIABLE, sizeof PID_VARIABLE);
-    add(&b, a, PID_VARIABLE, sizeof PID_VARIABLE - 2, pid);
-    add_ours(&b, l, node, a);
+    b.env.cap = l->environment.n + node->more.n + VARIABLES + STEP_VARIABLES + SPARE;
+    b.env.v = arena_calloc(a, b.env.cap, sizeof *b.env.v);
+    add_table(&b, l, node, a);
     add_more(&b, &node->more, a);
     int err = add_users(&b, l, a, e);
     if (err == 0)
@@ -222,12 +349,55 @@ int env_build(const struct launch *l, const struct env_node *node, struct arena 
     if (err < 0)
         return err;
 
-    *ret = b.v;
+    *ret = b.env;
     return 0;
 }
 
-/* env_build puts the variable first, with room behind the '='. */
-void env_task_pid(char **env, long pid)
+/* ---- single variables */
+
+static uint32_t find(const struct env *env, const char *name)
 {
-    snprintf(env[0] + strlen(PID_VARIABLE), PID_ROOM, "%ld", pid);
+    size_t len = strlen(name);
+    uint32_t i = 0;
+
+    while (i < env->n && (strncmp(env->v[i], name, len) != 0 || env->v[i][len] != '='))
+        i++;
+    return i;
+}
+
+void env_put(struct env *env, struct arena *a, const char *name, const char *value)
+{
+    uint32_t at = find(env, name);
+
+    if (!value) {
+        if (at < env->n) {
+            env->v[at] = env->v[--env->n];
+            env->v[env->n] = NULL;
+        }
+        return;
+    }
+    if (env->n + 2 > env->cap) { /* the last one stays NULL */
+        char **bigger = arena_calloc(a, env->cap * 2 + SPARE, sizeof *bigger);
+        if (env->n)
+            memcpy(bigger, env->v, env->n * sizeof *bigger);
+        env->v = bigger;
+        env->cap = env->cap * 2 + SPARE;
+    }
+    env->v[at] = arena_printf(a, "%s=%s", name, value);
+    env->n += at == env->n;
+}
+
+void env_put_number(struct env *env, struct arena *a, const char *name, uint64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    env_put(env, a, name, text);
+}
+
+const char *env_get(const struct env *env, const char *name)
+{
+    uint32_t at = find(env, name);
+
+    return at < env->n ? env->v[at] + strlen(name) + 1 : NULL;
 }

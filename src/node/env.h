@@ -7,19 +7,28 @@
 #include "base/err.h"
 #include "schema/messages.h"
 
-/* What the node adds to what the launch message says. */
+/* What is known beside the launch message of the job. */
 struct env_node {
-    const char *conf_path; /* SLURM_CONF; "" leaves it out */
-    struct strs more;      /* whole NAME=value, before the user's: GPUs, binding */
+    const char *conf_path;          /* SLURM_CONF; "" leaves it out */
+    const struct step_launch *step; /* NULL: the batch script */
+    struct strs more;               /* whole NAME=value, before the user's: GPUs, binding */
 };
 
-/* NULL-terminated NAME=value strings in the arena; a variable of ours replaces the user's of the
- * same name. SLURM_TASK_PID is left to env_task_pid: only the task knows it.  Fails on names
- * without '=' or beyond the kernel's 128 KiB for one variable, naming it (R9). */
-int env_build(const struct launch *l, const struct env_node *node, struct arena *a, char ***ret,
+/* NAME=value strings, NULL behind the last: for execve. */
+struct env {
+    char **v;
+    uint32_t n, cap;
+};
+
+/* A variable of ours replaces the user's of the same name; those of a single task (SLURM_PROCID,
+ * SLURM_TASK_PID ...) are put by whoever knows them.  Fails on names without '=' or beyond the
+ * kernel's 128 KiB for one variable, naming it (R9).  Strings live in the arena. */
+int env_build(const struct launch *l, const struct env_node *node, struct arena *a, struct env *ret,
               struct err *e);
 
-/* Writes the pid of the calling process into the slot that env_build kept for it. */
-void env_task_pid(char **env, long pid);
+/* Sets or, with NULL, removes one variable. */
+void env_put(struct env *env, struct arena *a, const char *name, const char *value);
+void env_put_number(struct env *env, struct arena *a, const char *name, uint64_t value);
+const char *env_get(const struct env *env, const char *name); /* NULL when it is not there */
 
 #endif

@@ -12,7 +12,12 @@
 #define PAD_MAX 10          /* Slurm's widest padding */
 #define NO_TASK 4294967294u /* what Slurm prints for %a outside of arrays */
 
-typedef uint64_t number_fn(const struct launch *l);
+struct place {
+    const struct launch *l;
+    uint32_t task; /* its rank */
+};
+
+typedef uint64_t number_fn(const struct place *at);
 typedef void text_fn(const struct launch *l, struct buf *out);
 
 struct letter {
@@ -21,34 +26,34 @@ struct letter {
     text_fn *text;
 };
 
-static uint64_t array_job(const struct launch *l)
+static uint64_t array_job(const struct place *at)
 {
-    return l->array_job_id ? l->array_job_id : l->job_id;
+    return at->l->array_job_id ? at->l->array_job_id : at->l->job_id;
 }
 
-static uint64_t array_task(const struct launch *l)
+static uint64_t array_task(const struct place *at)
 {
-    return l->array_task_id.set ? l->array_task_id.v : NO_TASK;
+    return at->l->array_task_id.set ? at->l->array_task_id.v : NO_TASK;
 }
 
-static uint64_t array_digit(const struct launch *l)
+static uint64_t array_digit(const struct place *at)
 {
-    return array_task(l) % 10;
+    return array_task(at) % 10;
 }
 
-static uint64_t job(const struct launch *l)
+static uint64_t job(const struct place *at)
 {
-    return l->job_id;
+    return at->l->job_id;
 }
 
-static uint64_t node_rank(const struct launch *l)
+static uint64_t node_rank(const struct place *at)
 {
-    return l->node_index;
+    return at->l->node_index;
 }
 
-static uint64_t task_rank(const struct launch *l)
+static uint64_t task_rank(const struct place *at)
 {
-    return 0; /* the batch script is task 0 */
+    return at->task;
 }
 
 static void step(const struct launch *l, struct buf *out)
@@ -96,7 +101,7 @@ static const struct letter *letter_find(char c)
 
 /* Writes the replacement of the symbol that begins at p (a '%'); returns how many characters it
  * took. */
-static size_t symbol(const char *p, const struct launch *l, struct buf *out)
+static size_t symbol(const char *p, const struct place *at, struct buf *out)
 {
     unsigned width = 0;
     size_t n = 1;
@@ -115,15 +120,16 @@ static size_t symbol(const char *p, const struct launch *l, struct buf *out)
     }
     if (found->number)
         buf_printf(out, "%0*llu", (int)(width > PAD_MAX ? PAD_MAX : width),
-                   (unsigned long long)found->number(l));
+                   (unsigned long long)found->number(at));
     else
-        found->text(l, out);
+        found->text(at->l, out);
     return n + 1;
 }
 
 /* Two backslashes in front switch the replacement off and are not part of the name. */
-void pattern_path(const char *text, const struct launch *l, struct buf *ret)
+void pattern_path(const char *text, const struct launch *l, uint32_t task, struct buf *ret)
 {
+    const struct place at = { l, task };
     bool is_raw = strncmp(text, "\\\\", 2) == 0;
 
     buf_reset(ret);
@@ -133,7 +139,7 @@ void pattern_path(const char *text, const struct launch *l, struct buf *ret)
         buf_printf(ret, "%s/", l->work_dir);
     for (const char *p = text; *p;) {
         if (*p == '%' && !is_raw) {
-            p += symbol(p, l, ret);
+            p += symbol(p, &at, ret);
             continue;
         }
         buf_putc(ret, *p);

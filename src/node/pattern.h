@@ -6,9 +6,9 @@
 #include "base/buf.h"
 #include "schema/messages.h"
 
-/* The path of a stream of the step, absolute, in *ret (which is emptied first).  `text` is what the
- * user wrote;
+/* The path of a stream of a task (its rank; 0 for the batch script), absolute, in *ret (which is
+ * emptied first).  `text` is what the user wrote;
  * "" stands for the default of its stream, which the caller knows. */
-void pattern_path(const char *text, const struct launch *l, struct buf *ret);
+void pattern_path(const char *text, const struct launch *l, uint32_t task, struct buf *ret);
 
 #endif

@@ -119,7 +119,14 @@ static size_t table_descend(struct table *t, pid_t root)
     return found;
 }
 
-int procs_signal_tree(pid_t root, pid_t spare, int signo)
+static bool is_in(const pid_t *list, pid_t pid)
+{
+    while (list && *list && *list != pid)
+        list++;
+    return list && *list;
+}
+
+int procs_signal_tree(pid_t root, const pid_t *spare, int signo)
 {
     CLEANUP(table_fini) struct table t = { 0 };
     int hit = 0;
@@ -127,9 +134,30 @@ int procs_signal_tree(pid_t root, pid_t spare, int signo)
     table_read(&t);
     size_t n = table_descend(&t, root);
     for (size_t i = 0; i < n; i++)
-        if (t.v[i].id.pid != spare && t.v[i].state != 'Z')
+        if (!is_in(spare, t.v[i].id.pid) && t.v[i].state != 'Z')
             hit += signal_one(&t.v[i].id, signo);
     return hit;
+}
+
+bool procs_has_child_but(pid_t spare)
+{
+    CLEANUP(table_fini) struct table t = { 0 };
+    char text[256];
+
+    /* The kernel's own list, where it is compiled in. */
+    snprintf(text, sizeof text, "task/%d/children", (int)getpid());
+    if (slurp(getpid(), text, text, sizeof text) < 0) {
+        table_read(&t);
+        for (size_t i = 0; i < t.n; i++)
+            if (t.v[i].parent == getpid() && t.v[i].id.pid != spare)
+                return true;
+        return false;
+    }
+    char *next = text;
+    for (long pid; (pid = strtol(next, &next, 10)) > 0;)
+        if (pid != spare)
+            return true;
+    return false;
 }
 
 int procs_kill_strays(const struct map *ours)

@@ -24,9 +24,14 @@ struct proc_stat {
 int proc_stat(pid_t pid, struct proc_stat *ret); /* 0, or -ESRCH */
 int proc_open(const struct proc *p);             /* a pidfd of exactly this process, or -ESRCH */
 
-/* Signals every process that descends from `root` but for `root` itself and `spare` (0: nobody).
- * Returns how many got it.  One sweep: whoever forks meanwhile is found by the next one. */
-int procs_signal_tree(pid_t root, pid_t spare, int signo);
+/* Signals every process that descends from `root` but for `root` itself and those in `spare` (ended
+ * by 0; NULL: nobody).  Returns how many got it.  One sweep: whoever forks meanwhile is found by
+ * the next one. */
+int procs_signal_tree(pid_t root, const pid_t *spare, int signo);
+
+/* Has the calling process a child that is not `spare`?  Dead ones that were not waited for count.
+ */
+bool procs_has_child_but(pid_t spare);
 
 /* The same for processes of a user whose environment holds every one of the NAME=value texts (NULL
  * ends them): the last resort when the process that kept a step together is gone. */

@@ -17,7 +17,8 @@
 #define RECORD "step"
 #define READ_STEP 65536u
 
-static const char *const step_files[] = { RECORD, SCRIPT, "end", "result", "usage", "tmp" };
+static const char *const step_files[] = { RECORD,  SCRIPT,  "end",    "told",
+                                          "ident", "usage", "result", "tmp" };
 
 void spool_step_name(const struct step_key *key, char ret[48])
 {
@@ -233,6 +234,14 @@ int spool_get(int dir, const char *name, struct buf *ret)
     return n < 0 ? -errno : 0;
 }
 
+int spool_append(int dir, const char *name, const struct buf *data)
+{
+    CLEANUP(closep)
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    return fd < 0 ? -errno : write_all(fd, data->data, data->len);
+}
+
 /* The file is made by root in root's directory and handed over by descriptor; root never opens it
  * again. */
 int spool_script(int dir, const void *script, size_t len, uid_t uid, gid_t gid, struct err *e)
@@ -255,14 +264,14 @@ static uint32_t slot_of(const struct step_key *key)
     return (uint32_t)(hash_u64((uint64_t)key->job_id << 32 | key->step_id) % SEEN_SLOTS);
 }
 
-int seen_open(const struct spool *s, struct seen *ret, struct err *e)
+int seen_open(const struct spool *s, const char *name, struct seen *ret, struct err *e)
 {
     memset(ret, 0, sizeof *ret);
-    ret->file = openat(s->dir, "seen", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    ret->file = openat(s->dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (ret->file < 0)
-        return err_errno(e, "open seen in the spool");
+        return err_errno(e, "open %s in the spool", name);
     if (pread(ret->file, ret->slots, sizeof ret->slots, 0) < 0)
-        return err_errno(e, "read seen in the spool");
+        return err_errno(e, "read %s in the spool", name);
     return 0;
 }
 

@@ -3,8 +3,8 @@
  *
  *   SPOOL/job12.0.batch/step          who it is; second line: the process that runs it.  Locked
  * while that one lives slurm_script  the user's, mode 0700 end           how to end it: a packed
- * job_terminate result        a packed step_done; once it is there, it is whole SPOOL/seen the last
- * launches, so that none happens twice
+ * job_terminate told          more orders, one after the other (stepd.h) result        a packed
+ * step_done; once it is there, it is whole SPOOL/seen the last launches, so that none happens twice
  *
  * Nothing is synced: the page cache survives the death of every process here, and a reboot ends the
  * steps anyway. The directories belong to root and users cannot write them; every name is opened
@@ -61,6 +61,7 @@ void spool_each(const struct spool *s, spool_fn *fn, void *ctx);
 
 /* Whole files of a step.  put replaces at one instant (tmp, rename). */
 int spool_put(int dir, const char *name, const struct buf *data);
+int spool_append(int dir, const char *name, const struct buf *data);
 int spool_get(int dir, const char *name, struct buf *ret);
 int spool_script(int dir, const void *script, size_t len, uid_t uid, gid_t gid, struct err *e);
 
@@ -81,7 +82,7 @@ struct seen {
     int file;
 };
 
-int seen_open(const struct spool *s, struct seen *ret, struct err *e);
+int seen_open(const struct spool *s, const char *name, struct seen *ret, struct err *e);
 bool seen_has(const struct seen *s,
               const struct step_key *key); /* this restart or a later one was launched */
 void seen_add(struct seen *s, const struct step_key *key);

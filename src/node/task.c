@@ -1,14 +1,14 @@
 /* A task from fork to exec.  The order is the point: identity first, then everything that follows a
  * path, so that root never opens what a user can influence. */
-#include "schema/errors.h"
 #include "node/task.h"
 
+#include "base/arena.h"
 #include "base/cleanup.h"
-#include "base/xalloc.h"
 #include "node/cgroup.h"
-#include "node/env.h"
 #include "node/ids.h"
 #include "node/rlimits.h"
+#include "node/task_hook.h"
+#include "schema/errors.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +16,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define IO_FAILED 53 /* Slurm ends such jobs with ExitCode 0:53 */
@@ -25,9 +27,10 @@
 
 static _Noreturn void task_run(const struct task_start *t, int report);
 static int identity(const struct launch *l, struct err *e);
+static int terminal(const struct task_start *t, struct err *e);
 static int streams(const struct task_start *t, struct err *e);
 static int go_to_work_dir(const struct launch *l, char *ret_note, size_t size);
-static _Noreturn void exec_script(const struct task_start *t);
+static _Noreturn void go(const struct task_start *t);
 
 int task_start(const struct task_start *t, pid_t *ret_pid, int *ret_report, struct err *e)
 {
@@ -76,12 +79,20 @@ static void unprotect(void)
         return; /* it was 0 already, or belongs to an ordinary user's slurmd */
 }
 
+/* By the system call: libc hides two signals of its own, which may come ignored from whoever
+ * started slurmd. */
 static void signals_reset(void)
 {
+    const struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        uint64_t mask;
+    } by_default = { 0 };
     sigset_t none;
 
     for (int s = 1; s < NSIG; s++)
-        signal(s, SIG_DFL);
+        syscall(SYS_rt_sigaction, s, &by_default, NULL, sizeof by_default.mask);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -91,14 +102,15 @@ static _Noreturn void task_run(const struct task_start *t, int report)
     char note[PATH_MAX + 128] = "";
     struct err e = { 0 };
 
-    setpgid(0, 0);
+    if (!t->is_pty)
+        setpgid(0, 0);
     unprotect();
-    if (t->group && cgroup_enter(t->group, t->rank, &e) < 0)
+    if (t->group && cgroup_enter(t->group, t->local, &e) < 0)
         give_up(report, &e, 1 << 8);
     if (identity(t->launch, &e) < 0)
         give_up(report, &e, 1 << 8);
     go_to_work_dir(t->launch, note, sizeof note);
-    if (streams(t, &e) < 0) {
+    if ((t->is_pty ? terminal : streams)(t, &e) < 0) {
         e.code = ESLURMD_IO_ERROR; /* the user's paths: no other node would do better */
         give_up(report, &e, IO_FAILED);
     }
@@ -106,7 +118,7 @@ static _Noreturn void task_run(const struct task_start *t, int report)
         dprintf(STDERR_FILENO, "%s", note);
     signals_reset();
     close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC); /* whatever leaked to slurmd itself */
-    exec_script(t);
+    go(t);
 }
 
 /* The user, and limits that the user would have had at the place of submission. */
@@ -169,35 +181,62 @@ static int put_at(int fd, int at)
     return done < 0 ? -errno : 0;
 }
 
+static int input(const struct task_start *t, struct err *e)
+{
+    int fd = t->in.path ? open(t->in.path, O_RDONLY | O_NOCTTY) : t->in.fd;
+
+    if (fd < 0)
+        return err_errno(e, "Could not open stdin file %s", t->in.path ? t->in.path : "");
+    return put_at(fd, STDIN_FILENO) < 0 ? err_errno(e, "stdin") : 0;
+}
+
+static int output(const struct task_start *t, const struct task_stream *to, int at, struct err *e)
+{
+    int fd = to->path ? output_open(to->path, t->launch->append || to->is_shared, e) : to->fd;
+
+    if (fd < 0)
+        return fd;
+    return put_at(fd, at) < 0 ? err_errno(e, "descriptor %d", at) : 0;
+}
+
 /* One open file serves both streams when they have one name, so that neither overwrites the other.
- */
+ * Of several tasks with one file the first empties it: the others wait until it has. */
 static int streams(const struct task_start *t, struct err *e)
 {
-    int in = open(t->in, O_RDONLY | O_NOCTTY);
-    if (in < 0)
-        return err_errno(e, "Could not open stdin file %s", t->in);
-    if (put_at(in, STDIN_FILENO) < 0)
-        return err_errno(e, "stdin");
-    int out = output_open(t->out, t->launch->append, e);
-    if (out < 0)
-        return out;
-    if (put_at(out, STDOUT_FILENO) < 0)
-        return err_errno(e, "stdout");
-    if (strcmp(t->out, t->err) == 0)
-        return dup2(STDOUT_FILENO, STDERR_FILENO) < 0 ? err_errno(e, "stderr") : 0;
-    int err = output_open(t->err, t->launch->append, e);
+    char nothing;
+
+    while (t->turn >= 0 && read(t->turn, &nothing, 1) < 0 && errno == EINTR)
+        ;
+    int err = input(t, e);
+    if (err == 0)
+        err = output(t, &t->out, STDOUT_FILENO, e);
     if (err < 0)
         return err;
-    return put_at(err, STDERR_FILENO) < 0 ? err_errno(e, "stderr") : 0;
+    if (t->out.path && t->err.path && strcmp(t->out.path, t->err.path) == 0)
+        return dup2(STDOUT_FILENO, STDERR_FILENO) < 0 ? err_errno(e, "stderr") : 0;
+    return output(t, &t->err, STDERR_FILENO, e);
 }
+
+/* The terminal becomes the controlling one of a session of its own: job control works. */
+static int terminal(const struct task_start *t, struct err *e)
+{
+    if (setsid() < 0 || ioctl(t->in.fd, TIOCSCTTY, 0) < 0)
+        return err_errno(e, "terminal");
+    for (int at = STDIN_FILENO; at <= STDERR_FILENO; at++)
+        if (dup2(t->in.fd, at) < 0)
+            return err_errno(e, "terminal");
+    return 0;
+}
+
+/* ---- exec */
 
 /* Of a script whose interpreter is missing the kernel only says "No such file": the name is what
  * helps. */
-static void say_exec_failed(const char *script, int code)
+static void say_exec_failed(const char *program, int code)
 {
     char line[256] = "";
 
-    CLEANUP(closep) int fd = open(script, O_RDONLY | O_CLOEXEC);
+    CLEANUP(closep) int fd = open(program, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t n = fd < 0 ? 0 : read(fd, line, sizeof line - 1);
     line[n > 0 ? n : 0] = '\0';
     line[strcspn(line, "\r\n")] = '\0';
@@ -205,35 +244,95 @@ static void say_exec_failed(const char *script, int code)
         dprintf(STDERR_FILENO, "slurmstepd: error: execve(): bad interpreter(%s): %s\n",
                 line + 2 + strspn(line + 2, " "), strerror(code));
     else
-        dprintf(STDERR_FILENO, "slurmstepd: error: execve(): %s: %s\n", script, strerror(code));
+        dprintf(STDERR_FILENO, "slurmstepd: error: execve(): %s: %s\n", program, strerror(code));
 }
 
-static _Noreturn void exec_script(const struct task_start *t)
+/* As a shell would: a name without a slash is looked for in PATH.  Returns only when that failed,
+ * with errno. */
+static void exec_in_path(char **argv, const struct env *env)
 {
-    const struct launch *l = t->launch;
-    uint32_t n = l->argv.n > 0 ? l->argv.n : 1; /* argv[0] is the script as the user called it */
-    char **argv = xcalloc(n + 1, sizeof *argv);
+    const char *path = env_get(env, "PATH");
+    char full[PATH_MAX];
+    int code = ENOENT;
 
-    argv[0] = (char *)t->script;
-    for (uint32_t i = 1; i < n; i++)
-        argv[i] = (char *)l->argv.v[i];
-    env_task_pid(t->env, getpid());
-    execve(t->script, argv, t->env);
+    if (strchr(argv[0], '/')) {
+        execve(argv[0], argv, env->v);
+        return;
+    }
+    for (const char *p = path ? path : "/usr/bin:/bin"; *p; p += *p == ':') {
+        size_t len = strcspn(p, ":");
+        if (snprintf(full, sizeof full, "%.*s/%s", len ? (int)len : 1, len ? p : ".", argv[0]) <
+            (int)sizeof full) {
+            execve(full, argv, env->v);
+            code = errno == EACCES ? EACCES : code;
+        }
+        p += len;
+    }
+    errno = code;
+}
+
+static _Noreturn void go(const struct task_start *t)
+{
+    struct arena a = { 0 };
+    struct env env = t->env;
+    struct err e = { 0 };
+
+    env_put_number(&env, &a, "SLURM_TASK_PID", (uint64_t)getpid());
+    int err = task_prologs(&t->prologs, &env, &a);
+    if (err != 0)
+        _exit(err);
+    if (t->instead) {
+        int code = t->instead(t->ctx, &e);
+        if (code != 0)
+            dprintf(STDERR_FILENO, "slurmstepd: error: %s\n", e.text);
+        _exit(code);
+    }
+    exec_in_path(t->argv, &env);
     int code = errno;
-    say_exec_failed(t->script, code);
+    say_exec_failed(t->argv[0], code);
     _exit(code);
+}
+
+/* ---- beside a task */
+
+pid_t task_epilog(const struct task_start *t, const struct task_hooks *epilogs)
+{
+    struct arena a = { 0 };
+    struct env env = t->env;
+    struct err e = { 0 };
+    char note[PATH_MAX + 128];
+
+    if (!epilogs->site[0] && !epilogs->users[0])
+        return 0;
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid < 0 ? 0 : pid;
+    setpgid(0, 0);
+    unprotect();
+    if ((t->group && cgroup_enter(t->group, t->local, &e) < 0) || identity(t->launch, &e) < 0)
+        _exit(EXIT_FAILURE);
+    go_to_work_dir(t->launch, note, sizeof note);
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    signals_reset();
+    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    task_epilogs(epilogs, &env, &a);
+    _exit(EXIT_SUCCESS);
 }
 
 pid_t task_say(const struct task_start *t, const char *line)
 {
     struct err e = { 0 };
 
+    if (!t->err.path)
+        return 0;
     pid_t pid = fork();
     if (pid != 0)
         return pid;
     if (identity(t->launch, &e) < 0)
         _exit(EXIT_FAILURE);
-    int fd = open(t->err, O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK);
+    int fd = open(t->err.path, O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK);
     if (fd >= 0)
         dprintf(fd, "%s", line);
     _exit(EXIT_SUCCESS);

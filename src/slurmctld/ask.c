@@ -145,3 +145,21 @@ int ask_stats(struct ctld *c, const struct pending *p, void *ret, struct err *e)
     info->since = c->boot_s;
     return 0;
 }
+
+int ask_shares(struct ctld *c, const struct pending *p, void *ret, struct err *e)
+{
+    core_list_shares(c->core, &c->arena, ret);
+    return 0;
+}
+
+int ask_prio(struct ctld *c, const struct pending *p, void *ret, struct err *e)
+{
+    core_list_prio(c->core, &p->in.who, ctld_now(c), &c->arena, ret);
+    return 0;
+}
+
+int ask_book(struct ctld *c, const struct pending *p, void *ret, struct err *e)
+{
+    core_list_book(c->core, &c->arena, ret);
+    return 0;
+}

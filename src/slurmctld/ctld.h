@@ -25,6 +25,8 @@ struct dbd;
 struct fair;
 struct nodes;
 struct route;
+struct samples;
+struct waits;
 
 /* Who waits for an answer.  conn 0: nobody. */
 struct call {
@@ -77,6 +79,8 @@ struct ctld {
     struct auth_server *auth;
     struct listener *tcp, *local;
     struct loop_timer *timer; /* the core's next timer */
+    struct loop_timer *lazy;  /* facts are appended that nobody waits for: commit them then */
+    bool is_lazy, is_late;    /* there are such; `lazy` fired */
     struct loop_timer *again; /* a pass is unfinished: come back after looking at the sockets */
     bool is_due;              /* `timer` fired */
 
@@ -93,6 +97,8 @@ struct ctld {
     struct names *names;
     struct nodes *nodes;
     struct fair *fair;
+    struct waits *waits;
+    struct samples *samples;
     struct dbd *dbd;
     struct twins acct_twins, launch_twins; /* from a job_spec to acct_job and to launch */
 
@@ -121,6 +127,8 @@ int64_t ctld_now(struct ctld *c); /* seconds, as the core is told */
 /* ingest.c: frames to inputs. */
 extern const struct conn_ops ingest_ops; /* ctx: struct ctld */
 void ingest_push(struct ctld *c, const struct pending *p);
+/* A decoded request of a known peer, as if it came just now. */
+void ingest_request(struct ctld *c, struct conn *conn, const struct call *call, const void *body);
 /* Body for a pending input of our own making. */
 void *ingest_body(struct ctld *c, size_t size);
 
@@ -149,16 +157,22 @@ int ask_ping(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_jobs(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_why(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_nodes(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_shares(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_prio(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_book(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_licenses(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_parts(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_resvs(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_conf(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 int ask_stats(struct ctld *c, const struct pending *p, void *ret, struct err *e);
 
+int ask_steps(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+int ask_alloc(struct ctld *c, const struct pending *p, void *ret, struct err *e);
+
 /* route.c: one row for each request that slurmctld answers. */
 struct route {
     uint16_t opcode;
-    ask_fn *ask;                                                            /* a question */
+    ask_fn *ask; /* a question; 1: it waits (waits.c) */
     int (*prepare)(struct ctld *c, struct pending *p, struct err *e);       /* before the core */
     int (*instead)(struct ctld *c, const struct pending *p, struct err *e); /* not the core's */
 };
@@ -167,7 +181,31 @@ const struct route *route_find(uint16_t opcode); /* NULL: not answered here */
 /* release.c: effects to frames, after the commit. */
 void release_effects(struct ctld *c);
 
+/* steps.c: what each node of a step is told. */
+void steps_start(struct ctld *c, const struct effect *ef);
+
+/* waits.c: requests that wait for something of a job. */
+struct waits *waits_new(void);
+void waits_free(struct waits *w); /* accepts NULL */
+int waits_park(struct ctld *c, const struct call *call, uint32_t job_id, const struct desc *d,
+               const void *msg); /* 1 */
+void waits_note(struct ctld *c, const struct fact *f);
+void waits_wake(struct ctld *c); /* after the commit */
+void waits_closed(struct ctld *c, const struct conn *conn);
+/* Why nodes could not start their parts of a step that has ended. */
+void waits_recall(struct ctld *c, uint32_t job_id, uint32_t step_id, struct strs *ret);
+
+/* samples.c: what running steps use. */
+struct samples *samples_new(void);
+void samples_free(struct samples *s); /* accepts NULL */
+void samples_fill(struct ctld *c, struct step_info *info);
+void samples_note(struct ctld *c, const struct fact *f);
+int do_step_used(struct ctld *c, const struct pending *p, struct err *e);
+
 /* launch.c: what a node needs to start a job. */
+/* All but script and environment.  1: the job does not run there. */
+int launch_job(struct ctld *c, uint32_t job_id, uint32_t node, struct arena *a, struct launch *ret,
+               struct err *e);
 int launch_make(struct ctld *c, const struct effect *ef, struct arena *a, struct launch *ret,
                 struct err *e);
 /* Every member of dst that is absent gets the member of the same name and kind of src. */
@@ -194,6 +232,7 @@ void nodes_send(struct ctld *c, uint32_t node, uint16_t opcode, const struct des
                 const void *msg);
 unsigned nodes_stop(struct ctld *c); /* every connected slurmd; returns how many */
 void nodes_send_launch(struct ctld *c, uint32_t node, const struct launch *l);
+void nodes_send_step(struct ctld *c, uint32_t node, const struct step_launch *l);
 void nodes_answer(struct ctld *c, struct conn *conn, const struct frame *f);
 void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t node,
                         const struct err *e);

@@ -1,11 +1,15 @@
-/* The outbox to slurmdbd: registers, learns how far the archive is, sends from there, in order,
- * some batches ahead. slurmdbd may be away for as long as it likes; the only thing that grows is
- * the outbox. */
+/* slurmdbd, as the archive and as the rule book.
+ *
+ * Out goes the outbox: registers, learns how far the archive is, sends from there, in order, some
+ * batches ahead. slurmdbd may be away for as long as it likes; the only thing that grows is the
+ * outbox.  In come the rules: asked for once after registering, told from then on.  Each change is
+ * an input of the core, so it is in the journal before anybody is judged by it. */
 #include "slurmctld/ctld.h"
 
 #include "auth/uplink.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "core/msgs.h"
 #include "net/rpc.h"
 #include "wire/wire.h"
 
@@ -29,6 +33,8 @@ struct dbd {
     uint64_t sent;      /* and was sent everything up to here */
     unsigned in_flight; /* batches without an answer */
     uint32_t request;
+    struct rules book; /* parts that came of a change whose last part has not */
+    struct arena book_arena;
     struct arena arena;
     struct log_limit trouble;
 };
@@ -36,6 +42,7 @@ struct dbd {
 static void on_ready(void *ctx, struct conn *conn);
 static void on_frame(void *ctx, struct conn *conn, const struct frame *f);
 static void on_closed(void *ctx, struct conn *conn, const char *why);
+static void forget_parts(struct dbd *d);
 
 static const struct conn_ops ops = { .ready = on_ready, .frame = on_frame, .closed = on_closed };
 
@@ -71,6 +78,7 @@ void dbd_free(struct dbd *d)
     munge_async_free(d->munge);
     free((char *)d->host.name);
     free((char *)d->target.cluster);
+    arena_fini(&d->book_arena);
     arena_fini(&d->arena);
     free(d);
 }
@@ -86,7 +94,7 @@ static void on_ready(void *ctx, struct conn *conn)
         .instance = outbox_instance(c->outbox),
         .host = n > 0 ? hosts[0].name : "",
         .port = conf_u32(c->conf, "SlurmctldPort"),
-        .tres = "",
+        .tres = conf_str(c->conf, "AccountingStorageTRES"),
         .nodes = "",
     };
 
@@ -102,9 +110,76 @@ static void on_closed(void *ctx, struct conn *conn, const char *why)
 
     d->conn = 0;
     d->is_known = false;
+    forget_parts(d);
     log_limited(&d->trouble, 60, LOG_ERROR, "slurmdbd at %s:%u is away%s%s; events are kept",
                 d->host.name, d->target.port, why ? ": " : "", why ? why : "");
 }
+
+/* ---- the rule book */
+
+static void forget_parts(struct dbd *d)
+{
+    arena_reset(&d->book_arena);
+    d->book = (struct rules){ 0 };
+}
+
+static void ask_rules(struct dbd *d, struct conn *conn)
+{
+    struct rules_have have = { .cluster = d->target.cluster,
+                               .version = core_rules_version(d->c->core) };
+
+    forget_parts(d);
+    rpc_send(conn, OP_rules_get, 0, ++d->request, &desc_rules_have, &have);
+}
+
+/* Appends the rows of one list of a message to another of the same type. */
+#define APPEND(to, from, list)                                                             \
+    do {                                                                                   \
+        __typeof__((to)->list.v) both =                                                    \
+            arena_calloc(&d->book_arena, (to)->list.n + (from)->list.n + 1, sizeof *both); \
+        memcpy(both, (to)->list.v, (to)->list.n * sizeof *both);                           \
+        memcpy(both + (to)->list.n, (from)->list.v, (from)->list.n * sizeof *both);        \
+        (to)->list.v = both;                                                               \
+        (to)->list.n += (from)->list.n;                                                    \
+    } while (0)
+
+static void add_part(struct dbd *d, const struct rules *part)
+{
+    struct rules *book = &d->book;
+
+    book->is_whole |= part->is_whole;
+    book->version = part->version;
+    APPEND(book, part, assocs);
+    APPEND(book, part, qos);
+    APPEND(book, part, users);
+    APPEND(book, part, resources);
+    APPEND(book, part, wckeys);
+}
+
+#undef APPEND
+
+/* The last part makes it an input; the core takes what it says as one step. */
+static int on_rules(struct dbd *d, const struct frame *f, struct err *e)
+{
+    struct rules part;
+    struct pending p = { .in = { .kind = OP_rules_push, .who = { .role = ROLE_SLURM } } };
+
+    int r = wire_unpack(&desc_rules, f->body, f->len, &d->book_arena, &part, e);
+    if (r < 0)
+        return r;
+    add_part(d, &part);
+    if (part.more)
+        return 0;
+    if (d->book.is_whole)
+        log_info("rule book of slurmdbd: version %llu, %u associations, %u QOS",
+                 (unsigned long long)d->book.version, d->book.assocs.n, d->book.qos.n);
+    p.in.body = msg_copy(&d->c->queue_arena, &desc_rules, &d->book);
+    ingest_push(d->c, &p);
+    forget_parts(d);
+    return 0;
+}
+
+/* ---- the archive */
 
 static void on_ack(struct dbd *d, uint16_t opcode, uint64_t seq)
 {
@@ -124,27 +199,54 @@ static void on_ack(struct dbd *d, uint16_t opcode, uint64_t seq)
     outbox_acked(d->c->outbox, seq);
 }
 
+static int on_archive(struct dbd *d, struct conn *conn, const struct frame *f, struct err *e)
+{
+    struct acct_ack ack;
+
+    int r = wire_unpack(&desc_acct_ack, f->body, f->len, &d->arena, &ack, e);
+    if (r < 0)
+        return r;
+    on_ack(d, f->opcode, ack.seq);
+    if (f->opcode == OP_acct_hello)
+        ask_rules(d, conn);
+    return 0;
+}
+
+/* Without a rule book it goes on by the one it has. */
+static void on_refusal(struct dbd *d, struct conn *conn, const struct frame *f)
+{
+    struct error_info info = { .text = "" };
+    struct err e = { 0 };
+    bool has_words = wire_unpack(&desc_error_info, f->body, f->len, &d->arena, &info, &e) == 0;
+
+    log_limited(&d->trouble, 60, LOG_ERROR, "slurmdbd refuses %s: %s",
+                f->opcode == OP_rules_get ? "its rules" : "our events",
+                has_words ? info.text : e.text);
+    if (f->opcode != OP_rules_get)
+        conn_close(conn);
+}
+
 /* What slurmdbd cannot take now it is offered again after a reconnect. */
 static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
 {
     struct dbd *d = ctx;
-    struct acct_ack ack;
-    struct error_info info;
+    bool is_push = f->opcode == OP_rules_push && !(f->flags & FRAME_REPLY);
+    bool is_answer =
+        f->flags & FRAME_REPLY &&
+        (f->opcode == OP_acct_hello || f->opcode == OP_acct_send || f->opcode == OP_rules_get);
     struct err e = { 0 };
 
     arena_reset(&d->arena);
-    if (!(f->flags & FRAME_REPLY) || (f->opcode != OP_acct_hello && f->opcode != OP_acct_send))
+    if (!is_push && !is_answer)
         return;
     if (f->flags & FRAME_ERROR) {
-        bool has_words = wire_unpack(&desc_error_info, f->body, f->len, &d->arena, &info, &e) == 0;
-        log_limited(&d->trouble, 60, LOG_ERROR, "slurmdbd refuses our events: %s",
-                    has_words ? info.text : e.text);
-        conn_close(conn);
-    } else if (wire_unpack(&desc_acct_ack, f->body, f->len, &d->arena, &ack, &e) == 0) {
-        on_ack(d, f->opcode, ack.seq);
-    } else {
+        on_refusal(d, conn, f);
+    } else if ((is_push || f->opcode == OP_rules_get ? on_rules(d, f, &e)
+                                                     : on_archive(d, conn, f, &e)) < 0) {
         log_error("slurmdbd: %s", e.text);
         conn_close(conn);
+    } else if (is_push) {
+        rpc_send(conn, OP_rules_push, FRAME_REPLY, f->request, &desc_empty, &(struct empty){});
     }
 }
 

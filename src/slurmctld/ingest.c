@@ -53,7 +53,7 @@ static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
     struct ctld *c = ctx;
     const struct peer *peer = conn_peer(conn);
     enum role have = role_of(peer->uid, c->slurm_uid, ROLE_ANY);
-    struct pending p = { .route = route_find(f->opcode) };
+    const struct route *route = route_find(f->opcode);
     struct rpc_call got;
     struct err e = { 0 };
 
@@ -62,7 +62,7 @@ static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
         nodes_answer(c, conn, f);
         return;
     }
-    bool is_question = p.route && p.route->ask;
+    bool is_question = route && route->ask;
     if (!is_exempt(c, peer->uid) && fair_charge(c->fair, peer->uid, is_question, &e) < 0) {
         refuse(conn, f, e.code, e.text);
         return;
@@ -71,15 +71,24 @@ static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
         log_verbose("uid %u at %s: %s", peer->uid, peer->address, e.text);
         return;
     }
-    if (!p.route) {
+    if (!route) {
         refuse(conn, f, ESLURM_NOT_SUPPORTED, "slurmctld does not answer this request");
         return;
     }
     log_at(LOG_DEBUG2, "%s from uid %u at %s", got.rpc->name, peer->uid, peer->address);
-    p.call = (struct call){ conn_id(conn), f->request, f->opcode };
-    p.in = (struct input){ .kind = f->opcode, .body = got.msg };
-    p.in.who = (struct who){ .uid = peer->uid, .gid = peer->gid, .role = have };
     c->requests++;
+    ingest_request(c, conn, &(struct call){ conn_id(conn), f->request, f->opcode }, got.msg);
+}
+
+void ingest_request(struct ctld *c, struct conn *conn, const struct call *call, const void *body)
+{
+    const struct peer *peer = conn_peer(conn);
+    struct pending p = { .route = route_find(call->opcode), .call = *call };
+
+    p.in = (struct input){ .kind = call->opcode, .body = body };
+    p.in.who = (struct who){ .uid = peer->uid,
+                             .gid = peer->gid,
+                             .role = role_of(peer->uid, c->slurm_uid, ROLE_ANY) };
     ingest_push(c, &p);
 }
 
@@ -90,6 +99,7 @@ static void on_closed(void *ctx, struct conn *conn, const char *why)
     if (why)
         log_debug("connection of %s: %s", conn_peer(conn)->address, why);
     nodes_closed(c, conn);
+    waits_closed(c, conn);
 }
 
 void ingest_push(struct ctld *c, const struct pending *p)

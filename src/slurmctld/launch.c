@@ -144,15 +144,13 @@ static void name_owner(struct ctld *c, const struct job_spec *spec, struct arena
                                  ret->groups.n * sizeof *user->groups);
 }
 
-/* 0, 1 when the job is no longer to be started, or negative: it cannot be. */
-int launch_make(struct ctld *c, const struct effect *ef, struct arena *a, struct launch *ret,
-                struct err *e)
+static int fill(struct ctld *c, const struct effect *ef, struct arena *a, struct launch *ret,
+                uint64_t blobs[2])
 {
     struct job_spec spec = { 0 };
-    uint64_t script, environment;
 
-    if (core_launch(c->core, ef->job_id, ef->node, a, ret) < 0 || ret->restart != ef->restart ||
-        !cold_spec(c, ef->job_id, a, &spec, &script, &environment))
+    if (core_launch(c->core, ef->job_id, ef->node, a, ret) < 0 ||
+        !cold_spec(c, ef->job_id, a, &spec, &blobs[0], &blobs[1]))
         return 1;
     copy_missing(&c->launch_twins, ret, &spec);
     ret->epoch = wal_epoch(c->wal);
@@ -162,5 +160,25 @@ int launch_make(struct ctld *c, const struct effect *ef, struct arena *a, struct
     if (!ret->submit_dir || !*ret->submit_dir)
         ret->submit_dir = ret->work_dir;
     ret->cluster = conf_str(c->conf, "ClusterName");
-    return add_blobs(c, script, environment, a, ret, e);
+    return 0;
+}
+
+int launch_job(struct ctld *c, uint32_t job_id, uint32_t node, struct arena *a, struct launch *ret,
+               struct err *e)
+{
+    const struct effect at = { .job_id = job_id, .node = node };
+    uint64_t blobs[2];
+
+    return fill(c, &at, a, ret, blobs);
+}
+
+/* 0, 1 when the job is no longer to be started, or negative: it cannot be. */
+int launch_make(struct ctld *c, const struct effect *ef, struct arena *a, struct launch *ret,
+                struct err *e)
+{
+    uint64_t blobs[2];
+
+    if (fill(c, ef, a, ret, blobs) != 0 || ret->restart != ef->restart)
+        return 1;
+    return add_blobs(c, blobs[0], blobs[1], a, ret, e);
 }

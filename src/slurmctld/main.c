@@ -42,6 +42,13 @@ static void on_timer(void *ctx)
     c->is_due = true;
 }
 
+static void on_lazy(void *ctx)
+{
+    struct ctld *c = ctx;
+
+    c->is_late = true; /* the turn commits */
+}
+
 static void on_again(void *ctx)
 {
     /* Waking the loop is all: the turn follows. */
@@ -78,6 +85,9 @@ static int ctld_open(void *ctx, struct loop *loop, struct err *e)
     c->boot_s = ctld_now(c);
     c->timer = loop_add_timer(loop, -1, on_timer, c);
     c->again = loop_add_timer(loop, -1, on_again, c);
+    c->lazy = loop_add_timer(loop, -1, on_lazy, c);
+    c->waits = waits_new();
+    c->samples = samples_new();
     c->munge = munge_async_new(loop, conf_munge_socket(c->conf));
     c->auth = auth_server_new(loop, c->munge, geteuid());
 
@@ -110,8 +120,11 @@ static void ctld_close(void *ctx)
 {
     struct ctld *c = ctx;
 
+    c->is_late = true;
     if (c->tcp)
         ctld_turn(c);
+    waits_free(c->waits);
+    samples_free(c->samples);
     dbd_free(c->dbd);
     nodes_free(c->nodes);
     listener_free(c->tcp);

@@ -31,7 +31,7 @@ struct trouble {
 
 /* A start that the node has not answered yet. */
 struct start {
-    uint32_t job_id, restart, node;
+    uint32_t job_id, step_id, restart, node;
 };
 
 struct nodes {
@@ -273,16 +273,29 @@ unsigned nodes_stop(struct ctld *c)
     return told;
 }
 
-void nodes_send_launch(struct ctld *c, uint32_t node, const struct launch *l)
+static void send_start(struct ctld *c, const struct start *what, const struct rpc *rpc,
+                       const void *msg)
 {
-    struct conn *conn = conn_of(c, node);
+    struct conn *conn = conn_of(c, what->node);
 
     if (!conn)
         return;
-    struct start *s = xmalloc(sizeof *s);
-    *s = (struct start){ l->job_id, l->restart, node };
-    map_put(&c->nodes->starts, ++c->nodes->last_request, s);
-    rpc_send(conn, OP_step_launch, 0, c->nodes->last_request, &desc_launch, l);
+    map_put(&c->nodes->starts, ++c->nodes->last_request, xmemdup(what, sizeof *what));
+    rpc_send(conn, rpc->opcode, 0, c->nodes->last_request, rpc->request, msg);
+}
+
+void nodes_send_launch(struct ctld *c, uint32_t node, const struct launch *l)
+{
+    const struct start s = { l->job_id, l->step_id, l->restart, node };
+
+    send_start(c, &s, rpc_find(OP_step_launch), l);
+}
+
+void nodes_send_step(struct ctld *c, uint32_t node, const struct step_launch *l)
+{
+    const struct start s = { l->job->job_id, l->step_id, l->job->restart, node };
+
+    send_start(c, &s, rpc_find(OP_step_start), l);
 }
 
 void nodes_owe(struct ctld *c, uint32_t node)
@@ -335,7 +348,7 @@ void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t n
         .end_time = now,
         .error = arena_strdup(&c->queue_arena, e->text),
         .error_code = (uint32_t)e->code,
-        .is_clean = true,
+        .is_clean = job->step_id == STEP_BATCH,
         .node = arena_strdup(&c->queue_arena, core_node_name(c->core, node)),
     };
     p.in.who.role = ROLE_SLURM;
@@ -345,7 +358,7 @@ void nodes_start_failed(struct ctld *c, const struct step_ident *job, uint32_t n
 
 void nodes_answer(struct ctld *c, struct conn *conn, const struct frame *f)
 {
-    bool is_launch = f->opcode == OP_step_launch;
+    bool is_launch = f->opcode == OP_step_launch || f->opcode == OP_step_start;
     struct start *s = is_launch ? map_get(&c->nodes->starts, f->request) : NULL;
     struct error_info info = { 0 };
     struct err e = { .code = EIO };
@@ -359,7 +372,7 @@ void nodes_answer(struct ctld *c, struct conn *conn, const struct frame *f)
     if ((f->flags & FRAME_ERROR)) {
         if (wire_unpack(&desc_error_info, f->body, f->len, &c->queue_arena, &info, &e) == 0)
             err_set(&e, info.code ? (int)info.code : EIO, "%s", info.text);
-        nodes_start_failed(c, &(struct step_ident){ s->job_id, STEP_BATCH, s->restart, 0 }, s->node,
+        nodes_start_failed(c, &(struct step_ident){ s->job_id, s->step_id, s->restart, 0 }, s->node,
                            &e);
     }
     free(s);

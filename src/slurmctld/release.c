@@ -58,6 +58,15 @@ static void release(struct ctld *c, const struct effect *ef)
         blobs_drop(c->blobs, ef->script);
         blobs_drop(c->blobs, ef->environment);
         break;
+    case EFFECT_STEP_START:
+        steps_start(c, ef);
+        break;
+    case EFFECT_STEP_ATTACH:
+        nodes_send(c, ef->node, OP_step_reattach, &desc_step_attach, ef->body);
+        break;
+    case EFFECT_WAIT:
+        waits_park(c, &c->calls[ef->reply_to - 1], ef->job_id, ef->desc, ef->body);
+        break;
     case EFFECT_STOP:
         stop(c, ef->body);
         break;

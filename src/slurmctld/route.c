@@ -14,11 +14,17 @@ static const struct route routes[] = {
     { .opcode = OP_conf_show, .ask = ask_conf },
     { .opcode = OP_stats_show, .ask = ask_stats },
     { .opcode = OP_license_list, .ask = ask_licenses },
+    { .opcode = OP_share_list, .ask = ask_shares },
+    { .opcode = OP_prio_list, .ask = ask_prio },
+    { .opcode = OP_book_list, .ask = ask_book },
+    { .opcode = OP_step_list, .ask = ask_steps },
+    { .opcode = OP_job_wait, .ask = ask_alloc },
 
     { .opcode = OP_node_hello, .prepare = prepare_node },
     { .opcode = OP_node_beat, .prepare = prepare_node },
     { .opcode = OP_step_ended, .prepare = prepare_node },
     { .opcode = OP_job_cleaned, .prepare = prepare_node },
+    { .opcode = OP_step_used, .instead = do_step_used },
 
     { .opcode = OP_job_submit, .prepare = prepare_submit },
     { .opcode = OP_job_cancel },
@@ -31,6 +37,9 @@ static const struct route routes[] = {
     { .opcode = OP_job_resume },
     { .opcode = OP_job_top },
     { .opcode = OP_job_modify },
+    { .opcode = OP_job_through },
+    { .opcode = OP_step_create },
+    { .opcode = OP_step_watch },
 
     { .opcode = OP_node_modify },
     { .opcode = OP_part_modify },

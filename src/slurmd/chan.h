@@ -14,15 +14,18 @@
 
 enum chan_type {
     /* listener to launcher */
-    CHAN_LAUNCH = 1, /* key, uid, epoch, value: is_single_node; fd: the packed launch message */
-    CHAN_SIGNAL,     /* key, value: STEPD_SIGNAL's */
-    CHAN_END,  /* key of the job, uid, value: KillWait in seconds; body: packed job_terminate */
-    CHAN_ACK,  /* key: the controller has recorded the end of the step */
-    CHAN_CRED, /* make a hello for the controller */
-    CHAN_LOG,  /* open the log again; the answer of the same type brings a descriptor of it */
+    CHAN_LAUNCH = 1, /* key, uid, epoch, value: is_single_node; fd: the packed message; body: a
+                        packed step_ident of ident_len, then words for hooks */
+    CHAN_PREPARE,    /* key, uid, body: words; only the Prolog */
+    CHAN_SIGNAL,     /* key, value: STEPD_SIGNAL's; body: a record of `told`, or nothing */
+    CHAN_END, /* key of job or step, uid, value: KillWait in seconds; body: packed job_terminate */
+    CHAN_REBOOT, /* run RebootProgram */
+    CHAN_ACK,    /* key: the controller has recorded the end of the step */
+    CHAN_CRED,   /* make a hello for the controller */
+    CHAN_LOG,    /* open the log again; the answer of the same type brings a descriptor of it */
     /* launcher to listener */
     CHAN_REPLY,  /* to the message with this token; code 0 or errno, body: words */
-    CHAN_STEP,   /* key, epoch: a step that lives */
+    CHAN_STEP,   /* key, epoch, body: its step_ident: a step that lives */
     CHAN_DONE,   /* key, value: is_clean; body: packed step_done, or with a code of errors.def words
                   */
     CHAN_CLEAN,  /* key of the job; body: words when the epilog failed */
@@ -40,6 +43,7 @@ struct chan_head {
     uint32_t uid;
     uint64_t epoch;
     uint32_t value;
+    uint32_t ident_len; /* CHAN_LAUNCH: so much of the body comes back with CHAN_STEP */
 };
 
 struct chan;

@@ -6,8 +6,10 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "node/cgroup.h"
-#include "slurmd/jobs.h"
+#include "node/hook.h"
 #include "slurmd/cred.h"
+#include "slurmd/health.h"
+#include "slurmd/jobs.h"
 #include "wire/wire.h"
 
 #include <errno.h>
@@ -20,7 +22,11 @@
 
 static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                       int *fd);
+static void on_prepare(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                       int *fd);
 static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd);
+static void on_reboot(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                       int *fd);
 static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                    int *fd);
@@ -36,8 +42,9 @@ typedef void message_fn(struct launcher *l, const struct chan_head *h, const voi
 
 /* All that root can be asked to do. */
 static message_fn *const messages[CHAN_TYPES] = {
-    [CHAN_LAUNCH] = on_launch, [CHAN_SIGNAL] = on_signal, [CHAN_END] = on_end,
-    [CHAN_ACK] = on_ack,       [CHAN_CRED] = on_cred,     [CHAN_LOG] = on_log,
+    [CHAN_LAUNCH] = on_launch,   [CHAN_SIGNAL] = on_signal, [CHAN_END] = on_end,
+    [CHAN_ACK] = on_ack,         [CHAN_CRED] = on_cred,     [CHAN_LOG] = on_log,
+    [CHAN_PREPARE] = on_prepare, [CHAN_REBOOT] = on_reboot,
 };
 
 static void on_message(void *ctx, const struct chan_head *h, const void *body, size_t len, int *fd)
@@ -105,12 +112,14 @@ _Noreturn void launcher_main(const struct launcher_conf *conf, int chan_fd)
     umask(022);
     signal(SIGINT, SIG_IGN); /* ^C at the terminal is for the other half, whose end is ours */
     if (loop_new(&l.loop, &e) < 0 || spool_open(conf->spool_path, &l.spool, &e) < 0 ||
-        seen_open(&l.spool, &l.seen, &e) < 0)
+        seen_open(&l.spool, "seen", &l.seen, &e) < 0 ||
+        seen_open(&l.spool, "seen.steps", &l.seen_steps, &e) < 0)
         die("%s", e.text);
     spool_boot_id(l.boot_id);
     host_tell(&l);
     l.chan = chan_new(l.loop, chan_fd, on_message, on_gone, &l);
     jobs_open(&l);
+    health_open(&l);
     while (!loop_stopped(l.loop))
         loop_once(l.loop, -1);
     cgroup_close(conf->host->cgroup);
@@ -129,17 +138,49 @@ static void reply(struct launcher *l, const struct chan_head *to, int err, const
 static void on_launch(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                       int *fd)
 {
+    size_t ident = h->ident_len < len ? h->ident_len : len;
+    const struct jobs_words all = {
+        .ident = { .data = (uint8_t *)body, .len = ident },
+        .hooks = { .data = (uint8_t *)body + ident, .len = len - ident },
+    };
     struct err e = { 0 };
 
-    reply(l, h, jobs_launch(l, h, fd, &e), &e);
+    reply(l, h, jobs_launch(l, h, &all, fd, &e), &e);
+}
+
+static void on_prepare(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                       int *fd)
+{
+    const struct buf words = { .data = (uint8_t *)body, .len = len };
+    struct err e = { 0 };
+
+    int err = jobs_prepare(l, h, &words, &e);
+    if (err <= 0)
+        reply(l, h, err, &e);
 }
 
 static void on_signal(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
                       int *fd)
 {
+    const struct buf told = { .data = (uint8_t *)body, .len = len };
     struct err e = { 0 };
 
-    reply(l, h, jobs_signal(l, h, &e), &e);
+    reply(l, h, jobs_signal(l, h, &told, &e), &e);
+}
+
+static void on_reboot(struct launcher *l, const struct chan_head *h, const void *body, size_t len,
+                      int *fd)
+{
+    const struct launcher_conf *c = l->conf;
+    struct hook program = { c->reboot, "reboot", 0, 0, c->node, c->cluster, c->conf_path, NULL };
+    struct err e = { 0 };
+    pid_t pid = -1;
+
+    int err = c->reboot[0] ? hook_start(&program, &pid, &e)
+                           : err_set(&e, ENOENT, "slurm.conf has no RebootProgram");
+    log_info("reboot ordered: %s", err < 0 ? e.text : c->reboot);
+    jobs_reap_later(l, pid);
+    reply(l, h, err, &e);
 }
 
 static void on_end(struct launcher *l, const struct chan_head *h, const void *body, size_t len,

@@ -10,7 +10,13 @@
 
 struct launcher_conf {
     const char *spool_path, *stepd_path, *node, *cluster, *conf_path;
-    const char *prolog, *epilog;   /* "" for none */
+    const char *prolog, *epilog; /* "" for none; may be glob patterns */
+    const char *task_prolog, *task_epilog, *unkillable, *reboot; /* "" for none */
+    struct {
+        const char *program, *states; /* HealthCheckProgram, "" for none; HealthCheckNodeState */
+        uint32_t interval_s, timeout_s;
+    } health;
+    bool is_serial;                /* PrologFlags=Serial: one hook at a time */
     uint32_t hook_timeout_s;       /* PrologEpilogTimeout; UINT32_MAX: for ever */
     uint32_t unkillable_timeout_s; /* UnkillableStepTimeout */
     bool is_clean_start;           /* -c: what ended before this start is forgotten */

@@ -23,6 +23,7 @@ struct known_step {
     struct step_key key;
     uint64_t epoch;
     bool is_foreign;
+    struct buf ident; /* packed; empty for a batch step */
 };
 
 struct report {
@@ -90,6 +91,7 @@ static struct known_step *step_find(struct node_link *k, const struct step_key *
 static void step_forget(struct known_step *s)
 {
     list_remove(&s->link);
+    buf_fini(&s->ident);
     free(s);
 }
 
@@ -98,7 +100,19 @@ static void on_step(struct node_link *k, const struct chan_head *h, const void *
     struct known_step *s = xcalloc(1, sizeof *s);
 
     *s = (struct known_step){ .key = h->key, .epoch = h->epoch };
+    buf_put(&s->ident, body, len);
     list_add_tail(&k->steps, &s->link);
+}
+
+static void ident_of(const struct known_step *s, struct arena *a, struct step_ident *ret)
+{
+    if (!s->ident.len ||
+        wire_unpack(&desc_step_ident, s->ident.data, s->ident.len, a, ret, NULL) < 0)
+        *ret = (struct step_ident){ .name = "" };
+    ret->job_id = s->key.job_id;
+    ret->step_id = s->key.step_id;
+    ret->restart = s->key.restart;
+    ret->epoch = s->epoch;
 }
 
 void news_steps(struct node_link *k, struct arena *a, struct node_register *ret)
@@ -112,15 +126,23 @@ void news_steps(struct node_link *k, struct arena *a, struct node_register *ret)
     ret->steps.v = arena_calloc(a, n + 1, sizeof *ret->steps.v);
     LIST_FOREACH(it, &k->steps) {
         const struct known_step *s = list_entry(it, struct known_step, link);
-        ret->steps.v[ret->steps.n++] =
-            (struct step_ident){ s->key.job_id, s->key.step_id, s->key.restart, s->epoch };
+        ident_of(s, a, &ret->steps.v[ret->steps.n++]);
     }
     LIST_FOREACH(it, &k->reports) {
         const struct report *r = list_entry(it, struct report, link);
         if (r->opcode == OP_step_ended)
-            ret->steps.v[ret->steps.n++] =
-                (struct step_ident){ r->key.job_id, r->key.step_id, r->key.restart, r->epoch };
+            ret->steps.v[ret->steps.n++] = (struct step_ident){ .job_id = r->key.job_id,
+                                                                .step_id = r->key.step_id,
+                                                                .restart = r->key.restart,
+                                                                .epoch = r->epoch,
+                                                                .name = "" };
     }
+}
+
+/* A batch step is its job; a numbered one may be foreign in a job that is not. */
+static uint32_t end_of(const struct step_key *key)
+{
+    return key->step_id < STEP_INTERACTIVE ? key->step_id : STEP_ALL;
 }
 
 static void on_foreign_time(void *ctx)
@@ -133,7 +155,7 @@ static void on_foreign_time(void *ctx)
     LIST_FOREACH(it, &k->steps) {
         struct known_step *s = list_entry(it, struct known_step, link);
         struct chan_head h = { .type = CHAN_END,
-                               .key = { s->key.job_id, STEP_ALL, s->key.restart },
+                               .key = { s->key.job_id, end_of(&s->key), s->key.restart },
                                .value = 5 };
         if (!s->is_foreign)
             continue;

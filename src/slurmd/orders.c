@@ -2,8 +2,10 @@
  * checked, and handed to the launcher as a fixed head.  The answer is the launcher's. */
 #include "slurmd/listener.h"
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "net/rpc.h"
+#include "node/hook.h"
 #include "node/stepd.h"
 #include "schema/errors.h"
 #include "schema/rpc.h"
@@ -16,11 +18,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define TOLD_MAX 16384u /* bytes of one record for slurmstepd */
+#define CLIENT_KEY 32
+#define IDENT_MAX 8192u
+
 /* 0: the launcher will answer; 1: it is done already; negative: refused. */
 typedef int order_fn(struct node_link *k, const struct frame *f, const void *msg,
                      struct chan_head *h, struct err *e);
 
 static int order_launch(struct node_link *k, const struct frame *f, const void *msg,
+                        struct chan_head *h, struct err *e);
+static int order_step(struct node_link *k, const struct frame *f, const void *msg,
+                      struct chan_head *h, struct err *e);
+static int order_prepare(struct node_link *k, const struct frame *f, const void *msg,
+                         struct chan_head *h, struct err *e);
+static int order_attach(struct node_link *k, const struct frame *f, const void *msg,
+                        struct chan_head *h, struct err *e);
+static int order_reboot(struct node_link *k, const struct frame *f, const void *msg,
                         struct chan_head *h, struct err *e);
 static int order_signal(struct node_link *k, const struct frame *f, const void *msg,
                         struct chan_head *h, struct err *e);
@@ -34,10 +48,10 @@ static const struct {
     uint16_t opcode;
     order_fn *fn;
 } orders[] = {
-    { OP_step_launch, order_launch },
-    { OP_step_kill, order_signal },
-    { OP_job_end, order_end },
-    { OP_node_stop, order_stop },
+    { OP_step_launch, order_launch },   { OP_step_start, order_step },
+    { OP_job_prepare, order_prepare },  { OP_step_kill, order_signal },
+    { OP_step_reattach, order_attach }, { OP_node_restart, order_reboot },
+    { OP_job_end, order_end },          { OP_node_stop, order_stop },
 };
 
 static order_fn *order_find(uint16_t opcode)
@@ -123,44 +137,141 @@ static int sealed(const struct frame *f, struct err *e)
     return fd;
 }
 
+/* Is it ours, is it new, and who is it? */
+static int launch_check(struct node_link *k, const struct launch *l, uint32_t step_id,
+                        struct chan_head *h, struct err *e)
+{
+    if (strcmp(l->node_name, k->conf->node) != 0)
+        return err_set(e, EINVAL, "a launch for node %s came to node %s", l->node_name,
+                       k->conf->node);
+    h->key = (struct step_key){ l->job_id, step_id, l->restart };
+    h->uid = l->uid;
+    h->epoch = l->epoch;
+    return epoch_check(k, l->epoch, e);
+}
+
+/* The packed message goes on behind a descriptor.  Beside it: the identity of a numbered step,
+ * which the launcher keeps for us unread, and what hooks may know of the job. */
+static int launch_forward(struct node_link *k, const struct frame *f, const struct launch *l,
+                          const struct step_ident *ident, struct chan_head *h, struct err *e)
+{
+    CLEANUP(buf_fini) struct buf words = { 0 };
+    CLEANUP(buf_fini) struct buf body = { 0 };
+
+    if (news_has_end(k, &h->key))
+        return 1;
+    CLEANUP(closep) int fd = sealed(f, e);
+    if (fd < 0)
+        return fd;
+    h->type = CHAN_LAUNCH;
+    if (ident)
+        wire_pack(&desc_step_ident, ident, &body);
+    if (body.len > IDENT_MAX)
+        buf_reset(&body); /* a controller that forgot the step would have to do without it */
+    h->ident_len = (uint32_t)body.len;
+    hook_words(l, &words);
+    buf_put(&body, words.data, words.len);
+    chan_send(k->chan, h, body.data, body.len, fd);
+    return 0;
+}
+
 static int order_launch(struct node_link *k, const struct frame *f, const void *msg,
                         struct chan_head *h, struct err *e)
 {
     const struct launch *l = msg;
 
-    if (strcmp(l->node_name, k->conf->node) != 0)
-        return err_set(e, EINVAL, "a launch for node %s came to node %s", l->node_name,
-                       k->conf->node);
-    int err = epoch_check(k, l->epoch, e);
+    h->value = l->is_single_node;
+    int err = launch_check(k, l, l->step_id, h, e);
+    return err < 0 ? err : launch_forward(k, f, l, NULL, h, e);
+}
+
+/* The end of a numbered step is not the end of its job: value stays 0. */
+static int order_step(struct node_link *k, const struct frame *f, const void *msg,
+                      struct chan_head *h, struct err *e)
+{
+    const struct step_launch *s = msg;
+
+    if (!s->job || !s->spec || s->self >= s->parts.n)
+        return err_set(e, EBADMSG, "a step without a job or without a part for this node");
+    int err = launch_check(k, s->job, s->step_id, h, e);
     if (err < 0)
         return err;
-    h->type = CHAN_LAUNCH;
-    h->key = (struct step_key){ l->job_id, l->step_id, l->restart };
-    if (news_has_end(k, &h->key))
-        return 1;
-    int fd = sealed(f, e);
-    if (fd < 0)
-        return fd;
-    h->uid = l->uid;
-    h->epoch = l->epoch;
-    h->value = l->is_single_node;
-    chan_send(k->chan, h, NULL, 0, fd);
-    close(fd);
+    const struct step_node *part = &s->parts.v[s->self];
+    const struct step_ident ident = { .job_id = s->job->job_id,
+                                      .step_id = s->step_id,
+                                      .restart = s->job->restart,
+                                      .epoch = s->job->epoch,
+                                      .cpus = part->cpus,
+                                      .mem_mb = part->mem_mb,
+                                      .tasks = part->tasks,
+                                      .name = s->spec->name,
+                                      .overlap = s->spec->overlap };
+    return launch_forward(k, f, s->job, &ident, h, e);
+}
+
+static int order_prepare(struct node_link *k, const struct frame *f, const void *msg,
+                         struct chan_head *h, struct err *e)
+{
+    CLEANUP(buf_fini) struct buf words = { 0 };
+    const struct launch *l = msg;
+
+    int err = launch_check(k, l, STEP_ALL, h, e);
+    if (err < 0)
+        return err;
+    h->type = CHAN_PREPARE;
+    hook_words(l, &words);
+    chan_send(k->chan, h, words.data, words.len, -1);
     return 0;
+}
+
+/* ---- to steps that run */
+
+static void told_send(struct node_link *k, struct chan_head *h, enum stepd_word kind,
+                      const struct buf *body)
+{
+    CLEANUP(buf_fini) struct buf record = { 0 };
+    const struct stepd_told head = { kind, (uint32_t)body->len };
+
+    buf_put(&record, &head, sizeof head);
+    buf_put(&record, body->data, body->len);
+    h->type = CHAN_SIGNAL;
+    h->value = STEPD_TOLD;
+    chan_send(k->chan, h, record.data, record.len, -1);
 }
 
 static int order_signal(struct node_link *k, const struct frame *f, const void *msg,
                         struct chan_head *h, struct err *e)
 {
     const struct step_signal *s = msg;
+    const struct buf note = { .data = (uint8_t *)s->note, .len = strlen(s->note) };
 
-    if (s->signal == 0 || s->signal > 64)
+    h->key = (struct step_key){ s->job_id, s->step_id, 0 };
+    if (note.len > TOLD_MAX)
+        return err_set(e, E2BIG, "a note of %zu bytes", note.len);
+    if (s->signal == 0 && note.len) {
+        told_send(k, h, TOLD_NOTE, &note);
+        return 0;
+    }
+    if (!s->suspend && (s->signal == 0 || s->signal > 64))
         return err_set(e, EINVAL, "no such signal: %u", s->signal);
     h->type = CHAN_SIGNAL;
-    h->key = (struct step_key){ s->job_id, s->step_id, 0 };
-    h->value = s->signal | (s->shell_only ? STEPD_SHELL_ONLY : 0) |
-               (s->children_only ? STEPD_CHILDREN_ONLY : 0);
+    h->value = s->suspend ? STEPD_SUSPEND
+                          : s->signal | (s->shell_only ? STEPD_SHELL_ONLY : 0) |
+                                (s->children_only ? STEPD_CHILDREN_ONLY : 0);
     chan_send(k->chan, h, NULL, 0, -1);
+    return 0;
+}
+
+static int order_attach(struct node_link *k, const struct frame *f, const void *msg,
+                        struct chan_head *h, struct err *e)
+{
+    const struct step_attach *a = msg;
+    const struct buf body = { .data = (uint8_t *)f->body, .len = f->len };
+
+    if (f->len > TOLD_MAX || a->client_key.len != CLIENT_KEY)
+        return err_set(e, EINVAL, "a client without a key");
+    h->key = (struct step_key){ a->job_id, a->step_id, 0 };
+    told_send(k, h, TOLD_ATTACH, &body);
     return 0;
 }
 
@@ -175,10 +286,19 @@ static int order_end(struct node_link *k, const struct frame *f, const void *msg
     if (f->len > CHAN_BODY_MAX)
         return err_set(e, E2BIG, "the words of the end of job %u are too long", t->job_id);
     h->type = CHAN_END;
-    h->key = (struct step_key){ t->job_id, STEP_ALL, t->restart };
+    h->key = (struct step_key){ t->job_id, t->step_id.set ? t->step_id.v : STEP_ALL, t->restart };
     h->uid = t->uid;
     h->value = t->kill_wait_s;
     chan_send(k->chan, h, f->body, f->len, -1);
+    return 0;
+}
+
+/* `scontrol reboot`: what runs here is the controller's business. */
+static int order_reboot(struct node_link *k, const struct frame *f, const void *msg,
+                        struct chan_head *h, struct err *e)
+{
+    h->type = CHAN_REBOOT;
+    chan_send(k->chan, h, NULL, 0, -1);
     return 0;
 }
 

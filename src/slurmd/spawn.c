@@ -2,6 +2,7 @@
  */
 #include "slurmd/spawn.h"
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "node/stepd.h"
 #include "schema/rpc.h"
@@ -40,27 +41,46 @@ static int spawn_with(const char *path, char *const argv[], char *const env[], c
     return -err;
 }
 
-int spawn_stepd(const struct launcher_conf *c, const struct step_key *key,
+/* NAME=value, or NULL without a value; NULL also ends the array that it goes into. */
+static char *variable(struct arena *a, const char *name, const char *value)
+{
+    return value && value[0] ? arena_printf(a, "%s=%s", name, value) : NULL;
+}
+
+static void environment(const struct launcher_conf *c, struct arena *a, char **ret)
+{
+    char *const rows[] = {
+        variable(a, "SLURM_CONF", c->conf_path),
+        variable(a, STEPD_ENV_SPOOL, c->spool_path),
+        variable(a, STEPD_ENV_TASK_PROLOG, c->task_prolog),
+        variable(a, STEPD_ENV_TASK_EPILOG, c->task_epilog),
+        variable(a, "TZ", getenv("TZ")),
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i])
+            *ret++ = rows[i];
+    *ret = NULL;
+}
+
+int spawn_stepd(const struct launcher_conf *c, const struct step_record *r,
                 const struct step_files *files, int launch_fd, pid_t *ret, struct err *e)
 {
-    char name[64], conf[PATH_MAX + 16], spool[PATH_MAX + 16], zone[256];
-    const char *tz = getenv("TZ");
+    struct arena a = { 0 };
+    char name[64], *argv[] = { name, NULL }, *env[8];
+    const struct step_key *key = &r->key;
 
     if (key->step_id == STEP_BATCH)
         snprintf(name, sizeof name, STEPD_NAME "%u.batch]", key->job_id);
     else
         snprintf(name, sizeof name, STEPD_NAME "%u.%u]", key->job_id, key->step_id);
-    snprintf(conf, sizeof conf, "SLURM_CONF=%s", c->conf_path);
-    snprintf(spool, sizeof spool, "SLURMD_SPOOL=%s", c->spool_path);
-    snprintf(zone, sizeof zone, "TZ=%.200s", tz ? tz : "");
-    char *argv[] = { name, NULL }, *env[] = { conf, spool, tz ? zone : NULL, NULL };
-
+    environment(c, &a, env);
     CLEANUP(closep) int launch = fcntl(launch_fd, F_DUPFD_CLOEXEC, HIGH);
     CLEANUP(closep) int dir = fcntl(files->dir, F_DUPFD_CLOEXEC, HIGH);
     CLEANUP(closep) int lock = fcntl(files->lock, F_DUPFD_CLOEXEC, HIGH);
     const int fds[3] = { launch, dir, lock };
-    if (launch < 0 || dir < 0 || lock < 0)
-        return err_errno(e, "descriptors for slurmstepd");
-    int err = spawn_with(c->stepd_path, argv, env, fds, ret);
+    int err =
+        launch < 0 || dir < 0 || lock < 0 ? -errno : spawn_with(c->stepd_path, argv, env, fds, ret);
+    arena_fini(&a);
     return err < 0 ? err_set(e, -err, "start %s: %s", c->stepd_path, strerror(-err)) : 0;
 }

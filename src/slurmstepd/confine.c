@@ -145,8 +145,10 @@ void confine_tick(struct step *s)
 
 void confine_kill(struct step *s)
 {
+    const pid_t spare[] = { s->io.pid, 0 };
+
     if (cgroup_kill(&s->confine.group) < 0)
-        procs_signal_tree(getpid(), 0, SIGKILL);
+        procs_signal_tree(getpid(), spare, SIGKILL);
 }
 
 /* ---- the end */

@@ -35,10 +35,9 @@ int main(int argc, char **argv)
     int err = step_load(&s, &e);
     if (err == 0)
         err = step_start(&s, &e);
-    if (err == 0)
-        step_attend(&s);
-    else
+    if (err < 0)
         step_fail(&s, &e);
+    step_attend(&s);
     confine_end(&s);
     _exit(step_report(&s) < 0 ? EXIT_FAILURE
                               : EXIT_SUCCESS); /* the kernel is the fastest to free */

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     l.array_task_id.set = size & 1;
     l.array_task_id.v = (uint32_t)size;
 
-    pattern_path(text, &l, &path);
+    pattern_path(text, &l, 0, &path);
     size_t longest = NUMBER_MAX + strlen(node) + strlen(user) + strlen(job);
     assert(buf_str(&path)[0] == '/' && strlen(buf_str(&path)) == path.len);
     assert(path.len <= strlen("/w/") + strlen(text) * longest);

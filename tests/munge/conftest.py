@@ -24,9 +24,15 @@ def place():
     shutil.rmtree(path)
 
 
-@pytest.fixture
-def ours(place):
-    with kit.Daemon(kit.OURS, place / "ours", os.urandom(128)) as d:
+@pytest.fixture(params=["io_uring", "no io_uring"])
+def ours(place, request):
+    """Our daemon as this kernel lets it serve, and as it serves where io_uring is refused."""
+    d = kit.Daemon(kit.OURS, place / "ours", os.urandom(128))
+    d.prepare = kit.refuse_io_uring if request.param == "no io_uring" else None
+    with d:
+        kit.until(lambda: "Serving by" in d.log.read_text())
+        if d.prepare:
+            assert "Serving by a system call for each step: no io_uring: Operation not permitted" in d.log.read_text()
         yield d
 
 

@@ -1,4 +1,5 @@
 """What the tests of munged share: private daemons (ours, Debian's) and the socket protocol spoken by hand."""
+import ctypes
 import os
 import pathlib
 import shutil
@@ -20,9 +21,20 @@ ANY = 0xFFFFFFFF
 SANITIZED = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=1")
 
 
+def refuse_io_uring():
+    """In the child that becomes a daemon: io_uring_setup(2) answers EPERM from now on, as in most containers."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    rows = [(0x20, 0, 0, 0), (0x15, 0, 1, 425), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]  # nr; 425?; EPERM; allow
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *row) for row in rows))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(rows), ctypes.addressof(code)))
+    assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0, ctypes.get_errno()
+
+
 class Daemon:
     """A private munged in its own directory; `kind` is DEBIAN or OURS.  `mounts`: shell lines that run first in a mount
     namespace of its own, where the daemon sees another /etc or /dev than everybody else."""
+
+    prepare = None  # runs in the child before it becomes the daemon
 
     def __init__(self, kind, where, key, more=(), mounts=None):
         self.kind, self.where, self.more, self.mounts = kind, pathlib.Path(where), list(more), mounts
@@ -47,7 +59,7 @@ class Daemon:
         if self.mounts and subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
             pytest.skip("no private mount namespace can be made here (a container, a chroot)")
         self.process = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=open(self.log, "ab"), env=SANITIZED)
+                                        stderr=open(self.log, "ab"), env=SANITIZED, preexec_fn=self.prepare)
         until(lambda: self.answers() or self.process.poll() is not None)
         assert self.process.poll() is None, self.log.read_text()
         return self

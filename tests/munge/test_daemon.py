@@ -345,3 +345,20 @@ def test_unfinished_messages_of_a_user_are_bounded(ours):
     assert kit.encode(ours.socket)[0] == 0
     for s in held:
         s.close()
+
+
+def test_replies_that_nobody_reads_are_bounded(ours):
+    """1.5 KB of credential ask for a megabyte of reply, and the retry byte lets one credential ask for many."""
+    _, _, cred = kit.encode(ours.socket, data=bytes(1 << 20), zip=3)
+    held = []
+    for _ in range(300):
+        held.append(kit.dial(ours.socket))
+        held[-1].sendall(kit.decode_request(cred, retry=1))
+    assert kit.encode(ours.socket)[0] == 0
+    time.sleep(1)
+    resident = int(open(f"/proc/{ours.process.pid}/statm").read().split()[1]) * 4
+    print(f"resident {resident} KiB beside 300 unread megabytes")
+    assert resident < 160 << 10
+    for s in held:
+        s.close()
+    assert kit.decode(ours.socket, cred, retry=1)["payload"] == bytes(1 << 20)

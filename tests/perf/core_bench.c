@@ -1,5 +1,5 @@
 /* Not a test: prints what the core costs at a depth of pending jobs (100,000 unless told).
- * core_bench [JOBS] */
+ * core_bench [JOBS [NODES [ASSOCIATIONS]]]: with associations limits are on for all of them. */
 #include "base/clock.h"
 #include "core/core.h"
 
@@ -42,7 +42,48 @@ static void step(struct bench *b, uint16_t kind, const void *body, const char *c
         }
 }
 
-static void open_cluster(struct bench *b, uint32_t nodes)
+/* Accounts of 100 users each, limits on all of them and on the QOS; ann is in physics. */
+static void tell_rules(struct bench *b, uint32_t count)
+{
+    char(*names)[16] = calloc(count, sizeof *names);
+    struct rule_assoc *v = calloc(count, sizeof *v);
+    struct rule_limits limits = { .grp_jobs = { true, 1000000 },
+                                  .grp_submit = { true, 9000000 },
+                                  .max_jobs = { true, 1000000 },
+                                  .max_submit = { true, 9000000 },
+                                  .max_wall_min = { true, 100000 },
+                                  .grp_tres = "cpu=1000000,mem=4000000000",
+                                  .max_tres = "cpu=10000,node=1000" };
+    struct rule_qos qos = { .id = 1, .name = "normal", .usage_factor = 1, .limits = &limits };
+    struct rule_user ann = { .name = "ann", .def_account = "physics" };
+    struct rules book = { .version = 1, .is_whole = true };
+
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_user = i % 100 != 1 && i > 1;
+        snprintf(names[i], sizeof names[i], "%c%u", is_user ? 'u' : 'a', i);
+        v[i] = (struct rule_assoc){ .id = i + 1,
+                                    .parent = is_user ? i - (i + 99) % 100 + 1 : i > 0,
+                                    .account = i == 0    ? "root"
+                                               : i < 101 ? "physics"
+                                                         : names[i - (i + 99) % 100],
+                                    .user = !is_user ? ""
+                                            : i == 2 ? "ann"
+                                                     : names[i],
+                                    .shares = 1,
+                                    .limits = &limits };
+    }
+    book.assocs.v = v;
+    book.assocs.n = count;
+    book.qos.v = &qos;
+    book.qos.n = 1;
+    book.users.v = &ann;
+    book.users.n = 1;
+    step(b, OP_rules_push, &book, NULL);
+    free(v);
+    free(names);
+}
+
+static void open_cluster(struct bench *b, uint32_t nodes, bool has_rules)
 {
     struct conf_node *v = calloc(nodes, sizeof *v);
     char(*names)[16] = calloc(nodes, sizeof *names);
@@ -63,6 +104,7 @@ static void open_cluster(struct bench *b, uint32_t nodes)
                               .kill_wait_s = 30,
                               .slurmd_timeout_s = 300,
                               .acct_enabled = true,
+                              .acct_enforce = has_rules ? "limits,qos" : "",
                               .def_mem_per_cpu_mb = { true, 100 } };
 
     for (uint32_t i = 0; i < nodes; i++) {
@@ -147,9 +189,12 @@ int main(int argc, char **argv)
 {
     uint32_t jobs = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
     uint32_t nodes = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 100;
+    uint32_t assocs = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 0;
     struct bench b = { .core = core_new(), .now = 1000 };
 
-    open_cluster(&b, nodes);
+    open_cluster(&b, nodes, assocs > 0);
+    if (assocs > 1)
+        tell_rules(&b, assocs);
     for (uint32_t i = 0; i < nodes; i++)
         submit(&b, i);
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;

@@ -37,13 +37,14 @@ measure() { # name option
 
 median() { cut -d' ' -f"$2" "$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
+# Medians; the ratios are of neighbours in time, round by round, since other programs come and go on the machine.
 report() { # what option name...
     local name
     for name in "${@:3}"; do
-        echo "$1 $name $(median "$dir/$name$2.got" 1) $(median "$dir/$name$2.got" 2) $(median "$dir/$name$2.got" 3)"
-    done | awk '$2 == "debian" { rate = $3; cpu = $4 }
-        { printf "%-14s %-7s %6d/s  daemon %5.1f us, client %5.1f us of CPU each  rate x %.2f, daemon CPU x %.2f\n",
-              $1, $2, $3, $4, $5, $3 / rate, $4 / cpu }'
+        paste -d' ' "$dir/debian$2.got" "$dir/$name$2.got" | awk '{ printf "%f %f\n", $4 / $1, $5 / $2 }' > "$dir/ratio"
+        printf '%-14s %-7s %6d/s  daemon %5.1f us, client %5.1f us of CPU each  rate x %.2f, daemon CPU x %.2f\n' "$1" $name \
+            $(for n in 1 2 3; do median "$dir/$name$2.got" $n; done) "$(median "$dir/ratio" 1)" "$(median "$dir/ratio" 2)"
+    done
 }
 
 guard debian /usr/sbin/munged

@@ -21,7 +21,7 @@
 
 /* What a node of the world has been told to run. */
 struct task {
-    uint32_t job_id, restart, node;
+    uint32_t job_id, restart, node, step_id;
     bool is_ended; /* its step's end was reported */
     bool is_gone;  /* nothing left of it */
 };
@@ -38,10 +38,12 @@ struct world {
     bool is_connected[NODES];
     struct task tasks[RUNS_MAX];
     unsigned task_count;
+    uint64_t rules;      /* version of the book; 0: this world has none */
     struct map launched; /* job << 16 | restart: nothing starts twice */
     uint32_t last_job;
     unsigned conf_turn;
     unsigned fills; /* promises that were held, over all slices */
+    uint32_t asker; /* 0: anybody */
 };
 
 static void fail(const struct world *w, const char *what, const char *detail)
@@ -93,7 +95,30 @@ static void note_launch(struct world *w, const struct effect *ef)
     if (w->task_count == RUNS_MAX)
         return;
     w->tasks[w->task_count++] =
-        (struct task){ .job_id = ef->job_id, .restart = ef->restart, .node = ef->node };
+        (struct task){ .job_id = ef->job_id,
+                       .restart = ef->restart,
+                       .node = ef->node,
+                       .step_id = STEP_BATCH };
+}
+
+static void note_step(struct world *w, const struct effect *ef)
+{
+    struct step_launch l;
+
+    if (core_step_launch(w->live, ef->job_id, ef->step_id, &w->again, &l) < 0)
+        return;
+    for (uint32_t i = 0; i < l.parts.n && w->task_count < RUNS_MAX; i++) {
+        const struct task t = { .job_id = ef->job_id,
+                                .restart = ef->restart,
+                                .node = l.parts.v[i].node,
+                                .step_id = ef->step_id };
+        uint64_t key = hash_bytes(&t, sizeof t, 1);
+        if (map_get(&w->launched, key))
+            continue;
+        map_put(&w->launched, key, w);
+        w->tasks[w->task_count] = t;
+        w->tasks[w->task_count++].is_gone = !w->is_connected[t.node]; /* the order is lost */
+    }
 }
 
 static void note_effects(struct world *w)
@@ -105,6 +130,8 @@ static void note_effects(struct world *w)
         if (ef->kind == EFFECT_LAUNCH &&
             core_launch(w->live, ef->job_id, ef->node, &w->again, &l) == 0)
             note_launch(w, ef);
+        if (ef->kind == EFFECT_STEP_START)
+            note_step(w, ef);
         if (ef->kind == EFFECT_REPLY && ef->code == 0 && ef->desc == &desc_job_submitted)
             w->last_job = ((const struct job_submitted *)ef->body)->job_id;
     }
@@ -194,6 +221,8 @@ static void step(struct world *w, uint16_t kind, const void *body, uint32_t node
                         .cold = { (const uint8_t *)"cold", 4 },
                         .who = { .uid = chance(w, 20) ? 0 : 1000 + pick(w, 3), .user_name = "u" } };
 
+    if (w->asker)
+        in.who.uid = w->asker;
     in.who.role = in.who.uid == 0 ? ROLE_ADMIN : ROLE_ANY;
     if (kind >= 5000)
         in.who = (struct who){ .uid = 0, .role = ROLE_SLURM, .user_name = "root" };
@@ -268,6 +297,7 @@ static void configure(struct world *w)
                                          { .name = "s2", .nodes = "n[3-5]" },
                                          { .name = "top", .switches = "s[1-2]" } };
     static const char *const gres[] = { "", "gpu:a:1,gpu:b:2,lic:100", "gpu:3,shard:7" };
+    static const char *const levels[] = { "", "limits", "associations", "safe,qos" };
     struct conf_node nodes[NODES];
     struct part_info parts[3] = { 0 };
     static const char *const plans[] = { "",
@@ -307,6 +337,9 @@ static void configure(struct world *w)
                               .prio_max_age_s = 200,
                               .prio_flags = flags[w->seed % 4],
                               .prio_half_life_s = 600,
+                              .prio_weight_qos = 100,
+                              .prio_reset = w->seed % 5 == 4 ? "DAILY" : "NONE",
+                              .acct_enforce = levels[w->seed % 4],
                               .prio_period_s = 60 };
     uint32_t n = NODES - w->conf_turn % 2;
 
@@ -332,6 +365,7 @@ static void configure(struct world *w)
                                        .max_time_min = 100 + 100 * i,
                                        .max_nodes = UINT32_MAX,
                                        .min_nodes = 1,
+                                       .qos = i == 2 ? "slow" : "",
                                        .priority_tier = 1 + i / 2,
                                        .priority_job_factor = i,
                                        .billing_weights = i == 1 ? "CPU=2,Mem=1G" : "",
@@ -366,10 +400,97 @@ static void hello(struct world *w, uint32_t i)
     for (unsigned k = 0; k < w->task_count && reg.steps.n < 64; k++)
         if (w->tasks[k].node == i && !w->tasks[k].is_gone)
             steps[reg.steps.n++] = (struct step_ident){ .job_id = w->tasks[k].job_id,
-                                                        .step_id = STEP_BATCH,
+                                                        .step_id = w->tasks[k].step_id,
                                                         .restart = w->tasks[k].restart };
     w->is_connected[i] = true;
     step(w, OP_node_hello, &reg, i);
+}
+
+static uint32_t some(struct world *w, uint32_t below)
+{
+    return chance(w, 25) ? pick(w, below) : UINT32_MAX;
+}
+
+/* Most of them unset; what is set is small, so that jobs run into it. */
+static struct rule_limits some_limits(struct world *w)
+{
+    static const char *const tres[] = { "cpu=2", "cpu=4,mem=900", "node=1", "billing=5",
+                                        "mem=300" };
+    static const char *const mins[] = { "cpu=50", "cpu=500", "billing=300,node=200" };
+    struct rule_limits l = { .grp_jobs = { true, some(w, 4) },
+                             .grp_submit = { true, some(w, 30) },
+                             .grp_wall_min = { true, some(w, 100) },
+                             .max_jobs = { true, some(w, 3) },
+                             .max_submit = { true, some(w, 20) },
+                             .max_wall_min = { true, some(w, 200) },
+                             .max_jobs_account = { true, some(w, 3) } };
+    const char **texts[] = { &l.grp_tres, &l.max_tres, &l.max_tres_node, &l.max_tres_user,
+                             &l.max_tres_account };
+    const char **spans[] = { &l.grp_tres_mins, &l.grp_tres_run_mins, &l.max_tres_mins,
+                             &l.max_tres_run_mins, &l.max_tres_run_mins_account };
+
+    for (unsigned i = 0; i < 5; i++) {
+        *texts[i] = chance(w, 15) ? tres[pick(w, 5)] : "";
+        *spans[i] = chance(w, 10) ? mins[pick(w, 3)] : "";
+    }
+    l.min_tres = chance(w, 5) ? "cpu=2" : "";
+    return l;
+}
+
+/* A book of 3 accounts with up to 3 users each, and 3 QOS: whole, or some of its rows. */
+static void tell_rules(struct world *w)
+{
+    static const char *const accounts[] = { "acc", "lab", "sub" };
+    static const char *const users[] = { "x", "y", "z" };
+    static const char *const flags[] = { "DenyOnLimit", "NoDecay", "OverPartQOS",
+                                         "PartitionTimeLimit" };
+    static const char *const names[] = { "normal", "gold", "slow" };
+    struct rule_limits limits[16];
+    struct rule_assoc as[16] = {
+        { .id = 1, .account = "root", .shares = 1, .qos = { (const char **)(uintptr_t)names, 3 } }
+    };
+    struct rule_qos qos[3];
+    const char *flag[3];
+    struct rule_user u[3];
+    struct rules all = { .version = ++w->rules, .is_whole = w->rules == 1 || chance(w, 20) };
+    uint32_t n = all.is_whole;
+
+    for (uint32_t i = 0; i < 16; i++)
+        limits[i] = some_limits(w);
+    for (uint32_t i = 0; i < 3; i++) {
+        if (all.is_whole || chance(w, 20))
+            as[n++] = (struct rule_assoc){ .id = 2 + i,
+                                           .account = accounts[i],
+                                           .parent = i == 2 ? 2 + pick(w, 2) : 1,
+                                           .shares = 1 + pick(w, 5),
+                                           .limits = &limits[i] };
+        flag[i] = flags[pick(w, 4)];
+        qos[i] = (struct rule_qos){ .id = 1 + i,
+                                    .name = names[i],
+                                    .priority = i,
+                                    .usage_factor = 0.5 * i,
+                                    .limit_factor = i,
+                                    .flags = { &flag[i], chance(w, 40) },
+                                    .limits = &limits[12 + i] };
+        u[i] = (struct rule_user){ .name = users[i], .def_account = accounts[pick(w, 3)] };
+    }
+    for (uint32_t i = 0; i < 9; i++)
+        if (chance(w, all.is_whole ? 85 : 15))
+            as[n++] = (struct rule_assoc){ .id = 10 + i,
+                                           .account = accounts[i / 3],
+                                           .user = users[i % 3],
+                                           .parent = 2 + i / 3,
+                                           .shares = chance(w, 10) ? UINT32_MAX : 1 + pick(w, 3),
+                                           .partition = i == 8 ? "b" : "",
+                                           .limits = &limits[3 + i],
+                                           .is_deleted = !all.is_whole && chance(w, 30) };
+    all.assocs.v = as;
+    all.assocs.n = n;
+    all.qos.v = qos;
+    all.qos.n = all.is_whole ? 3 : pick(w, 4);
+    all.users.v = u;
+    all.users.n = 3;
+    step(w, OP_rules_push, &all, 0);
 }
 
 static const char *job_text(struct world *w, char *buf, size_t size)
@@ -406,6 +527,7 @@ static void submit(struct world *w)
 {
     static const char *const names[] = { "x", "y", "z" };
     static const char *const accounts[] = { "acc", "lab", "", "root" };
+    static const char *const qos[] = { "", "normal", "gold", "slow" };
     static const char *const parts[] = { "", "a", "b", "c", "a,b", "c,a" };
     static const char *const arrays[] = { "0-3", "0-9:2%2", "1,3,5", "0-20%1" };
     static const char *const before[] = { "afterok:", "afterany:",         "afternotok:",
@@ -413,13 +535,15 @@ static void submit(struct world *w)
                                           "afterok:", "singleton?afterok:" };
     static const char *const after[] = { "", "", "", "+1", "", "", ",singleton", "" };
     char dep[64] = "";
-    struct job_spec s = { .batch = true,
+    struct job_spec s = { .batch = !chance(w, 25),
                           .name = names[pick(w, 3)],
                           .partition = parts[pick(w, 6)],
                           .user_name = names[pick(w, 3)],
                           .account = accounts[pick(w, 4)],
                           .kill_on_invalid_dep = { chance(w, 30), true } };
 
+    if (w->rules)
+        s.qos = qos[pick(w, 4)];
     if (chance(w, 50))
         s.ntasks = (struct opt_u32){ true, 1 + pick(w, 5) };
     if (chance(w, 20))
@@ -439,7 +563,7 @@ static void submit(struct world *w)
     if (chance(w, 8))
         s.exc_nodes = node_name(pick(w, NODES));
     if (chance(w, 10))
-        s.exclusive = "exclusive";
+        s.exclusive = chance(w, 50) ? "exclusive" : "user";
     if (chance(w, 15))
         ask_gres(w, &s);
     if (chance(w, 10))
@@ -501,11 +625,12 @@ static void update(struct world *w)
         { "MinMemoryNode", "100", "" }, { "Features", "red", "" },
         { "Dependency", "", "" },       { "StartTime", "now+60", "" },
         { "Priority", "0", "" },        { "NoSuch", "1", "" },
-        { "EndTime", "now+90", "" },
+        { "EndTime", "now+90", "" },    { "Account", "lab", "" },
+        { "QOS", "gold", "" },
     };
     char buf[32];
     const char *jobs[] = { job_text(w, buf, sizeof buf) };
-    struct key_value set[] = { values[pick(w, 17)], values[pick(w, 17)] };
+    struct key_value set[] = { values[pick(w, 19)], values[pick(w, 19)] };
     struct job_update up = { .jobs = { jobs, 1 } };
 
     up.set.v = set;
@@ -558,12 +683,12 @@ static void end_step(struct world *w, struct task *t)
     static const int32_t status[] = { 0, 0, 0, 3 << 8, 9, 7 << 8, 8 << 8 };
     struct usage used = { .user_us = 5 };
     struct step_done done = { .job_id = t->job_id,
-                              .step_id = STEP_BATCH,
+                              .step_id = t->step_id,
                               .restart = t->restart,
                               .used = &used,
                               .wait_status = status[pick(w, 7)],
                               .node = node_name(t->node),
-                              .is_clean = chance(w, 70),
+                              .is_clean = t->step_id == STEP_BATCH && chance(w, 70),
                               .oom = chance(w, 5) };
 
     if (chance(w, 5)) {
@@ -571,10 +696,64 @@ static void end_step(struct world *w, struct task *t)
         done.error_code = chance(w, 50) ? 12 : 4000;
     }
     t->is_ended = true;
-    t->is_gone = done.is_clean;
+    t->is_gone = done.is_clean || t->step_id != STEP_BATCH;
     step(w, OP_step_ended, &done, t->node);
     if (chance(w, 10))
         step(w, OP_step_ended, &done, t->node);
+}
+
+/* A step in some running job, by its owner. */
+static void create_step(struct world *w)
+{
+    static const char *const layouts[] = { "", "cyclic", "plane=2", "block,Pack", "arbitrary" };
+    const struct job *job = NULL;
+
+    for (uint32_t tries = 0; tries < 20 && !(job && job->phase == PHASE_RUNNING); tries++)
+        job = core_job(w->live, w->last_job > 30 ? w->last_job - pick(w, 30) : 1 + pick(w, 30));
+    if (!job)
+        return;
+    struct step_spec s = { .job_id = job->id,
+                           .name = "s",
+                           .ntasks = { chance(w, 80), 1 + pick(w, 6) },
+                           .min_nodes = { chance(w, 40), 1 + pick(w, 3) },
+                           .cpus_per_task = { chance(w, 30), 1 + pick(w, 2) },
+                           .exact = chance(w, 60),
+                           .overlap = chance(w, 15),
+                           .overcommit = chance(w, 10),
+                           .wait = chance(w, 50),
+                           .distribution = layouts[pick(w, 5)],
+                           .time_limit_min = { chance(w, 30), 1 + pick(w, 3) },
+                           .relative = { chance(w, 10), pick(w, 2) },
+                           .req_nodes = chance(w, 10) ? node_name(pick(w, NODES)) : "",
+                           .exc_nodes = chance(w, 10) ? node_name(pick(w, NODES)) : "",
+                           .mem_per_node_mb = { chance(w, 30), pick(w, 600) },
+                           .request_key = 1 + pick(w, 4000) };
+
+    w->asker = job->uid;
+    step(w, OP_step_create, &s, 0);
+    w->asker = 0;
+}
+
+static void signal_step(struct world *w)
+{
+    char name[32];
+    const char *names[] = { name };
+    struct job_kill kill = { .jobs = { names, 1 }, .signal = { chance(w, 30), 9 + pick(w, 2) } };
+    struct task *t = some_task(w);
+
+    if (!t)
+        return;
+    snprintf(name, sizeof name, "%u.%u", t->job_id,
+             t->step_id == STEP_BATCH ? pick(w, 3) : t->step_id);
+    step(w, OP_job_cancel, &kill, 0);
+}
+
+static void end_alloc(struct world *w)
+{
+    struct alloc_end end = { .job_id = w->last_job > 20 ? w->last_job - pick(w, 20) : 1 };
+
+    end.wait_status = chance(w, 30) ? 5 << 8 : 0;
+    step(w, OP_job_through, &end, 0);
 }
 
 /* Any node may say that any job is clean; what it does not hold is ignored. */
@@ -675,6 +854,14 @@ static void random_step(struct world *w)
         restart(w);
     else
         core_free(rebuild(w));
+    if (chance(w, 25))
+        create_step(w);
+    if (chance(w, 4))
+        signal_step(w);
+    if (chance(w, 3))
+        end_alloc(w);
+    if (w->rules && chance(w, 2))
+        tell_rules(w);
     if (chance(w, 1) && chance(w, 30)) {
         w->conf_turn++;
         configure(w);
@@ -732,6 +919,8 @@ static unsigned run(uint64_t seed, unsigned steps)
     w->live = core_new();
     w->mirror = core_new();
     configure(w);
+    if (seed % 4)
+        tell_rules(w);
     for (uint32_t i = 0; i < NODES; i++)
         hello(w, i);
     while (w->step < steps)

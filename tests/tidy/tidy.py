@@ -30,7 +30,7 @@ LAYERS = {
     'auth': {'base', 'schema', 'wire', 'net'},
     'node': {'base', 'schema'},
     'client': BELOW_CLIENT,
-    'cli': BELOW_CLIENT | {'client'},
+    'cli': BELOW_CLIENT | {'client', 'node'},
     'tools': LIBRARIES,
 }
 for daemon in ('slurmctld', 'slurmdbd', 'slurmd', 'slurmstepd', 'munged', 'slurmrestd', 'slinkyd',

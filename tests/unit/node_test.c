@@ -95,12 +95,12 @@ static void patterns_as_slurm_replaces_them(void **state)
     struct buf out = { 0 };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        pattern_path(rows[i].text, &l, &out);
+        pattern_path(rows[i].text, &l, 0, &out);
         assert_string_equal(buf_str(&out), rows[i].path);
     }
     l.array_job_id = 100;
     l.array_task_id = (struct opt_u32){ true, 17 };
-    pattern_path("%A_%a_%b_%4a_%j", &l, &out);
+    pattern_path("%A_%a_%b_%4a_%j", &l, 0, &out);
     assert_string_equal(buf_str(&out), "/work/100_17_7_0017_128");
     buf_fini(&out);
 }
@@ -121,32 +121,32 @@ static void the_environment_is_the_users_and_ours(void **state)
 {
     const char *users[] = { "HOME=/home/ada", "SLURM_JOB_ID=1", "EMPTY=", "TWO=a=b",
                             "SLURM_MINE=x" };
-    const struct env_node node = { "/etc/slurm/slurm.conf" };
+    const struct env_node node = { .conf_path = "/etc/slurm/slurm.conf" };
     struct launch l = a_launch();
     struct arena a = { 0 };
     struct err e = { 0 };
-    char **env;
+    struct env env;
 
     l.environment = (struct strs){ users, 5 };
     l.mem_per_node_mb = (struct opt_u64){ true, 4000 };
     assert_int_equal(env_build(&l, &node, &a, &env, &e), 0);
-    env_task_pid(env, 4242);
-    assert_string_equal(value_in(env, "SLURM_TASK_PID"), "4242");
-    assert_string_equal(value_in(env, "HOME"), "/home/ada");
-    assert_string_equal(value_in(env, "TWO"), "a=b");
-    assert_string_equal(value_in(env, "SLURM_MINE"), "x");
-    assert_string_equal(value_in(env, "SLURM_JOB_ID"), "128"); /* ours wins */
-    assert_string_equal(value_in(env, "SLURM_JOB_NODELIST"), "n[1-2]");
-    assert_string_equal(value_in(env, "SLURM_JOB_CPUS_PER_NODE"), "4(x2)");
-    assert_string_equal(value_in(env, "SLURM_MEM_PER_NODE"), "4000");
-    assert_string_equal(value_in(env, "SLURM_NTASKS"), "2");
-    assert_string_equal(value_in(env, "ENVIRONMENT"), "BATCH");
-    assert_string_equal(value_in(env, "SLURM_CONF"), "/etc/slurm/slurm.conf");
-    assert_string_equal(value_in(env, "TMPDIR"), "/tmp");
-    assert_null(value_in(env, "SLURM_CPUS_PER_TASK"));
-    assert_null(value_in(env, "SLURM_ARRAY_TASK_ID"));
-    assert_null(value_in(env, "SLURM_RESTART_COUNT"));
-    assert_null(value_in(env, "SLURM_JOB_ACCOUNT"));
+    env_put_number(&env, &a, "SLURM_TASK_PID", 4242);
+    assert_string_equal(value_in(env.v, "SLURM_TASK_PID"), "4242");
+    assert_string_equal(value_in(env.v, "HOME"), "/home/ada");
+    assert_string_equal(value_in(env.v, "TWO"), "a=b");
+    assert_string_equal(value_in(env.v, "SLURM_MINE"), "x");
+    assert_string_equal(value_in(env.v, "SLURM_JOB_ID"), "128"); /* ours wins */
+    assert_string_equal(value_in(env.v, "SLURM_JOB_NODELIST"), "n[1-2]");
+    assert_string_equal(value_in(env.v, "SLURM_JOB_CPUS_PER_NODE"), "4(x2)");
+    assert_string_equal(value_in(env.v, "SLURM_MEM_PER_NODE"), "4000");
+    assert_string_equal(value_in(env.v, "SLURM_NTASKS"), "2");
+    assert_string_equal(value_in(env.v, "ENVIRONMENT"), "BATCH");
+    assert_string_equal(value_in(env.v, "SLURM_CONF"), "/etc/slurm/slurm.conf");
+    assert_string_equal(value_in(env.v, "TMPDIR"), "/tmp");
+    assert_null(value_in(env.v, "SLURM_CPUS_PER_TASK"));
+    assert_null(value_in(env.v, "SLURM_ARRAY_TASK_ID"));
+    assert_null(value_in(env.v, "SLURM_RESTART_COUNT"));
+    assert_null(value_in(env.v, "SLURM_JOB_ACCOUNT"));
     arena_fini(&a);
 }
 
@@ -154,11 +154,11 @@ static void a_bad_variable_is_named(void **state)
 {
     static char big[140 * 1024];
     const char *users[] = { "NOEQUALS" };
-    const struct env_node node = { "" };
+    const struct env_node node = { .conf_path = "" };
     struct launch l = a_launch();
     struct arena a = { 0 };
     struct err e = { 0 };
-    char **env;
+    struct env env;
 
     l.environment = (struct strs){ users, 1 };
     assert_int_equal(env_build(&l, &node, &a, &env, &e), -EINVAL);
@@ -225,7 +225,7 @@ static void an_identity_is_complete_or_refused(void **state)
 static void task_output(const char *script, char *ret, size_t size)
 {
     char dir[] = "/tmp/node_test.XXXXXX", path[64], out[64];
-    char *env[] = { (char[64]){ "SLURM_TASK_PID=" }, (char[32]){ "PATH=/usr/bin:/bin" }, NULL };
+    char *env[] = { (char[32]){ "PATH=/usr/bin:/bin" }, NULL, NULL };
     const uint32_t groups[] = { 7, 8 };
     struct launch l = a_launch();
     struct err e = { 0 };
@@ -243,7 +243,14 @@ static void task_output(const char *script, char *ret, size_t size)
     l.work_dir = dir;
     l.groups = (struct u32s){ (uint32_t *)groups, 2 };
     l.uid = geteuid() == 0 ? l.uid : geteuid();
-    const struct task_start t = { &l, path, env, "/dev/null", out, out };
+    char *argv[] = { path, NULL };
+    const struct task_start t = { .launch = &l,
+                                  .argv = argv,
+                                  .env = { env, 1, 3 },
+                                  .in = { "/dev/null", -1 },
+                                  .out = { out, -1 },
+                                  .err = { out, -1 },
+                                  .turn = -1 };
     assert_int_equal(task_start(&t, &pid, &report, &e), 0);
     waitpid(pid, NULL, 0);
     close(report);
@@ -308,7 +315,7 @@ static void a_tree_is_signalled_whole(void **state)
                 pause();
         }
         while (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD) {
-            procs_signal_tree(getpid(), 0, SIGKILL);
+            procs_signal_tree(getpid(), NULL, SIGKILL);
             poll(NULL, 0, 1);
         }
         _exit(7);
@@ -401,10 +408,10 @@ static void launches_are_remembered_across_restarts(void **state)
 
     assert_non_null(mkdtemp(dir));
     assert_int_equal(spool_open(dir, &s, &e), 0);
-    assert_int_equal(seen_open(&s, &a, &e), 0);
+    assert_int_equal(seen_open(&s, "seen", &a, &e), 0);
     assert_false(seen_has(&a, &k));
     seen_add(&a, &k);
-    assert_int_equal(seen_open(&s, &b, &e), 0);
+    assert_int_equal(seen_open(&s, "seen", &b, &e), 0);
     assert_true(seen_has(&b, &k));
     assert_true(seen_has(&b, &older));
     assert_false(seen_has(&b, &newer));

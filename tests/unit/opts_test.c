@@ -227,7 +227,7 @@ static void each_tool_has_its_own_meaning_of_a_letter(void **state)
     assert_int_equal(b.o.own.wait_s.v, 30);
     assert_int_equal(b.o.own.kill_on_bad_exit.v, 1);
     assert_true(b.o.own.label && b.o.own.pty);
-    assert_int_equal(b.o.job.immediate_s.v, 5);
+    assert_int_equal(b.o.job.immediate_s.v, 1);
     assert_int_equal(b.rest, 7);
     arena_fini(&b.arena);
 

@@ -19,6 +19,7 @@ struct bed {
     struct facts facts;
     struct effects effects;
     int64_t now;
+    uint32_t uid;
 };
 
 static void step(struct bed *b, uint16_t kind, const void *body, uint32_t node)
@@ -30,7 +31,7 @@ static void step(struct bed *b, uint16_t kind, const void *body, uint32_t node)
                         .node = node,
                         .script = 1,
                         .environment = 2,
-                        .who = { .uid = 0, .user_name = "root", .role = ROLE_ADMIN } };
+                        .who = { .uid = b->uid, .user_name = "u", .role = ROLE_ADMIN } };
     struct err e = { 0 };
 
     arena_reset(&b->arena);
@@ -268,6 +269,26 @@ static void licenses_are_counted_while_jobs_run(void **state)
     close_cluster(&b);
 }
 
+static struct conf_node *plain_nodes(uint32_t n);
+
+/* --exclusive=user: others stay away, from nodes that it has and it from theirs. */
+static void a_user_can_have_nodes_for_himself(void **state)
+{
+    struct bed b;
+
+    open_cluster(&b, plain_nodes(3), 3, (struct core_conf){ 0 });
+    b.uid = 1;
+    check(&b, (struct job_spec){ .exclusive = "user" }, "n1 1/1");
+    b.uid = 2;
+    check(&b, (struct job_spec){ 0 }, "n2 1/1");
+    b.uid = 1;
+    check(&b, (struct job_spec){ .exclusive = "user", .ntasks = N(4) }, "n3 4/4");
+    check(&b, (struct job_spec){ 0 }, "n1 1/1");
+    b.uid = 2;
+    check(&b, (struct job_spec){ .ntasks = N(4) }, "waits");
+    close_cluster(&b);
+}
+
 static struct conf_node *plain_nodes(uint32_t n)
 {
     static struct conf_node v[12];
@@ -396,6 +417,7 @@ int main(void)
         cmocka_unit_test(a_gpu_is_whole_or_cut),
         cmocka_unit_test(memory_and_cpus_come_with_gpus),
         cmocka_unit_test(licenses_are_counted_while_jobs_run),
+        cmocka_unit_test(a_user_can_have_nodes_for_himself),
         cmocka_unit_test(jobs_stay_under_few_switches),
         cmocka_unit_test(blocks_are_filled_and_segments_kept_whole),
         cmocka_unit_test(sockets_threads_and_reserved_cpus),
