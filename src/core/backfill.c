@@ -219,6 +219,8 @@ static bool fails_still(struct pass *s, const struct job *job, const struct part
     struct core *c = s->c;
     struct failure *f = memory_for(s, job, length);
 
+    if (job->flags & JOB_LATE) /* others of its wish may still insist on few switches */
+        return false;
     if (f->part != p->index + 1 || f->gen != everything_else(c) || length < f->length ||
         c->grown.seq - f->seq > GROWN_MAX)
         return false;

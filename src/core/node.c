@@ -154,7 +154,7 @@ void node_set_record(struct core *c, struct node *n, const struct node_record *r
 {
     struct node_record *old = n->rec;
     uint32_t weight = node_weight(n);
-    bool was_up = node_is_up(n);
+    bool was_up = node_is_up(n), was_kept = node_is_kept(n);
 
     n->rec = msg_clone(&desc_node_record, rec);
     n->lost_at = rec->lost_at;
@@ -166,7 +166,8 @@ void node_set_record(struct core *c, struct node *n, const struct node_record *r
     bool has_other_gres = strcmp(old->gres ? old->gres : "", n->rec->gres ? n->rec->gres : "") != 0;
     if (has_other_gres || rec->is_gone)
         gres_configure(c, n);
-    c->fleet_gen += was_up != node_is_up(n) || rec->has_features.set || has_other_gres;
+    c->fleet_gen += was_up != node_is_up(n) || was_kept != node_is_kept(n) ||
+                    rec->has_features.set || has_other_gres;
     free(old);
     arm_timer(c, n);
     part_open(c, n);

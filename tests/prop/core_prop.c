@@ -264,13 +264,17 @@ static struct core *rebuild(struct world *w)
     reset(w);
     while (core_schedule(copy, w->now, 7, &w->facts, &w->effects))
         ;
-    /* Promises may move earlier now that could not a moment ago; running jobs are guessed anew. */
-    bool is_guessed = bf_of(copy)->predict || bf_of(copy)->interval_s > 0;
+    /* Not when times are guessed anew: of jobs by prediction, or that are being cleaned up; and
+     * what follows a promise that moved is not for this pass. */
+    bool is_guessed = bf_of(copy)->predict || bf_of(copy)->interval_s > 0 ||
+                      w->live->phase_count[PHASE_ENDING] > 0;
     QUEUE_FOREACH(it, &w->live->promised)
     is_guessed = is_guessed || it->job->promise->start <= w->now; /* its time came, and no event */
-    for (unsigned i = 0; i < w->facts.n && !is_guessed; i++)
-        if (w->facts.v[i].kind != FACT_job_promise)
-            fail(w, "overlooked", fact_name(w->facts.v[i].kind));
+    for (unsigned i = 0; i < w->facts.n && !is_guessed; i++) {
+        if (w->facts.v[i].kind == FACT_job_promise)
+            break;
+        fail(w, "overlooked", fact_name(w->facts.v[i].kind));
+    }
     core_free(copy);
     copy = core_new();
     core_dump(w->live, load, copy);
