@@ -14,7 +14,8 @@ PYTHON ?= /usr/bin/python3
 demo: packages build
 	@$(PYTHON) tools/demo.py
 
-test: packages
+test:
+	@tools/packages.sh test
 	@tests/run
 
 build: packages
