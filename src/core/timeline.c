@@ -67,7 +67,7 @@ void timeline_reset(struct timeline *t, uint32_t nodes)
     t->is_overdrawn = false;
 }
 
-static void insert(struct lane *l, uint32_t at, struct step step)
+static void insert(struct lane *l, uint32_t at, struct lane_step step)
 {
     if (l->n == l->cap) {
         l->cap = l->cap ? l->cap * 2 : 4;
@@ -81,7 +81,7 @@ static void insert(struct lane *l, uint32_t at, struct step step)
 void timeline_open(struct timeline *t, uint32_t node, int64_t now, const struct room *room)
 {
     t->lanes[node].n = 0;
-    insert(&t->lanes[node], 0, (struct step){ now, *room });
+    insert(&t->lanes[node], 0, (struct lane_step){ now, *room });
 }
 
 /* The last step that begins at or before the time; the first when none does. */
@@ -106,7 +106,7 @@ static uint32_t cut(struct lane *l, int64_t time)
 
     if (l->v[at].at >= time)
         return at;
-    insert(l, at + 1, (struct step){ time, l->v[at].room });
+    insert(l, at + 1, (struct lane_step){ time, l->v[at].room });
     return at + 1;
 }
 

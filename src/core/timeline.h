@@ -26,13 +26,13 @@ void room_take(struct room *from, const struct room *taken);     /* a holder com
 void room_least(struct room *both, const struct room *other);    /* what there is at both times */
 bool room_fits(const struct room *has, const struct room *need); /* holders are not compared */
 
-struct step {
+struct lane_step {
     int64_t at;
     struct room room;
 };
 
 struct lane {
-    struct step *v; /* the first is in force now, the last for ever */
+    struct lane_step *v; /* the first is in force now, the last for ever */
     uint32_t n, cap;
 };
 
