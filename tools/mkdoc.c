@@ -29,6 +29,7 @@ static const struct {
     { "NODE_KEYS", node_keys },
     { "PARTITION_KEYS", part_keys },
     { "DBD_KEYS", dbd_keys },
+    { "CGROUP_KEYS", cgroup_keys },
 };
 
 static const struct {

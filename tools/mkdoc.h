@@ -24,6 +24,7 @@ void error_list(FILE *out);
 void slurm_keys(FILE *out);
 void node_keys(FILE *out);
 void part_keys(FILE *out);
+void cgroup_keys(FILE *out);
 void dbd_keys(FILE *out);
 
 /* ---- documents of their own */

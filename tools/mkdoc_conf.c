@@ -20,6 +20,9 @@ static const struct key slurm_rows[] = {
 static const struct key dbd_rows[] = {
 #include "schema/conf_dbd.def"
 };
+static const struct key cgroup_rows[] = {
+#include "schema/conf_cgroup.def"
+};
 #undef KEY
 #define NODE(name, kind, member, use) { #name, #kind, "", "", use },
 static const struct key node_rows[] = {
@@ -99,6 +102,11 @@ static void names(FILE *out, const struct key *rows, size_t count)
 void slurm_keys(FILE *out)
 {
     keys(out, ROWS(slurm_rows));
+}
+
+void cgroup_keys(FILE *out)
+{
+    keys(out, ROWS(cgroup_rows));
 }
 
 void dbd_keys(FILE *out)

@@ -3,8 +3,8 @@
 # Asks for sudo when not root; says plainly what is missing when it cannot.
 set -eu
 
-build="gcc meson ninja-build pkg-config libc6-dev libssl-dev nettle-dev liburing-dev libsqlite3-dev libmariadb-dev zlib1g-dev libbz2-dev
-libcmocka-dev libjansson-dev python3 python3-pytest"
+build="gcc meson ninja-build pkg-config libc6-dev libssl-dev nettle-dev liburing-dev libsqlite3-dev libmariadb-dev zlib1g-dev
+libbz2-dev libcmocka-dev libjansson-dev libpmix-dev python3 python3-pytest"
 perf="$build slurmctld slurmd slurmdbd slurm-client libslurm-dev munge mariadb-server"
 
 set -- "${1:-build}"

@@ -5,6 +5,7 @@
  * out. */
 #include "auth/server.h"
 
+#include "auth/seal.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -151,8 +152,11 @@ static void decoded(void *ctx, const struct munge_found *found, const char *text
         return;
     if (c && objection(s, found, text, why, sizeof why))
         reject(h, c, why);
-    else if (c)
+    else if (c) {
+        if (found->len > TLS_PSK_LEN)
+            conn_set_secret(c, found->payload + TLS_PSK_LEN);
         conn_authenticated(c, found->uid, found->gid, found->payload);
+    }
     hearing_free(h);
 }
 
@@ -191,7 +195,7 @@ static const char *objection(const struct auth_server *s, const struct munge_fou
         clock_words(found, text, size);
     else if (found->code != MUNGE_OK)
         snprintf(text, size, "authentication: %s", said ? said : "credential not accepted");
-    else if (found->len != TLS_PSK_LEN)
+    else if (found->len != TLS_PSK_LEN && found->len != TLS_PSK_LEN + SEAL_KEY)
         snprintf(text, size, "the credential holds %zu bytes, not %d", found->len, TLS_PSK_LEN);
     else if (found->auth_uid != s->own_uid)
         snprintf(text, size,

@@ -1,8 +1,10 @@
 /* Lines of sacctmgr list (rule_lines.h). */
 #include "cli/rule_lines.h"
 
+#include "base/clock.h"
 #include "base/times.h"
 
+#include <pwd.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,7 +238,8 @@ struct making {
     const struct rule_book *book;
     struct arena *a;
     struct rule_lines ret;
-    bool is_tree, without_parents;
+    bool is_tree;
+    int64_t now;
 };
 
 static struct rule_line *add(struct making *m)
@@ -487,6 +490,26 @@ static void make_txns(struct making *m)
     }
 }
 
+static void make_events(struct making *m)
+{
+    for (uint32_t i = 0; i < m->book->events.n; i++) {
+        const struct rule_event *ev = &m->book->events.v[i];
+        const struct passwd *pw = getpwuid(ev->uid);
+        struct rule_line *l = add(m);
+
+        l->cluster_name = ev->cluster;
+        l->node = ev->node;
+        l->state = ev->state;
+        l->reason = ev->reason;
+        l->event = "Node";
+        l->start = ev->start;
+        l->end = ev->end;
+        l->duration = (ev->end ? ev->end : m->now) - ev->start;
+        l->user_name = pw ? arena_printf(m->a, "%s(%u)", pw->pw_name, ev->uid)
+                          : arena_printf(m->a, "%u", ev->uid);
+    }
+}
+
 static void make_problems(struct making *m)
 {
     for (uint32_t i = 0; i < m->book->assocs.n; i++) {
@@ -512,14 +535,18 @@ static const struct {
     { "transaction", make_txns },
     { "txn", make_txns },
     { "problem", make_problems },
+    { "event", make_events },
 };
 
 struct rule_lines rule_lines_make(const struct rule_entity *entity, const struct rule_words *w,
                                   const struct rule_book *b, struct arena *a)
 {
-    struct making m = { .w = w, .book = b, .a = a, .is_tree = rule_has_flag(w, "Tree") };
+    struct making m = {
+        .w = w, .book = b, .a = a, .is_tree = rule_has_flag(w, "Tree"), .now = clock_wall_s()
+    };
     uint32_t most = b->clusters.n + b->accounts.n + b->users.n + 2 * b->assocs.n + b->qos.n +
-                    b->wckeys.n + b->tres.n + b->resources.n + b->shares.n + b->txns.n;
+                    b->wckeys.n + b->tres.n + b->resources.n + b->shares.n + b->txns.n +
+                    b->events.n;
 
     m.ret.v = arena_calloc(a, most + 1, sizeof *m.ret.v);
     for (unsigned i = 0; i < sizeof makers / sizeof *makers; i++)

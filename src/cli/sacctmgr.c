@@ -5,8 +5,10 @@
 #include "base/log.h"
 #include "cli/connect.h"
 #include "cli/output.h"
+#include "cli/rule_dump.h"
 #include "cli/rule_lines.h"
 #include "cli/rule_say.h"
+#include "cli/rule_show.h"
 #include "cli/sacctmgr.h"
 #include "cli/say.h"
 #include "net/daemon.h"
@@ -290,6 +292,16 @@ static int list_rules(struct sacctmgr *s, const struct rule_entity *entity, stru
     return 0;
 }
 
+/* What is no rule is shown by functions of its own. */
+static const struct {
+    const char *entity;
+    int (*show)(struct sacctmgr *s, const struct rule_entity *entity, struct rule_words *w);
+} shows[] = {
+    { "runawayjobs", show_runaway },  { "stats", show_stats },
+    { "configuration", show_config }, { "federation", show_empty },
+    { "reservation", show_empty },
+};
+
 static int do_list(struct sacctmgr *s, char **words)
 {
     const struct rule_entity *entity = words[0] ? rule_entity_find(words[0], RULE_LIST) : NULL;
@@ -300,6 +312,9 @@ static int do_list(struct sacctmgr *s, char **words)
         return sacctmgr_fail(s, nouns[RULE_LIST]);
     if (rule_words_read(&w, entity, RULE_LIST, words + 1, &s->arena, &e) < 0)
         return sacctmgr_fail(s, e.text);
+    for (unsigned i = 0; i < sizeof shows / sizeof *shows; i++)
+        if (strcmp(shows[i].entity, entity->name) == 0)
+            return shows[i].show(s, entity, &w);
     return list_rules(s, entity, &w);
 }
 
@@ -359,6 +374,8 @@ static const struct {
     { "associations", 3, do_associations },
     { "quiet", 4, do_quiet },
     { "readonly", 4, do_readonly },
+    { "dump", 2, sacctmgr_dump },
+    { "load", 2, sacctmgr_load },
 };
 
 static int run(struct sacctmgr *s, char **words)

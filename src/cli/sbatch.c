@@ -5,11 +5,13 @@
 #include "base/log.h"
 #include "base/times.h"
 #include "net/daemon.h"
+#include "cli/clusters.h"
 #include "cli/connect.h"
 #include "cli/opts.h"
 #include "cli/say.h"
 #include "cli/script.h"
 #include "cli/submit.h"
+#include "cli/words.h"
 #include "schema/errors.h"
 #include "schema/rpc.h"
 #include "schema/states.h"
@@ -38,7 +40,7 @@ static void sbatch_fini(struct sbatch *s);
 static int read_request(struct sbatch *s, int argc, char **argv);
 static int read_options(struct sbatch *s, int argc, char **argv, int *ret_rest, struct err *e);
 static int check_script(struct sbatch *s, const char *name);
-static int check_cluster(struct sbatch *s);
+static int choose_cluster(struct sbatch *s, struct err *e);
 static int submit(struct sbatch *s);
 static void print_id(const struct sbatch *s, const struct job_submitted *job);
 static int wait_for(struct sbatch *s, uint32_t job_id);
@@ -54,13 +56,12 @@ int main(int argc, char **argv)
     int status = read_request(&s, argc, argv);
     if (status >= 0)
         return status;
-    if (connection_open(&s.conn, &e) < 0) {
+    if (choose_cluster(&s, &e) < 0) {
         say_error(NAME, e.text);
         return say_exit_code();
     }
     submit_rlimits(&s.opts, s.conn.conf);
-    status = check_cluster(&s);
-    return status >= 0 ? status : submit(&s);
+    return submit(&s);
 }
 
 static void sbatch_fini(struct sbatch *s)
@@ -156,19 +157,42 @@ static int check_script(struct sbatch *s, const char *name)
     return say_exit_code();
 }
 
-/* -M: there is one cluster, ours. */
-static int check_cluster(struct sbatch *s)
+/* When the job would start on a cluster; INT64_MAX: never, or the cluster is away. */
+static int64_t start_on(struct sbatch *s, const char *name)
 {
-    const char *wanted = s->opts.job.clusters;
+    struct strs one = { &name, 1 };
+    struct job_spec question = s->opts.job;
+    struct job_submitted *reply = NULL;
+    struct connection conn = { 0 };
+    struct err e = { 0 };
+    int64_t start = INT64_MAX;
 
-    if (!*wanted || strcasecmp(wanted, "all") == 0 ||
-        strcasecmp(wanted, conf_str(s->conn.conf, "ClusterName")) == 0)
-        return -1;
-    fprintf(stderr,
-            "%s: error: '%s' can't be reached now, or it is an invalid entry for --cluster.  "
-            "Use 'sacctmgr list clusters' to see available clusters.\n",
-            NAME, wanted);
-    return say_exit_code();
+    question.test_only = true;
+    if (connection_open_cluster(&conn, &one, &e) == 0 &&
+        client_call(conn.client, OP_job_submit, &question, &s->arena, (void **)&reply, &e) == 0)
+        start = reply->start_time.set ? reply->start_time.v : INT64_MAX - 1;
+    connection_close(&conn);
+    return start;
+}
+
+/* -M a,b: where it starts first; the earlier named where that is a tie. */
+static int choose_cluster(struct sbatch *s, struct err *e)
+{
+    struct strs list = { 0 };
+    int64_t best = INT64_MAX;
+    uint32_t chosen = 0;
+
+    words_add(&list, s->opts.job.clusters, &s->arena);
+    clusters_expand(&list, &s->arena);
+    for (uint32_t i = 0; i < list.n && list.n > 1; i++) {
+        int64_t start = start_on(s, list.v[i]);
+
+        if (start < best)
+            chosen = i;
+        best = start < best ? start : best;
+    }
+    return connection_open_cluster(
+        &s->conn, &(struct strs){ list.n ? &list.v[chosen] : NULL, list.n > 0 }, e);
 }
 
 static int submit(struct sbatch *s)
@@ -196,7 +220,7 @@ static int submit(struct sbatch *s)
 
 static void print_id(const struct sbatch *s, const struct job_submitted *job)
 {
-    const char *cluster = *s->opts.job.clusters ? conf_str(s->conn.conf, "ClusterName") : "";
+    const char *cluster = *s->opts.job.clusters ? s->conn.cluster : "";
     char when[TIMES_TEXT];
 
     if (s->opts.job.test_only)

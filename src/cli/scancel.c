@@ -4,6 +4,7 @@
 #include "base/hostlist.h"
 #include "base/log.h"
 #include "net/daemon.h"
+#include "cli/clusters.h"
 #include "cli/connect.h"
 #include "cli/output.h"
 #include "cli/say.h"
@@ -380,10 +381,10 @@ static int work(struct scancel *s, int argc, char **argv)
         return status;
     if (check_jobs(s) < 0)
         return 1;
-    if (connection_open(&conn, &e) < 0)
+    if (clusters_split("scancel", &s->clusters, &s->arena, &status))
+        return status;
+    if (connection_open_cluster(&conn, &s->clusters, &e) < 0)
         return complain("%s", e.text), 1;
-    if (output_clusters_check("scancel", &s->clusters, conf_str(conn.conf, "ClusterName")) < 0)
-        return 1;
     if (s->interactive && (status = narrow(s, conn.client)) <= 0)
         return status < 0;
     if (client_call(conn.client, OP_job_cancel, &s->kill, &s->arena, (void **)&got, &e) < 0)

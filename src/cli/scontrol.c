@@ -48,7 +48,8 @@ int scontrol_call(struct scontrol *s, unsigned opcode, const void *request, void
                   struct err *e)
 {
     if (!s->is_open) {
-        int r = connection_open(&s->connection, e);
+        struct strs cluster = { &s->cluster, s->cluster && *s->cluster };
+        int r = connection_open_cluster(&s->connection, &cluster, e);
 
         if (r < 0)
             return r;
@@ -333,6 +334,7 @@ int main(int argc, char **argv)
     s.json = o.json || o.yaml;
     s.hide = o.hide;
     s.verbose = o.verbose;
+    s.cluster = o.clusters;
     if (first < 0)
         rc = first == ARGS_DONE ? 0 : 1;
     else

@@ -11,7 +11,8 @@ struct scontrol {
     bool is_open;
     bool all, detail, one_line, quiet, json, hide;
     int verbose;
-    bool wants_exit; /* quit, exit */
+    const char *cluster; /* -M; NULL: our own */
+    bool wants_exit;     /* quit, exit */
     struct buf out;
 };
 

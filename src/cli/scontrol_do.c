@@ -124,11 +124,15 @@ static const struct {
     const char *word;
     enum subject subject;
 } subject_words[] = {
-    { "JobId", SUBJECT_job },          { "Job", SUBJECT_job },
+    { "JobId", SUBJECT_job },
+    { "Job", SUBJECT_job },
     { "StepId", SUBJECT_job }, /* 12.0: a job's name as the controller reads it */
-    { "NodeName", SUBJECT_node },      { "Node", SUBJECT_node },
-    { "ReservationName", SUBJECT_resv }, { "Reservation", SUBJECT_resv },
-    { "PartitionName", SUBJECT_part },   { "Partition", SUBJECT_part },
+    { "NodeName", SUBJECT_node },
+    { "Node", SUBJECT_node },
+    { "ReservationName", SUBJECT_resv },
+    { "Reservation", SUBJECT_resv },
+    { "PartitionName", SUBJECT_part },
+    { "Partition", SUBJECT_part },
 };
 
 static const char *canonical(enum subject subject, const char *key)

@@ -20,8 +20,8 @@
 
 static struct text_env env_of(const struct scontrol *s, int64_t now)
 {
-    struct text_env env =
-        output_env(now ? now : clock_wall_s(), conf_str(s->connection.conf, "ClusterName"), false);
+    struct text_env env = output_env(now ? now : clock_wall_s(),
+                                     s->connection.cluster ? s->connection.cluster : "", false);
 
     env.detail = s->detail;
     env.one_line = s->one_line;
@@ -47,7 +47,7 @@ static void json_put(struct scontrol *s, const char *name, const struct desc *d,
         output_json_item(i == 0, &s->out);
         json_write(d, (const char *)v + i * d->size, JSON_ALL | JSON_SLURM, &s->out);
     }
-    output_json_close("scontrol", conf_str(s->connection.conf, "ClusterName"), &s->out);
+    output_json_close("scontrol", s->connection.cluster, &s->out);
 }
 
 /* ---- jobs */

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/hostlist.h"
 #include "cli/args.h"
+#include "cli/clusters.h"
 #include "cli/connect.h"
 #include "cli/node_state.h"
 #include "cli/order.h"
@@ -272,7 +273,7 @@ static void print_json(struct sinfo *s)
         json_write(&desc_node_info, &s->nodes->nodes.v[i], JSON_ALL | JSON_SLURM, &s->out);
         first = false;
     }
-    output_json_close("sinfo", conf_str(s->connection.conf, "ClusterName"), &s->out);
+    output_json_close("sinfo", s->connection.cluster, &s->out);
 }
 
 /* ---- the program */
@@ -287,7 +288,7 @@ static int show_once(struct sinfo *s)
     }
 
     struct text_env env = output_env(s->nodes->now ? s->nodes->now : clock_wall_s(),
-                                     conf_str(s->connection.conf, "ClusterName"), s->o.noconvert);
+                                     s->connection.cluster, s->o.noconvert);
     struct sinfo_wish wish = { &s->format, &env, s->o.exact, s->o.each_node };
     uint32_t *ranks = name_ranks(s);
 
@@ -317,20 +318,21 @@ static int prepare(struct sinfo *s)
         fprintf(stderr, "sinfo: error: %s\n", e.text);
         return -1;
     }
-    if (connection_open(&s->connection, &e) < 0) {
-        fprintf(stderr, "sinfo: fatal: %s\n", e.text);
+    if (connection_open_cluster(&s->connection, &s->o.clusters, &e) < 0) {
+        fprintf(stderr, "sinfo: error: %s\n", e.text);
         return -1;
     }
-    return output_clusters_check("sinfo", &s->o.clusters,
-                                 conf_str(s->connection.conf, "ClusterName"));
+    return 0;
 }
 
 static int run(struct sinfo *s, int argc, char **argv)
 {
-    int first = args_parse(&args, argc, argv, &s->arena, &s->o);
+    int first = args_parse(&args, argc, argv, &s->arena, &s->o), status;
 
     if (first < 0)
         return first == ARGS_DONE ? 0 : 1;
+    if (clusters_split("sinfo", &s->o.clusters, &s->arena, &status))
+        return status;
     if (prepare(s) < 0)
         return 1;
     if (s->o.reservations) {

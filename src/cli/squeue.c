@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "cli/args.h"
+#include "cli/clusters.h"
 #include "cli/connect.h"
 #include "cli/job_filter.h"
 #include "cli/job_print.h"
@@ -382,7 +383,7 @@ static void print_json(struct squeue *q)
         q->out.len--; /* the closing brace, to add what readers look for first */
         buf_printf(&q->out, ",\"job_state\":[\"%s\"]}", state_long(job->state, job->state_flags));
     }
-    output_json_close("squeue", conf_str(q->connection.conf, "ClusterName"), &q->out);
+    output_json_close("squeue", q->connection.cluster, &q->out);
 }
 
 static const char *default_sort(const struct options *o)
@@ -407,8 +408,7 @@ static void unknown_last(const void **rows, uint32_t n)
 
 static int print_rows(struct squeue *q, struct rows *rows, struct err *e)
 {
-    struct text_env env =
-        output_env(q->now, conf_str(q->connection.conf, "ClusterName"), q->o.noconvert);
+    struct text_env env = output_env(q->now, q->connection.cluster, q->o.noconvert);
     int r = order_rows(q->table, q->o.sort ? q->o.sort : default_sort(&q->o), rows->v, rows->n, e);
 
     if (r < 0)
@@ -487,13 +487,10 @@ static int prepare(struct squeue *q)
         return -1;
     users_check(&q->o.users);
     format_choose(q);
-    if (connection_open(&q->connection, &e) < 0) {
-        fprintf(stderr, "squeue: fatal: %s\n", e.text);
+    if (connection_open_cluster(&q->connection, &q->o.clusters, &e) < 0) {
+        fprintf(stderr, "squeue: error: %s\n", e.text);
         return -1;
     }
-    if (output_clusters_check("squeue", &q->o.clusters,
-                              conf_str(q->connection.conf, "ClusterName")) < 0)
-        return -1;
     int r = filter_fill(q, &e);
 
     if (r == -ESLURM_INVALID_NODE_NAME)
@@ -505,7 +502,7 @@ static int prepare(struct squeue *q)
 
 static int run(struct squeue *q, int argc, char **argv)
 {
-    int first = args_parse(&args, argc, argv, &q->arena, &q->o);
+    int first = args_parse(&args, argc, argv, &q->arena, &q->o), status;
 
     if (first < 0)
         return first == ARGS_DONE ? 0 : 1;
@@ -514,6 +511,8 @@ static int run(struct squeue *q, int argc, char **argv)
         args_usage(&args, stderr);
         return 1;
     }
+    if (clusters_split("squeue", &q->o.clusters, &q->arena, &status))
+        return status;
     if (prepare(q) < 0)
         return 1;
     for (;;) {

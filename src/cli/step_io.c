@@ -86,6 +86,7 @@ void step_io_close(struct step_io *io)
     free(io->node_of);
     free(io->address);
     arena_fini(&io->arena);
+    buf_fini(&io->fence);
     explicit_bzero(io->key, sizeof io->key);
 }
 
@@ -265,6 +266,25 @@ static void got_exit(struct step_io *io, struct conn *c, const void *body)
         io->ops->exited(io->ctx, (uint32_t)(node_of_conn(io, c) - io->nodes), exit);
 }
 
+/* MPI processes exchange what they put through us, as every node reaches us already: when all have
+ * come to the fence, all get everything. */
+static void got_fence(struct step_io *io, struct conn *c, const void *body)
+{
+    const struct io_fence *f = body;
+
+    buf_put(&io->fence, f->data.p, f->data.len);
+    if (++io->at_fence < io->node_count)
+        return;
+    const struct io_fence all = { f->number, { io->fence.data, (uint32_t)io->fence.len } };
+    for (uint32_t i = 0; i < io->node_count; i++) {
+        struct conn *to = conn_find(io->loop, io->nodes[i].conn);
+        if (to)
+            rpc_send(to, OP_io_fence, 0, 0, &desc_io_fence, &all);
+    }
+    buf_reset(&io->fence);
+    io->at_fence = 0;
+}
+
 static void got_note(struct step_io *io, struct conn *c, const void *body)
 {
     const char *text = ((const struct io_note *)body)->text;
@@ -279,10 +299,9 @@ static const struct {
     const struct desc *desc;
     void (*got)(struct step_io *io, struct conn *c, const void *body);
 } frames[] = {
-    { OP_io_hello, &desc_io_hello, got_hello },
-    { OP_io_data, &desc_io_data, got_data },
-    { OP_io_exit, &desc_io_exit, got_exit },
-    { OP_io_note, &desc_io_note, got_note },
+    { OP_io_hello, &desc_io_hello, got_hello }, { OP_io_data, &desc_io_data, got_data },
+    { OP_io_exit, &desc_io_exit, got_exit },    { OP_io_note, &desc_io_note, got_note },
+    { OP_io_fence, &desc_io_fence, got_fence },
 };
 
 static void on_frame(void *ctx, struct conn *c, const struct frame *f)

@@ -4,6 +4,7 @@
 #define CLI_STEP_IO_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "cli/connect.h"
 #include "cli/sink.h"
@@ -44,6 +45,8 @@ struct step_io {
     uint32_t job_id, step_id;
     struct io_node *nodes;
     uint32_t node_count, seen, gone, lost; /* lost: gone before they were seen */
+    struct buf fence; /* what nodes brought to the fence so far */
+    uint32_t at_fence;
     uint32_t *node_of;                     /* by task */
     uint32_t ntasks;
 

@@ -196,6 +196,7 @@ static void conn_free(struct conn *c)
     if (c->addresses)
         freeaddrinfo(c->addresses);
     explicit_bzero(c->psk, sizeof c->psk);
+    explicit_bzero(c->secret, sizeof c->secret);
     buf_fini(&c->plain);
     buf_fini(&c->in);
     buf_fini(&c->out);
@@ -321,6 +322,17 @@ void *conn_user(const struct conn *c)
 void conn_set_user(struct conn *c, void *user)
 {
     c->user = user;
+}
+
+void conn_set_secret(struct conn *c, const uint8_t secret[32])
+{
+    memcpy(c->secret, secret, sizeof c->secret);
+    c->has_secret = true;
+}
+
+const uint8_t *conn_secret(const struct conn *c)
+{
+    return c->has_secret ? c->secret : NULL;
 }
 
 /* ---- who is who */

@@ -92,7 +92,7 @@ void conn_refuse(struct conn *c, const char *why);
  * closed, and so is one for whom a body over FRAME_BODY_MAX was made. */
 void conn_send(struct conn *c, uint16_t opcode, uint16_t flags, uint32_t request, const void *body,
                size_t len);
-void conn_flush(struct conn *c); /* tries to write now */
+void conn_flush(struct conn *c);          /* tries to write now */
 size_t conn_unsent(const struct conn *c); /* bytes queued; whoever sends streams stops at a bound */
 /* After what is queued was written; closed() comes from the loop. */
 void conn_close(struct conn *c);
@@ -106,5 +106,9 @@ struct conn *conn_find(struct loop *l, uint64_t id); /* NULL when gone */
 const struct peer *conn_peer(const struct conn *c);
 void *conn_user(const struct conn *c); /* a pointer the owner hangs on it */
 void conn_set_user(struct conn *c, void *user);
+/* A second secret of the peer's credential, for what its own network half must not forge
+ * (auth/seal.h); NULL when it sent none. */
+void conn_set_secret(struct conn *c, const uint8_t secret[32]);
+const uint8_t *conn_secret(const struct conn *c);
 
 #endif

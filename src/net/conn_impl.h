@@ -52,7 +52,9 @@ struct conn {
     bool lingers;    /* the other end closes first: conn_finish */
     bool is_counted; /* in by_uid of the table */
     struct tls *tls;
-    unsigned tls_wants;         /* LOOP_READ or LOOP_WRITE, while shaking */
+    unsigned tls_wants; /* LOOP_READ or LOOP_WRITE, while shaking */
+    bool has_secret;
+    uint8_t secret[32];         /* conn_set_secret */
     uint8_t psk[TLS_PSK_LEN];   /* dialled: until the handshake begins */
     struct addrinfo *addresses; /* dialled: what the look-up found, and the next to try */
     const struct addrinfo *next_address;
@@ -93,7 +95,7 @@ void conn_watch(struct conn *c);                  /* asks the loop for what the 
 int conns_tls(struct conns *all, struct err *e);  /* makes the TLS context if there is none */
 void conn_await(struct conn *c, bool is_unknown); /* starts the deadline, counts it as unknown */
 void conn_shake(struct conn *c, int is_server, const uint8_t psk[TLS_PSK_LEN]); /* begins TLS */
-void conn_peer_credentials(struct conn *c);       /* unix: asks the kernel who is there */
+void conn_peer_credentials(struct conn *c); /* unix: asks the kernel who is there */
 
 /* dial.c: connect() finished, or failed: on to the next address. */
 void dial_step(struct conn *c);

@@ -306,12 +306,6 @@ static void add_table(struct building *b, const struct launch *l, const struct e
     }
 }
 
-static void add_more(struct building *b, const struct strs *more, struct arena *a)
-{
-    for (uint32_t i = 0; i < more->n; i++)
-        add(b, a, more->v[i], strcspn(more->v[i], "="), (char *)more->v[i]);
-}
-
 static int add_users(struct building *b, const struct launch *l, struct arena *a, struct err *e)
 {
     size_t total = 0;
@@ -338,10 +332,9 @@ int env_build(const struct launch *l, const struct env_node *node, struct arena 
 {
     struct building b = { 0 };
 
-    b.env.cap = l->environment.n + node->more.n + VARIABLES + STEP_VARIABLES + SPARE;
+    b.env.cap = l->environment.n + VARIABLES + STEP_VARIABLES + SPARE;
     b.env.v = arena_calloc(a, b.env.cap, sizeof *b.env.v);
     add_table(&b, l, node, a);
-    add_more(&b, &node->more, a);
     int err = add_users(&b, l, a, e);
     if (err == 0)
         add(&b, a, "TMPDIR", strlen("TMPDIR"), arena_strdup(a, "TMPDIR=/tmp"));

@@ -11,7 +11,6 @@
 struct env_node {
     const char *conf_path;          /* SLURM_CONF; "" leaves it out */
     const struct step_launch *step; /* NULL: the batch script */
-    struct strs more;               /* whole NAME=value, before the user's: GPUs, binding */
 };
 
 /* NAME=value strings, NULL behind the last: for execve. */

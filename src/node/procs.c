@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define DESCRIBED_MAX 8        /* of a tree in words */
 #define ENVIRON_MAX (1u << 20) /* of another process; ours stands in front of the user's */
 
 struct table {
@@ -195,12 +196,14 @@ void procs_describe_tree(pid_t root, struct buf *out)
 
     table_read(&t);
     size_t n = table_descend(&t, root);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && i < DESCRIBED_MAX; i++) {
         if (slurp(t.v[i].id.pid, "wchan", where, sizeof where) <= 0)
             snprintf(where, sizeof where, "?");
         buf_printf(out, "%spid %d (%c, %s)", out->len ? ", " : "", (int)t.v[i].id.pid, t.v[i].state,
                    where);
     }
+    if (n > DESCRIBED_MAX)
+        buf_printf(out, " and %zu more", n - DESCRIBED_MAX);
 }
 
 /* ---- by environment */

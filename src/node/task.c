@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "node/affinity.h"
 #include "node/cgroup.h"
 #include "node/ids.h"
 #include "node/rlimits.h"
@@ -15,6 +16,7 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -97,6 +99,20 @@ static void signals_reset(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* What --cpu-bind=verbose asks for. */
+static void say_binding(const struct task_start *t)
+{
+    CLEANUP(buf_fini) struct buf lines = { 0 };
+
+    if (!t->bind)
+        return;
+    const char *rank = env_get(&t->env, "SLURM_PROCID");
+    affinity_say(t->bind, t->local, rank ? (uint32_t)strtoul(rank, NULL, 10) : 0,
+                 t->launch->node_name, &lines);
+    if (lines.len)
+        dprintf(STDERR_FILENO, "%s", buf_str(&lines));
+}
+
 static _Noreturn void task_run(const struct task_start *t, int report)
 {
     char note[PATH_MAX + 128] = "";
@@ -107,6 +123,8 @@ static _Noreturn void task_run(const struct task_start *t, int report)
     unprotect();
     if (t->group && cgroup_enter(t->group, t->local, &e) < 0)
         give_up(report, &e, 1 << 8);
+    if (t->bind)
+        affinity_apply(t->bind, t->local); /* what the machine refuses is no reason not to run */
     if (identity(t->launch, &e) < 0)
         give_up(report, &e, 1 << 8);
     go_to_work_dir(t->launch, note, sizeof note);
@@ -116,8 +134,11 @@ static _Noreturn void task_run(const struct task_start *t, int report)
     }
     if (note[0])
         dprintf(STDERR_FILENO, "%s", note);
+    say_binding(t);
     signals_reset();
     close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC); /* whatever leaked to slurmd itself */
+    if (t->pmi >= 0)
+        fcntl(t->pmi, F_SETFD, 0);
     go(t);
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct affinity;
 struct cgroup;
 
 /* Where a stream comes from or goes to: a file that the user opens, or a descriptor of ours. */
@@ -32,8 +33,10 @@ struct task_start {
     bool is_pty; /* `in` is a terminal, for all three streams */
     int turn;    /* -1, or: wait for its end before a shared file is opened */
     struct task_hooks prologs;
-    const struct cgroup *group; /* of the step; NULL: none */
-    uint32_t local;             /* number of the task on this node */
+    const struct cgroup *group;  /* of the step; NULL: none */
+    int pmi;                     /* a socket that the task inherits; -1: none */
+    const struct affinity *bind; /* of the step; NULL: none */
+    uint32_t local;              /* number of the task on this node */
     /* Instead of an exec: what to do as the user; returns the exit code. */
     int (*instead)(const void *ctx, struct err *e);
     const void *ctx;

@@ -83,6 +83,24 @@ void dbd_free(struct dbd *d)
     free(d);
 }
 
+/* What the cluster has, as configured, then the names of TRES that the site counts besides:
+ * sreport's percentages are of this. */
+static const char *cluster_tres(const struct ctld *c, struct arena *a)
+{
+    const char *more = conf_str(c->conf, "AccountingStorageTRES");
+    unsigned long long cpus = 0, memory_mb = 0;
+    struct core_conf conf;
+
+    if (conf_to_core(c->conf, a, &conf, NULL) < 0)
+        return more;
+    for (uint32_t i = 0; i < conf.nodes.n; i++) {
+        cpus += conf.nodes.v[i].cpus;
+        memory_mb += conf.nodes.v[i].real_memory_mb;
+    }
+    return arena_printf(a, "cpu=%llu,mem=%llu,node=%u,billing=%llu%s%s", cpus, memory_mb,
+                        conf.nodes.n, cpus, *more ? "," : "", more);
+}
+
 static void on_ready(void *ctx, struct conn *conn)
 {
     struct dbd *d = ctx;
@@ -94,7 +112,7 @@ static void on_ready(void *ctx, struct conn *conn)
         .instance = outbox_instance(c->outbox),
         .host = n > 0 ? hosts[0].name : "",
         .port = conf_u32(c->conf, "SlurmctldPort"),
-        .tres = conf_str(c->conf, "AccountingStorageTRES"),
+        .tres = cluster_tres(c, &d->arena),
         .nodes = "",
     };
 

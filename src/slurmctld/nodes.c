@@ -1,6 +1,8 @@
 /* One kept connection for each node: who is connected, who went silent, what was asked of whom. */
 #include "slurmctld/ctld.h"
 
+#include "auth/seal.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -281,7 +283,11 @@ static void send_start(struct ctld *c, const struct start *what, const struct rp
     if (!conn)
         return;
     map_put(&c->nodes->starts, ++c->nodes->last_request, xmemdup(what, sizeof *what));
-    rpc_send(conn, rpc->opcode, 0, c->nodes->last_request, rpc->request, msg);
+    CLEANUP(buf_fini) struct buf body = { 0 };
+    wire_pack(rpc->request, msg, &body);
+    if (conn_secret(conn))
+        seal_put(&body, rpc->opcode, conn_secret(conn));
+    conn_send(conn, rpc->opcode, 0, c->nodes->last_request, body.data, body.len);
 }
 
 void nodes_send_launch(struct ctld *c, uint32_t node, const struct launch *l)

@@ -24,6 +24,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,6 +105,28 @@ static int launch_judge(struct launcher *l, const struct chan_head *h, struct er
     return 0;
 }
 
+/* Is it the controller's word?  The message cannot change any more, and its end fits one of the
+ * keys that only it and we know. */
+static bool is_sealed(struct launcher *l, const struct chan_head *h, int fd)
+{
+    const int all = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+    uint16_t opcode = h->key.step_id == STEP_BATCH ? OP_step_launch : OP_step_start;
+    struct stat st;
+    bool fits = false;
+
+    if (!l->conf->is_sealed)
+        return true;
+    if ((fcntl(fd, F_GET_SEALS) & all) != all || fstat(fd, &st) < 0 || st.st_size == 0)
+        return false;
+    void *body = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (body == MAP_FAILED)
+        return false;
+    for (uint32_t i = 0; i < SEAL_KEYS && i < l->seal_next; i++)
+        fits = fits || seal_fits(body, (size_t)st.st_size, opcode, l->seal_keys[i]);
+    munmap(body, (size_t)st.st_size);
+    return fits;
+}
+
 int jobs_launch(struct launcher *l, const struct chan_head *h, const struct jobs_words *words,
                 int *fd, struct err *e)
 {
@@ -113,6 +137,9 @@ int jobs_launch(struct launcher *l, const struct chan_head *h, const struct jobs
     int err = launch_judge(l, h, e);
     if (err != 0)
         return err < 0 ? err : 0;
+    if (!is_sealed(l, h, *fd))
+        return err_set(e, ESLURMD_INVALID_JOB_CREDENTIAL,
+                       "the launch of job %u does not carry the controller's seal", h->key.job_id);
     snprintf(p.record.boot_id, sizeof p.record.boot_id, "%s", l->boot_id);
     err = spool_step_new(&l->spool, &p.record, &p.files, e);
     if (err < 0)

@@ -2,12 +2,15 @@
 #ifndef SLURMD_JOBS_H
 #define SLURMD_JOBS_H
 
+#include "auth/seal.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "net/loop.h"
 #include "node/spool.h"
 #include "slurmd/chan.h"
 #include "slurmd/launcher.h"
+
+#define SEAL_KEYS 4u
 
 struct launcher {
     const struct launcher_conf *conf;
@@ -16,6 +19,9 @@ struct launcher {
     struct spool spool;
     struct seen seen, seen_steps; /* of jobs and their batch steps; of numbered steps */
     char boot_id[40];
+    uint8_t seal_keys[SEAL_KEYS]
+                     [SEAL_KEY]; /* of the last hellos: one of them is the controller's */
+    uint32_t seal_next;
     struct map children; /* pids of ours; any other child is a stray of a killed slurmstepd */
     struct list steps;   /* alive */
     struct list jobs;    /* those that are being ended, or wait for their Prolog or Epilog */

@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -204,8 +205,11 @@ static void on_cred(struct launcher *l, const struct chan_head *h, const void *b
                     int *fd)
 {
     struct chan_head answer = { .type = CHAN_HELLO, .token = h->token };
+    uint8_t *key = l->seal_keys[l->seal_next++ % SEAL_KEYS];
     struct err e = { 0 };
 
+    if (getrandom(key, SEAL_KEY, 0) != SEAL_KEY)
+        die("random bytes: %s", strerror(errno));
     pid_t pid = fork();
     if (pid < 0)
         log_error("fork: %s", strerror(errno));
@@ -214,7 +218,7 @@ static void on_cred(struct launcher *l, const struct chan_head *h, const void *b
         return;
     }
     CLEANUP(buf_fini) struct buf hello = { 0 };
-    int err = cred_hello(l->conf, &hello, &e);
+    int err = cred_hello(l->conf, key, &hello, &e);
     answer.code = -err;
     if (err < 0)
         chan_send_on(chan_fd(l->chan), &answer, e.text, strlen(e.text));

@@ -16,7 +16,8 @@ struct launcher_conf {
         const char *program, *states; /* HealthCheckProgram, "" for none; HealthCheckNodeState */
         uint32_t interval_s, timeout_s;
     } health;
-    bool is_serial;                /* PrologFlags=Serial: one hook at a time */
+    bool is_sealed; /* the controller is not on our own unix socket: launches carry its seal */
+    bool is_serial; /* PrologFlags=Serial: one hook at a time */
     uint32_t hook_timeout_s;       /* PrologEpilogTimeout; UINT32_MAX: for ever */
     uint32_t unkillable_timeout_s; /* UnkillableStepTimeout */
     bool is_clean_start;           /* -c: what ended before this start is forgotten */

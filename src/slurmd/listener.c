@@ -66,7 +66,7 @@ static const char *controller(const struct node_link *k)
     return k->conf->controllers[k->attempt % k->conf->controller_count];
 }
 
-static bool is_unix(const char *address)
+bool listener_is_local(const char *address)
 {
     return address[0] == '/' || address[0] == '@';
 }
@@ -91,7 +91,7 @@ static void dial(struct node_link *k)
     struct chan_head ask = { .type = CHAN_CRED };
     struct err e = { 0 };
 
-    if (!is_unix(controller(k))) {
+    if (!listener_is_local(controller(k))) {
         k->state = LINK_CRED;
         ask.token = k->generation;
         chan_send(k->chan, &ask, NULL, 0, -1);

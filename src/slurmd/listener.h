@@ -51,6 +51,7 @@ struct node_link {
 
 void listener_open(struct node_link *k, struct loop *l, const struct listener_conf *conf,
                    int chan_fd);
+bool listener_is_local(const char *address); /* a unix socket */
 void listener_close(struct node_link *k);
 void listener_reopen_log(struct node_link *k); /* by the launcher: only root reaches the file */
 

@@ -58,6 +58,12 @@ static int plan_launcher(struct slurmd *d, const struct conf_node *node, struct 
 static int plan_listener(struct slurmd *d, const struct conf_node *node, struct err *e);
 static int print_gres(struct slurmd *d, const struct conf_node *node, struct err *e);
 
+static void slurmd_forget(struct slurmd *d)
+{
+    conf_free(d->conf);
+    arena_fini(&d->arena);
+}
+
 static int slurmd_option(void *ctx, int letter, const char *arg, struct err *e)
 {
     struct slurmd *d = ctx;
@@ -89,6 +95,7 @@ static int slurmd_configure(void *ctx, const struct daemon_args *args, struct da
 
     if (d->is_query) {
         hw_print(d->node_option ? d->node_option : "", host_gres_found(&d->arena));
+        slurmd_forget(d);
         return 1;
     }
     int err = conf_load(conf_default_path(args->conf_path), &d->conf, e);
@@ -141,6 +148,7 @@ static int print_gres(struct slurmd *d, const struct conf_node *node, struct err
     CLEANUP(buf_fini) struct buf out = { 0 };
     gres_print(&d->host, node->name, &out);
     fputs(buf_str(&out), stdout);
+    slurmd_forget(d);
     return 1;
 }
 
@@ -217,6 +225,9 @@ static int plan_listener(struct slurmd *d, const struct conf_node *node, struct 
             hosts[i].address && hosts[i].address[0] ? hosts[i].address : hosts[i].name;
         d->listener.controllers[d->listener.controller_count++] = address;
     }
+    d->launcher.is_sealed = true;
+    for (uint32_t i = 0; i < d->listener.controller_count; i++)
+        d->launcher.is_sealed &= !listener_is_local(d->listener.controllers[i]);
     d->listener.node = node->name;
     d->listener.port = (uint16_t)conf_u32(d->conf, "SlurmctldPort");
     hw_probe(conf_str(d->conf, "TmpFS"), &d->arena, r);
@@ -284,8 +295,7 @@ static void slurmd_close(void *ctx)
     struct slurmd *d = ctx;
 
     listener_close(&d->link);
-    conf_free(d->conf);
-    arena_fini(&d->arena);
+    slurmd_forget(d);
 }
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct rule_user *user_find(const struct change *c, const char *name)
@@ -367,6 +368,11 @@ static int check_coordinators(struct change *c, struct err *e)
     return *text ? err_set(e, ENOENT, "%s", text) : 0;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static void change_coordinator(struct change *c, const char *name, bool is_added)
 {
     struct rule_user *u = plan_edit(c->plan, RULE_USER, user_find(c, name));
@@ -377,6 +383,8 @@ static void change_coordinator(struct change *c, const char *name, bool is_added
             strs_add(&list, u->coordinates.v[i], c->arena);
     for (uint32_t i = 0; i < c->want.accounts.n && is_added; i++)
         strs_add(&list, c->want.accounts.v[i], c->arena);
+    if (list.n)
+        qsort(list.v, list.n, sizeof *list.v, by_text);
     u->coordinates = list;
     strs_add(&c->ret->names, name, c->arena);
     for (uint32_t i = 0; i < c->want.accounts.n; i++)

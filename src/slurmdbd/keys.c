@@ -65,9 +65,9 @@ static const struct rule_key keys[] = {
     { groups, name, least, in_limits, offset, parser, tres, label },
 #define KEY(groups, name, least, type, member, parser, label) \
     ROW(groups, #name, least, false, offsetof(struct type, member), read_##parser, NULL, label)
-#define LIMIT(groups, name, least, member, parser, label)                               \
-    ROW(groups, #name, least, true, offsetof(struct rule_limits, member), read_##parser, \
-        NULL, label)
+#define LIMIT(groups, name, least, member, parser, label)                                      \
+    ROW(groups, #name, least, true, offsetof(struct rule_limits, member), read_##parser, NULL, \
+        label)
 #define PART(groups, name, least, member, tres) \
     ROW(groups, #name, least, true, offsetof(struct rule_limits, member), read_part, tres, #name)
 #include "schema/rule_keys.def"
@@ -236,12 +236,11 @@ static int read_time(struct reading *r, struct err *e,
     if (is_clearing(r))
         return *at = (struct opt_u32){ 0 }, 0;
     if (parse(r->kv->value, &v, NULL) < 0 || v == TIMES_INFINITE)
-        return err_set(e, EINVAL, " Bad %s time format: %s=%s%s", r->key->label, r->kv->key,
-                       r->kv->value,
-                       r->group == KEYS_QOS
-                           ? ""
-                           : arena_printf(r->plan->arena, "\n Unknown option: %s=%s", r->kv->key,
-                                          r->kv->value));
+        return err_set(
+            e, EINVAL, " Bad %s time format: %s=%s%s", r->key->label, r->kv->key, r->kv->value,
+            r->group == KEYS_QOS ? ""
+                                 : arena_printf(r->plan->arena, "\n Unknown option: %s=%s",
+                                                r->kv->key, r->kv->value));
     *at = (struct opt_u32){ true, v };
     r->shown = in_seconds ? times_hms(v, text) : times_hms((int64_t)v * 60, text);
     return 0;
@@ -419,9 +418,9 @@ static int qos_word(struct reading *r, const char **word, struct err *e)
 }
 
 static const char *const qos_flags[] = {
-    "DenyOnLimit",       "EnforceUsageThreshold", "NoReserve",           "PartitionMaxNodes",
-    "PartitionMinNodes", "OverPartQOS",           "PartitionTimeLimit",  "RequiresReservation",
-    "NoDecay",           "UsageFactorSafe",       "Relative",            NULL,
+    "DenyOnLimit",       "EnforceUsageThreshold", "NoReserve",          "PartitionMaxNodes",
+    "PartitionMinNodes", "OverPartQOS",           "PartitionTimeLimit", "RequiresReservation",
+    "NoDecay",           "UsageFactorSafe",       "Relative",           NULL,
 };
 
 static int flag_word(struct reading *r, const char **word, struct err *e)

@@ -40,6 +40,7 @@ struct want {
     struct strs names, accounts, clusters, users, partitions, parents, qos, def_qos, def_accounts;
     struct strs def_wckeys, admin_levels, descriptions, organizations, classifications, rpc, ids;
     struct strs types, servers, preempt_modes, wckeys, actions, actors, infos, start, end, jobs;
+    struct strs nodes, reasons, states, flags;
 };
 
 enum want_entity {
@@ -55,6 +56,7 @@ enum want_entity {
     WANT_TXN = 512,
     WANT_PROBLEM = 1024,
     WANT_JOB = 2048,
+    WANT_EVENT = 4096,
 };
 
 /* The list that a key names; NULL: none. */

@@ -49,6 +49,7 @@ static const struct {
     { "resource", WANT_RESOURCE, list_resources },
     { "transaction", WANT_TXN, list_nothing },
     { "problem", WANT_PROBLEM, list_problems },
+    { "event", WANT_EVENT, list_nothing },
 };
 
 static int entity_of(const struct rule_query *q)

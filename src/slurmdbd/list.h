@@ -6,7 +6,7 @@
 
 /* Who may see what of others: PrivateData of slurmdbd.conf. */
 struct privacy {
-    bool users, accounts;
+    bool users, accounts, jobs, usage;
 };
 
 /* Transactions are not in the book: the caller reads them with `want`. */

@@ -19,10 +19,8 @@
 static void dbd_turn(void *ctx)
 {
     struct dbd *d = ctx;
-    struct err e = { 0 };
 
-    if (store_commit(d->store, &e) < 0)
-        die("%s", e.text);
+    database_commit(d);
     rulebook_push(&d->rules, d->loop);
     for (unsigned i = 0; i < d->held_count; i++) {
         struct held *h = &d->held[i];
@@ -124,12 +122,11 @@ static int dbd_open(void *ctx, struct loop *loop, struct err *e)
     int r;
 
     d->place = store_place(d);
-    r = store_open(&d->place, &d->store, e);
-    if (r == 0)
-        r = rulebook_open(&d->rules, d->store, d->conf, e);
+    d->loop = loop;
+    r = database_open(d, e);
     if (r < 0)
         return r;
-    d->loop = loop;
+    purge_start(d);
     d->munge = munge_async_new(loop, conf_munge_socket(d->conf));
     d->auth = auth_server_new(loop, d->munge, geteuid());
     r = listener_tcp(loop, &at, &dbd_conn_ops, d, &d->tcp, e);
@@ -148,10 +145,10 @@ static void dbd_close(void *ctx)
 
     listener_free(d->tcp);
     listener_free(d->local);
-    if (d->store)
+    if (d->loop)
         dbd_turn(d);
-    rulebook_close(&d->rules);
-    store_close(d->store);
+    purge_stop(d);
+    database_close(d);
     auth_server_free(d->auth);
     munge_async_free(d->munge);
     conf_free(d->conf);

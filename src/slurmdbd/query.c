@@ -215,11 +215,27 @@ static void add_clusters(struct where *w, const struct strs *clusters)
     add_words(w, " AND j.cluster IN (", clusters);
 }
 
+/* Where there is a window: by classes of life, which have an index (store.c). */
+static bool by_life(const struct acct_query *q)
+{
+    return q->start > 0 && !q->jobs.n;
+}
+
+static void add_window(struct where *w, const struct acct_query *q)
+{
+    if (!by_life(q))
+        return;
+    buf_puts(&w->sql, " AND j.life=k.class AND j.submit>=?-k.seconds AND j.submit<=?");
+    bind_number(w, q->start);
+    bind_number(w, q->end ? q->end : INT64_MAX);
+}
+
 static int build_where(struct where *w, const struct acct_query *q, struct err *e)
 {
     int r;
 
     buf_puts(&w->sql, " WHERE 1");
+    add_window(w, q);
     add_clusters(w, &q->clusters);
     r = add_jobs(w, &q->jobs, e);
     if (r == 0)
@@ -298,7 +314,7 @@ static int prepare_jobs(struct store *s, const struct where *w, const struct acc
 
     buf_puts(&b, "SELECT j.cluster,j.instance,");
     columns_list(&s->columns[TABLE_JOB], "j.", &b);
-    buf_puts(&b, " FROM job j");
+    buf_puts(&b, by_life(q) ? " FROM life k CROSS JOIN job j" : " FROM job j");
     buf_put(&b, w->sql.data, w->sql.len);
     buf_puts(&b,
              " ORDER BY j.submit,CASE WHEN j.array_job_id THEN j.array_job_id ELSE j.job_id END,"

@@ -50,7 +50,7 @@ static bool is_key(const struct table *t, const char *name)
     for (unsigned i = 0; t->key[i]; i++)
         if (strcmp(t->key[i], name) == 0)
             return true;
-    return false;
+    return t->short_text && strcmp(t->short_text, name) == 0;
 }
 
 static enum sql_type type_of(const struct table *t, const struct column *c)

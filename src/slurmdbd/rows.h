@@ -30,7 +30,8 @@ struct table {
     const char *name;
     const char *before[4]; /* "cluster:k": name and kind of value (k key text, n number) */
     const struct desc *desc;
-    const char *key[8]; /* columns; NULL ends */
+    const char *key[8];     /* columns; NULL ends */
+    const char *short_text; /* a column beside the key that has an index */
 };
 
 void columns_init(struct columns *c, const struct desc *d);

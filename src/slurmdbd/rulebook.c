@@ -7,10 +7,12 @@
 #include "base/times.h"
 #include "base/xalloc.h"
 #include "net/rpc.h"
+#include "schema/errors.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* TRES that always are, by id from 1. */
 static const char *const fixed_tres[][2] = {
@@ -64,6 +66,8 @@ int rulebook_open(struct rulebook *r, struct store *s, const struct conf *c, str
     *r = (struct rulebook){ .store = s, .conf = c };
     r->hide.users = conf_flag(c, "PrivateData", "users");
     r->hide.accounts = conf_flag(c, "PrivateData", "accounts");
+    r->hide.jobs = conf_flag(c, "PrivateData", "jobs");
+    r->hide.usage = conf_flag(c, "PrivateData", "usage");
     rc = store_load_book(s, &r->book, e);
     if (rc < 0 || r->book.of[RULE_TRES].n)
         return rc;
@@ -94,7 +98,84 @@ enum role rulebook_role(const struct rulebook *r, const char *user)
     return strcmp(u->admin_level, "Operator") == 0 ? ROLE_OPERATOR : ROLE_ANY;
 }
 
+bool rulebook_may_see_jobs(const struct rulebook *r, const struct caller *who,
+                           const struct strs *accounts)
+{
+    const struct rule_user *u = book_find(&r->book, RULE_USER, who->name);
+
+    if (!r->hide.jobs || who->role >= ROLE_OPERATOR)
+        return true;
+    for (uint32_t i = 0; i < accounts->n; i++)
+        if (!u || u->is_deleted || !strs_have(&u->coordinates, accounts->v[i]))
+            return false;
+    return accounts->n > 0;
+}
+
+struct strs rulebook_clusters(const struct rulebook *r, struct arena *a)
+{
+    const struct rule_list *l = &r->book.of[RULE_CLUSTER];
+    struct strs ret = { arena_calloc(a, l->n + 1, sizeof *ret.v), 0 };
+
+    for (uint32_t i = 0; i < l->n; i++)
+        if (!rule_is_deleted(RULE_CLUSTER, l->v[i].msg))
+            ret.v[ret.n++] = ((const struct rule_cluster *)l->v[i].msg)->name;
+    return ret;
+}
+
 /* ---- changes and questions */
+
+/* The column that a key of `modify job` sets; -1: none, or not his to set. */
+static int job_column(const struct caller *who, const char *key, struct err *e)
+{
+    bool is_operator = who->role >= ROLE_OPERATOR;
+
+    for (unsigned i = 0; store_job_columns[i]; i++) {
+        const char *name = store_job_columns[i];
+
+        if (strcasecmp(name, key) != 0 && !(strcasecmp(key, "NewWCKey") == 0 && i == 3))
+            continue;
+        if (is_operator || strcmp(name, "AdminComment") != 0)
+            return (int)i;
+        return err_set(e, ESLURM_ACCESS_DENIED, " AdminComment is an administrator's to set"), -1;
+    }
+    return err_set(e, EINVAL, " Unknown option: %s\n Use keyword 'where' to modify condition", key),
+           -1;
+}
+
+/* Comments on jobs of the past: the owner's, or an operator's. */
+static int change_jobs(struct rulebook *r, const struct caller *who, const struct rule_change *wish,
+                       struct arena *a, struct rule_changed *ret, struct err *e)
+{
+    struct want want = { .names = { 0 } };
+    struct strs clusters;
+    int rc = 0;
+
+    for (uint32_t i = 0; i < wish->where.n; i++) {
+        struct strs *list = want_list(&want, WANT_JOB, wish->where.v[i].key);
+
+        if (!list)
+            return err_set(e, EINVAL, " Unknown condition: %s", wish->where.v[i].key);
+        want_add(list, wish->where.v[i].value, a);
+    }
+    clusters = want.clusters.n ? want.clusters : rulebook_clusters(r, a);
+    for (uint32_t i = 0; i < wish->set.n && rc == 0; i++) {
+        int column = job_column(who, wish->set.v[i].key, e);
+
+        for (uint32_t k = 0; k < clusters.n * want.jobs.n && column >= 0 && rc == 0; k++) {
+            struct job_change c = { clusters.v[k / want.jobs.n], want.jobs.v[k % want.jobs.n],
+                                    who->role >= ROLE_OPERATOR ? NULL : who->name, (unsigned)column,
+                                    wish->set.v[i].value };
+            unsigned count = 0;
+
+            if (!wish->is_question)
+                rc = store_modify_job(r->store, &c, &count, e);
+            if (count || wish->is_question)
+                strs_add(&ret->names, c.job, a);
+        }
+        rc = column < 0 ? -EINVAL : rc;
+    }
+    return rc || ret->names.n ? rc : change_nothing(e, "modified");
+}
 
 int rulebook_change(struct rulebook *r, const struct caller *who, const struct rule_change *wish,
                     struct arena *a, struct rule_changed *ret, struct err *e)
@@ -103,6 +184,8 @@ int rulebook_change(struct rulebook *r, const struct caller *who, const struct r
     int rc;
 
     *ret = (struct rule_changed){ .note = "" };
+    if (strcmp(wish->entity, "job") == 0)
+        return change_jobs(r, who, wish, a, ret, e);
     plan_init(&p, &r->book, a);
     p.now = clock_wall_s();
     rc = change_decide(&p, who, wish, ret, e);
@@ -133,6 +216,37 @@ static int list_txns(struct rulebook *r, const struct rule_query *q, struct aren
     return rc == 0 ? store_txns(r->store, &wanted, a, ret, e) : rc;
 }
 
+static bool event_is_wanted(const struct want *w, const struct rule_event *ev)
+{
+    bool only_open = w->flags.n && strcasecmp(w->flags.v[0], "open") == 0;
+
+    return want_has(&w->clusters, ev->cluster) && want_has(&w->nodes, ev->node) &&
+           want_has(&w->reasons, ev->reason) && (!only_open || !ev->end);
+}
+
+/* Since yesterday, unless it is asked otherwise. */
+static int list_events(struct rulebook *r, const struct rule_query *q, struct arena *a,
+                       struct rule_book *ret, struct err *e)
+{
+    struct want want;
+    int64_t now = clock_wall_s(), start = 0;
+    uint32_t n = 0;
+    int rc = list_want(a, q, &want, e);
+
+    if (rc < 0)
+        return rc;
+    if (!q->flags.n)
+        times_parse_point("now-1day", now, 1, &start, NULL);
+    if (want.start.n)
+        start = time_of(&want.start, now);
+    rc = store_events(r->store, start, time_of(&want.end, now), a, ret, e);
+    for (uint32_t i = 0; i < ret->events.n; i++)
+        if (event_is_wanted(&want, &ret->events.v[i]))
+            ret->events.v[n++] = ret->events.v[i];
+    ret->events.n = n;
+    return rc;
+}
+
 int rulebook_list(struct rulebook *r, const struct caller *who, const struct rule_query *q,
                   struct arena *a, struct rule_book *ret, struct err *e)
 {
@@ -142,6 +256,8 @@ int rulebook_list(struct rulebook *r, const struct caller *who, const struct rul
     *ret = (struct rule_book){ 0 };
     if (strcmp(q->entity, "transaction") == 0)
         return list_txns(r, q, a, ret, e);
+    if (strcmp(q->entity, "event") == 0)
+        return list_events(r, q, a, ret, e);
     plan_init(&p, &r->book, a);
     rc = list_decide(&p, who, &r->hide, q, ret, e);
     plan_fini(&p);
@@ -149,6 +265,19 @@ int rulebook_list(struct rulebook *r, const struct caller *who, const struct rul
 }
 
 /* ---- controllers */
+
+/* Kinds of TRES that nobody knew are known from now on.  An item may be a name without a count. */
+static void know_tres(struct plan *p, const char *list)
+{
+    while (*list) {
+        size_t len = strcspn(list, ","), name = strcspn(list, "=,");
+        const char *text = arena_printf(p->arena, "%.*s=1", (int)name, list), *made;
+
+        if (name)
+            tres_merge(p, "", text, &made, NULL);
+        list += len + (list[len] == ',');
+    }
+}
 
 int rulebook_register(struct rulebook *r, const struct acct_register *reg, struct err *e)
 {
@@ -158,7 +287,6 @@ int rulebook_register(struct rulebook *r, const struct acct_register *reg, struc
     struct rule_change wish = { .entity = "cluster", .verb = "add", .where = { &name, 1 } };
     const struct caller self = { "root", ROLE_SLURM };
     struct rule_cluster *row;
-    const char *known;
     struct plan p;
     int rc = 0;
 
@@ -174,11 +302,11 @@ int rulebook_register(struct rulebook *r, const struct acct_register *reg, struc
         row->rpc = 1;
         row->tres = reg->tres;
         row->nodes = reg->nodes;
-        tres_merge(&p, "", reg->tres, &known, NULL); /* kinds nobody knew are known from now on */
+        know_tres(&p, reg->tres);
         rc = carry_out(r, &p, e);
     }
     plan_fini(&p);
-    return rc;
+    return rc == 0 ? store_note_size(r->store, reg->cluster, p.now, reg->tres, e) : rc;
 }
 
 /* The place of a connection among those that listen; one that is gone makes room. */

@@ -31,6 +31,13 @@ void rulebook_close(struct rulebook *r);
 
 enum role rulebook_role(const struct rulebook *r, const char *user); /* by his AdminLevel */
 
+/* PrivateData=jobs: may he see those of others?  An operator may, and a coordinator those of
+ * accounts that are his. */
+bool rulebook_may_see_jobs(const struct rulebook *r, const struct caller *who,
+                           const struct strs *accounts);
+
+struct strs rulebook_clusters(const struct rulebook *r, struct arena *a);
+
 /* A controller registered: the cluster is known from now on, and where its controller is. */
 int rulebook_register(struct rulebook *r, const struct acct_register *reg, struct err *e);
 

@@ -2,13 +2,16 @@
 #include "slurmdbd/dbd.h"
 
 #include "auth/roles.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "net/daemon.h"
 #include "net/rpc.h"
+#include "schema/errors.h"
 
 #include <errno.h>
 #include <pwd.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PAGE_RECORDS 5000u
@@ -45,6 +48,8 @@ static int on_hello(struct dbd *d, const struct request *in, void **ret, struct 
     log_info("cluster %s registered from %s:%u", reg->cluster, reg->host, reg->port);
     *ret = ack;
     int r = store_register(d->store, reg, &ack->seq, e);
+
+    database_note_controller(d, in->conn);
     return r == 0 ? rulebook_register(&d->rules, reg, e) : r;
 }
 
@@ -56,23 +61,6 @@ static int on_events(struct dbd *d, const struct request *in, void **ret, struct
     return store_apply(d->store, in->msg, &ack->seq, e);
 }
 
-static int on_query(struct dbd *d, const struct request *in, void **ret, struct err *e)
-{
-    struct acct_records *records = arena_alloc(&d->arena, sizeof *records);
-
-    *ret = records;
-    return store_query(d->store, in->msg, PAGE_RECORDS, &d->arena, records, e);
-}
-
-static int on_status(struct dbd *d, const struct request *in, void **ret, struct err *e)
-{
-    struct acct_stats *stats = arena_alloc(&d->arena, sizeof *stats);
-
-    *ret = stats;
-    store_stats(d->store, &d->arena, stats);
-    return 0;
-}
-
 /* The login name of whoever asks; a number when he has none. */
 static struct caller caller_of(struct dbd *d, const struct conn *c)
 {
@@ -82,6 +70,56 @@ static struct caller caller_of(struct dbd *d, const struct conn *c)
         pw ? arena_strdup(&d->arena, pw->pw_name) : arena_printf(&d->arena, "%u", (unsigned)uid);
 
     return (struct caller){ name, role_of(uid, d->slurm_uid, rulebook_role(&d->rules, name)) };
+}
+
+static int on_query(struct dbd *d, const struct request *in, void **ret, struct err *e)
+{
+    struct acct_records *records = arena_alloc(&d->arena, sizeof *records);
+    struct acct_query q = *(const struct acct_query *)in->msg;
+    const struct caller who = caller_of(d, in->conn);
+    const char *own[] = { who.name };
+
+    if (!rulebook_may_see_jobs(&d->rules, &who, &q.accounts))
+        q.users = (struct strs){ own, 1 };
+    *ret = records;
+    return store_query(d->store, &q, PAGE_RECORDS, &d->arena, records, e);
+}
+
+/* PrivateData=usage: of others only sums without a name are left. */
+static void hide_usage(struct dbd *d, const struct conn *c, struct usage_info *info)
+{
+    const struct caller who = caller_of(d, c);
+    uint32_t n = 0;
+
+    if (!d->rules.hide.usage || who.role >= ROLE_OPERATOR)
+        return;
+    for (uint32_t i = 0; i < info->rows.n; i++)
+        if (!*info->rows.v[i].user || strcmp(info->rows.v[i].user, who.name) == 0)
+            info->rows.v[n++] = info->rows.v[i];
+    info->rows.n = n;
+    info->sizes.n = 0;
+}
+
+static int on_usage(struct dbd *d, const struct request *in, void **ret, struct err *e)
+{
+    struct usage_info *info = arena_alloc(&d->arena, sizeof *info);
+    struct usage_query q = *(const struct usage_query *)in->msg;
+
+    if (!q.clusters.n)
+        q.clusters = rulebook_clusters(&d->rules, &d->arena);
+    *ret = info;
+    int r = store_report(d->store, &q, clock_wall_s(), &d->arena, info, e);
+    hide_usage(d, in->conn, info);
+    return r;
+}
+
+static int on_status(struct dbd *d, const struct request *in, void **ret, struct err *e)
+{
+    struct acct_stats *stats = arena_alloc(&d->arena, sizeof *stats);
+
+    *ret = stats;
+    store_stats(d->store, &d->arena, stats);
+    return 0;
 }
 
 static int on_rules_get(struct dbd *d, const struct request *in, void **ret, struct err *e)
@@ -114,13 +152,10 @@ static const struct {
     uint16_t opcode;
     dbd_fn *fn;
 } handlers[] = {
-    { OP_ping, on_ping },
-    { OP_acct_hello, on_hello },
-    { OP_acct_send, on_events },
-    { OP_acct_list, on_query },
-    { OP_acct_status, on_status },
-    { OP_rules_get, on_rules_get },
-    { OP_rule_change, on_rule_change },
+    { OP_ping, on_ping },           { OP_acct_hello, on_hello },
+    { OP_acct_send, on_events },    { OP_acct_list, on_query },
+    { OP_acct_status, on_status },  { OP_usage_list, on_usage },
+    { OP_rules_get, on_rules_get }, { OP_rule_change, on_rule_change },
     { OP_rule_list, on_rule_list },
 };
 
@@ -153,6 +188,19 @@ static void hold_error(struct dbd *d, struct held h, const struct err *e)
     hold(d, h);
 }
 
+void serve_refuse_held(struct dbd *d, const struct err *e)
+{
+    struct error_info *why = arena_alloc(&d->arena, sizeof *why);
+
+    *why = (struct error_info){ .code = ESLURM_DB_CONNECTION,
+                                .text = arena_strdup(&d->arena, e->text) };
+    for (unsigned i = 0; i < d->held_count; i++) {
+        d->held[i].flags |= FRAME_ERROR;
+        d->held[i].desc = &desc_error_info;
+        d->held[i].msg = why;
+    }
+}
+
 static void on_frame(void *ctx, struct conn *c, const struct frame *f)
 {
     struct dbd *d = ctx;
@@ -172,8 +220,12 @@ static void on_frame(void *ctx, struct conn *c, const struct frame *f)
         return;
     }
     fn = handler_of(f->opcode);
-    r = fn ? fn(d, &(struct request){ c, f->request, call.msg }, &h.msg, &e)
-           : err_set(&e, ENOSYS, "slurmdbd does not answer %s", call.rpc->name);
+    if (!fn)
+        r = err_set(&e, ENOSYS, "slurmdbd does not answer %s", call.rpc->name);
+    else if (!d->store && fn != on_ping)
+        r = err_set(&e, ESLURM_DB_CONNECTION, "slurmdbd has no connection to its database");
+    else
+        r = fn(d, &(struct request){ c, f->request, call.msg }, &h.msg, &e);
     h.desc = call.rpc->reply;
     if (r < 0)
         hold_error(d, h, &e);

@@ -28,6 +28,7 @@ enum sql_type { SQL_NUMBER, SQL_REAL, SQL_TEXT, SQL_KEY };
 /* An engine.  Each function as its sql_ namesake below. */
 struct sql_engine {
     const char *types[SQL_KEY + 1];
+    const char *add_seconds; /* behind an INSERT: a row that is there takes the new one's seconds */
     void (*close)(struct sql *s);
     int (*exec)(struct sql *s, const char *text, struct err *e);
     int (*prepare)(struct sql *s, const char *text, struct sql_stmt **ret, struct err *e);

@@ -52,7 +52,7 @@ static int failed(struct sql *s, struct err *e, const char *doing, const char *w
     if (code == CR_SERVER_GONE_ERROR || code == CR_SERVER_LOST || code == CR_CONNECTION_ERROR ||
         code == CR_CONN_HOST_ERROR || code == 1053 || code == 1290 || code == 1836)
         s->is_lost = true; /* the last three: shutting down, read-only after a failover */
-    return err_set(e, EIO, "%s: %s: %s", s->where, doing, why);
+    return err_set(e, s->is_lost ? ECONNRESET : EIO, "%s: %s: %s", s->where, doing, why);
 }
 
 static int db_failed(struct sql *s, struct err *e, const char *doing)
@@ -288,6 +288,7 @@ static const struct sql_engine engine = {
                [SQL_REAL] = "DOUBLE",
                [SQL_TEXT] = "MEDIUMBLOB",
                [SQL_KEY] = "VARBINARY(255)" },
+    .add_seconds = " ON DUPLICATE KEY UPDATE seconds=seconds+VALUES(seconds)",
     .close = maria_close,
     .exec = maria_exec,
     .prepare = maria_prepare,
@@ -389,11 +390,8 @@ int sql_mysql_open(const struct sql_place *at, struct sql **ret, struct err *e)
     mysql_optionsv(made->db, MYSQL_OPT_WRITE_TIMEOUT, &answer);
     set_tls(made->db, at->tls);
     if (!connect_to(made->db, at, at->host) &&
-        (!at->backup_host || !*at->backup_host || !connect_to(made->db, at, at->backup_host))) {
-        db_failed(s, e, "connecting");
-        s->is_lost = true;
-        return -EIO;
-    }
+        (!at->backup_host || !*at->backup_host || !connect_to(made->db, at, at->backup_host)))
+        return db_failed(s, e, "connecting");
     r = use_database(s, at->name, e);
     /* What the statements count on, whatever the server's defaults are. */
     if (r == 0)

@@ -130,6 +130,7 @@ static const struct sql_engine engine = {
                [SQL_REAL] = "REAL",
                [SQL_TEXT] = "TEXT",
                [SQL_KEY] = "TEXT" },
+    .add_seconds = " ON CONFLICT DO UPDATE SET seconds=seconds+excluded.seconds",
     .close = lite_close,
     .exec = lite_exec,
     .prepare = lite_prepare,

@@ -9,9 +9,10 @@
 
 static const struct table tables[TABLE_RULES] = {
     [TABLE_JOB] = { "job",
-                    { "cluster:k", "instance:n", "seq:n" },
+                    { "cluster:k", "instance:n", "seq:n", "life:n" },
                     &desc_acct_job,
-                    { "cluster", "instance", "db_id" } },
+                    { "cluster", "instance", "db_id" },
+                    "user" },
     [TABLE_STEP] = { "step",
                      { "cluster:k", "instance:n", "seq:n" },
                      &desc_acct_step,
@@ -60,9 +61,50 @@ static const struct {
 } indexes[] = {
     { "job_by_id", "job (job_id)" },
     { "job_by_array", "job (array_job_id)" },
-    { "job_by_user", "job (uid, submit)" },
+    { "job_by_uid", "job (uid, life, submit)" },
+    { "job_by_user", "job (`user`, life, submit)" },
+    { "job_by_life", "job (life, submit)" },
     { "job_by_end", "job (`end`, submit)" },
 };
+
+/* Jobs that were there in a window: those of a short life were submitted shortly before it or in
+ * it, so classes of life bound what must be looked at, however long the longest job was. */
+#define LIFE_SHORTEST_S 64ll
+#define LIFE_OPEN 15u
+
+static unsigned life_of(const struct acct_job *job)
+{
+    int64_t life = job->end - job->submit;
+    unsigned class = 0;
+
+    if (!job->end)
+        return LIFE_OPEN;
+    while (class < LIFE_OPEN - 1 && life >= LIFE_SHORTEST_S << (2 * class))
+        class ++;
+    return class;
+}
+
+static int make_lives(struct store *s, struct err *e)
+{
+    CLEANUP(sql_finishp) struct sql_stmt *put = NULL;
+    CLEANUP(buf_fini) struct buf b = { 0 };
+    const char *number = sql_type(s->sql, SQL_NUMBER);
+    const char *const pieces[] = { "CREATE TABLE IF NOT EXISTS life (class ", number,
+                                   " NOT NULL,seconds ", number, " NOT NULL,PRIMARY KEY (class))" };
+    int r;
+
+    for (unsigned i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        buf_puts(&b, pieces[i]);
+    r = sql_exec(s->sql, buf_str(&b), e);
+    if (r == 0)
+        r = sql_prepare(s->sql, "REPLACE INTO life (class,seconds) VALUES (?,?)", &put, e);
+    for (unsigned class = 0; class <= LIFE_OPEN && r == 0; class ++) {
+        sql_bind_number(put, 0, class);
+        sql_bind_number(put, 1, class < LIFE_OPEN - 1 ? LIFE_SHORTEST_S << (2 * class) : 1ll << 60);
+        r = sql_run(put, e);
+    }
+    return r;
+}
 
 static int make_indexes(struct store *s, struct err *e)
 {
@@ -91,6 +133,8 @@ static int prepare_all(struct store *s, struct err *e)
             r = table_prepare_put(s->sql, store_table(t), &s->columns[t], &s->put[t], e);
     }
     if (r == 0)
+        r = make_lives(s, e);
+    if (r == 0)
         r = make_indexes(s, e);
     if (r == 0)
         r = sql_prepare(s->sql, "SELECT seq FROM cluster WHERE name=? AND instance=?", &s->get_seq,
@@ -103,7 +147,9 @@ static int prepare_all(struct store *s, struct err *e)
                         "REPLACE INTO cluster (name,instance,seq,host,port,tres,nodes)"
                         " VALUES (?,?,?,?,?,?,?)",
                         &s->put_cluster, e);
-    return r == 0 ? store_prepare_rules(s, e) : r;
+    if (r == 0)
+        r = store_prepare_rules(s, e);
+    return r == 0 ? store_prepare_usage(s, e) : r;
 }
 
 static void closestorep(struct store **s)
@@ -134,6 +180,9 @@ void store_close(struct store *s)
     sql_finish(s->get_seq);
     sql_finish(s->set_seq);
     sql_finish(s->put_cluster);
+    sql_finish(s->add_usage);
+    sql_finish(s->get_used);
+    usage_fini(&s->usage);
     sql_close(s->sql);
     arena_fini(&s->scratch);
     free(s);
@@ -158,20 +207,26 @@ int store_commit(struct store *s, struct err *e)
 {
     int r;
 
-    if (!s->in_transaction)
+    if (!s->in_transaction && !s->sql->is_lost)
         return 0;
-    r = sql_exec(s->sql, "COMMIT", e);
+    if (!s->is_spoilt)
+        store_spoil(s, store_flush_usage(s, e), e);
+    usage_fini(&s->usage);
+    r = s->is_spoilt || s->sql->is_lost ? err_set(e, EIO, "%s: %s", s->sql->where, s->why.text)
+                                        : sql_exec(s->sql, "COMMIT", e);
     if (r < 0)
-        store_rollback(s);
-    s->in_transaction = false;
+        sql_exec(s->sql, "ROLLBACK", NULL);
+    s->in_transaction = s->is_spoilt = false;
     return r;
 }
 
-void store_rollback(struct store *s)
+int store_spoil(struct store *s, int r, const struct err *e)
 {
-    if (s->in_transaction)
-        sql_exec(s->sql, "ROLLBACK", NULL);
-    s->in_transaction = false;
+    if (r < 0 && !s->is_spoilt) {
+        s->is_spoilt = true;
+        s->why = e ? *e : (struct err){ .text = "a write failed" };
+    }
+    return r;
 }
 
 /* ---- events */
@@ -197,7 +252,7 @@ int store_register(struct store *s, const struct acct_register *reg, uint64_t *r
     if (r == 0)
         r = last_seq(s, reg->cluster, reg->instance, ret_seq, e);
     if (r < 0)
-        return r;
+        return store_spoil(s, r, e);
     sql_bind_text(s->put_cluster, 0, reg->cluster);
     sql_bind_number(s->put_cluster, 1, (int64_t)reg->instance);
     sql_bind_number(s->put_cluster, 2, (int64_t)*ret_seq);
@@ -205,7 +260,7 @@ int store_register(struct store *s, const struct acct_register *reg, uint64_t *r
     sql_bind_number(s->put_cluster, 4, reg->port);
     sql_bind_text(s->put_cluster, 5, reg->tres);
     sql_bind_text(s->put_cluster, 6, reg->nodes);
-    return sql_run(s->put_cluster, e);
+    return store_spoil(s, sql_run(s->put_cluster, e), e);
 }
 
 static int put(struct store *s, enum table_id t, const struct acct_events *batch, uint64_t seq,
@@ -218,16 +273,20 @@ static int put(struct store *s, enum table_id t, const struct acct_events *batch
     sql_bind_text(stmt, 0, batch->cluster);
     sql_bind_number(stmt, 1, (int64_t)batch->instance);
     sql_bind_number(stmt, 2, (int64_t)seq);
+    if (t == TABLE_JOB)
+        sql_bind_number(stmt, 3, life_of(row));
     arena_reset(&s->scratch);
-    columns_bind(&s->columns[t], stmt, 3, row, &s->scratch);
+    columns_bind(&s->columns[t], stmt, t == TABLE_JOB ? 4 : 3, row, &s->scratch);
     return sql_run(stmt, e);
 }
 
 static int apply_one(struct store *s, const struct acct_events *batch, const struct acct_event *ev,
                      struct err *e)
 {
-    int r = put(s, TABLE_JOB, batch, ev->seq, ev->job, e);
+    int r = store_count_job(s, batch, ev->job, e);
 
+    if (r == 0)
+        r = put(s, TABLE_JOB, batch, ev->seq, ev->job, e);
     if (r == 0)
         r = put(s, TABLE_STEP, batch, ev->seq, ev->step, e);
     if (r == 0)
@@ -268,7 +327,7 @@ int store_apply(struct store *s, const struct acct_events *batch, uint64_t *ret_
         r = save_seq(s, batch, seq, e);
     if (r == 0)
         *ret_seq = seq;
-    return r;
+    return store_spoil(s, r, e);
 }
 
 void store_stats(struct store *s, struct arena *a, struct acct_stats *ret)

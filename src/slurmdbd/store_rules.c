@@ -81,7 +81,7 @@ int store_save_plan(struct store *s, const struct plan *p, uint64_t version, str
         r = save_edit(s, &p->v[i], version, e);
     for (unsigned i = 0; i < p->txn_count && r == 0; i++)
         r = save_txn(s, &p->txns[i], e);
-    return r;
+    return store_spoil(s, r, e);
 }
 
 static bool is_wanted(const struct txn_query *q, const struct rule_txn *row)

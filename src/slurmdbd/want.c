@@ -8,7 +8,7 @@
 
 enum { A = WANT_ACCOUNT, U = WANT_USER, S = WANT_ASSOC, C = WANT_CLUSTER, O = WANT_COORD };
 enum { Q = WANT_QOS, R = WANT_RESOURCE, W = WANT_WCKEY, T = WANT_TRES, X = WANT_TXN };
-enum { P = WANT_PROBLEM, J = WANT_JOB };
+enum { P = WANT_PROBLEM, J = WANT_JOB, E = WANT_EVENT };
 
 static const struct {
     unsigned entities;

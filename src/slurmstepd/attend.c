@@ -80,6 +80,7 @@ void step_attend(struct step *s)
         if (s->ending == ENDING_TERM && clock_mono_ns() >= s->kill_at_ns)
             s->ending = ENDING_KILL;
         if (s->ending == ENDING_KILL && is_io_all_that_is_left(s)) {
+            confine_note(s); /* as long as somebody hears it */
             helper_end(s);
         } else if (s->ending == ENDING_KILL) {
             confine_kill(s);

@@ -10,7 +10,6 @@
 #include "node/sample.h"
 #include "node/spool.h"
 #include "node/stepd.h"
-#include "node/topology.h"
 #include "schema/rpc.h"
 #include "slurmstepd/step.h"
 #include "wire/wire.h"
@@ -65,6 +64,7 @@ int confine_begin(struct step *s, struct err *e)
 {
     const struct launch *l = s->launch;
     const struct cgroup_id id = { l->uid, l->job_id, l->step_id };
+    const struct step_node *part = s->order ? &s->order->parts.v[s->order->self] : NULL;
     struct confine *c = &s->confine;
 
     CLEANUP(buf_fini) struct buf cpus = { 0 };
@@ -72,28 +72,15 @@ int confine_begin(struct step *s, struct err *e)
         return 0;
     sampling_begin(s);
     cgroup_name(&c->group, c->host->cgroup, &id);
-    if (c->host->topology)
-        topology_cpus(c->host->topology, l->cpu_ids, &cpus);
-    struct cgroup_limits limits = { .job_mem_mb = l->mem_mb, .cpus = buf_str(&cpus) };
-    gres_denied(c->host, l->gres_parts.v, l->gres_parts.n, &s->arena, &limits);
+    bind_cpus(s, &cpus);
+    struct cgroup_limits limits = { .job_mem_mb = l->mem_mb,
+                                    .step_mem_mb = part ? part->mem_mb : 0,
+                                    .cpus = buf_str(&cpus) };
+    if (part)
+        gres_denied(c->host, part->gres.v, part->gres.n, &s->arena, &limits);
+    else
+        gres_denied(c->host, l->gres_parts.v, l->gres_parts.n, &s->arena, &limits);
     return cgroup_make(&c->group, &limits, e);
-}
-
-/* The vendors' numbers begin with 0 where other devices cannot be seen. */
-void confine_env(struct step *s, struct strs *ret)
-{
-    const struct host *h = s->confine.host;
-    const struct launch *l = s->launch;
-
-    *ret = (struct strs){ 0 };
-    if (!h)
-        return;
-    const struct gres_task t = {
-        .job = l->gres_parts.v,
-        .job_n = l->gres_parts.n,
-        .is_confined = h->cgroup && h->cgroup->version && h->cgroup->devices,
-    };
-    gres_env(h, &t, &s->arena, ret);
 }
 
 /* ---- while it runs */
@@ -170,6 +157,20 @@ static void say_out_of_memory(struct step *s, const struct cgroup_use *use)
     step_say(s, line);
 }
 
+bool confine_note(struct step *s)
+{
+    struct cgroup_use use;
+
+    if (!s->confine.host || s->done.oom)
+        return s->done.oom;
+    cgroup_measure(&s->confine.group, &use);
+    if (use.oom_kills == 0)
+        return false;
+    s->done.oom = true;
+    say_out_of_memory(s, &use);
+    return true;
+}
+
 /* The kernel's peak has the page cache in it, which is nobody's need: what is still there of it at
  * the end is taken off. */
 void confine_end(struct step *s)
@@ -179,14 +180,11 @@ void confine_end(struct step *s)
 
     if (!s->confine.host)
         return;
+    confine_note(s);
     cgroup_measure(&s->confine.group, &use);
     uint64_t peak_kb = use.peak > use.file ? (use.peak - use.file) / KIB : 0;
     u->user_us = most(u->user_us, use.user_us);
     u->system_us = most(u->system_us, use.system_us);
     u->max_rss_kb = most(u->max_rss_kb, most(peak_kb, s->confine.peak_kb));
-    if (use.oom_kills > 0) {
-        s->done.oom = true;
-        say_out_of_memory(s, &use);
-    }
     cgroup_remove(&s->confine.group);
 }

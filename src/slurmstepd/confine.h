@@ -19,9 +19,10 @@ struct confine {
 
 void confine_load(struct step *s);                  /* SPOOL/host */
 int confine_begin(struct step *s, struct err *e);   /* groups and limits, before the first task */
-void confine_env(struct step *s, struct strs *ret); /* NAME=value of its GPUs */
 int confine_pause_ms(const struct step *s, int ms); /* ms (-1: for ever), or sooner for a sample */
 void confine_tick(struct step *s);                  /* takes a sample when it is time */
+/* Whether the kernel killed for memory; the first time it is said to the user. */
+bool confine_note(struct step *s);
 void confine_kill(struct step *s);                  /* SIGKILL to all that is inside */
 void confine_end(struct step *s); /* nothing lives any more: usage, out of memory, groups away */
 

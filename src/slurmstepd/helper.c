@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #define PROGRAM "slurmstepd-io"
 #define GRACE_NS (5 * 1000000000LL) /* for the last output of a step that is being ended */
 #define LOST_GRACE_S 2
+#define ENV_NS (20 * 1000000000LL) /* for the MPI server to come up */
 #define HIGH 10
 
 struct queued {
@@ -139,10 +141,25 @@ static void lost(struct step *s, const struct io_msg *m)
     step_end(s, LOST_GRACE_S);
 }
 
+/* For one task, whose process will be the user's as the sender is. */
+static void put_env(struct step *s, const struct io_msg *m)
+{
+    const char *text = arena_strndup(&s->arena, (const char *)m->body, m->len);
+    size_t len = strcspn(text, "=");
+
+    s->io.is_env_told |= m->task == IO_ALL;
+    for (uint32_t i = 0; i < s->task_count && text[len]; i++)
+        if (s->tasks[i].rank == m->task)
+            env_put(&s->tasks[i].start.env, &s->arena, arena_strndup(&s->arena, text, len),
+                    text + len + 1);
+}
+
 static void obey(struct step *s, const struct io_msg *m)
 {
     if (m->type == IO_SIGNAL && m->value > 0 && m->value < NSIG)
         step_signal_task(s, m->task, m->value);
+    else if (m->type == IO_ENV)
+        put_env(s, m);
     else if (m->type == IO_LOST)
         lost(s, m);
 }
@@ -161,6 +178,20 @@ void helper_told(struct step *s)
         close(s->io.link);
         s->io.link = -1;
     }
+}
+
+int helper_env(struct step *s, struct err *e)
+{
+    int64_t until = clock_mono_ns() + ENV_NS;
+
+    while (!s->io.is_env_told && s->io.link >= 0 && clock_mono_ns() < until) {
+        struct pollfd fd = { .fd = s->io.link, .events = POLLIN };
+        if (poll(&fd, 1, 100) > 0)
+            helper_told(s);
+    }
+    return s->io.is_env_told ? 0
+                             : err_set(e, ETIMEDOUT, "the PMIx server of step %u.%u did not start",
+                                       s->launch->job_id, s->launch->step_id);
 }
 
 /* ---- the end */

@@ -15,6 +15,7 @@ struct helper {
     pid_t pid;         /* 0: the step has no client, or it is gone */
     int link;          /* -1 when not */
     struct list queue; /* messages that the socket did not take */
+    bool is_env_told;  /* every IO_ENV came */
     bool was_ended;    /* IO_END was sent */
     int64_t until_ns;  /* after an order to end: when it is killed; 0: it may take its time */
 };
@@ -26,6 +27,8 @@ void helper_send(struct helper *h, const struct io_msg *m, int fd);
 void helper_note(struct helper *h, const char *text);
 void helper_flush(struct helper *h);
 void helper_told(struct step *s); /* its messages */
+/* Waits for what the MPI server wants in the tasks' environment. */
+int helper_env(struct step *s, struct err *e);
 void helper_end(struct step *s);  /* all is over: IO_END once, SIGKILL when it is late */
 void helper_gone(struct step *s); /* it was reaped */
 

@@ -53,6 +53,9 @@ struct io_client {
     char why[200];
 };
 
+struct io_pmi;
+struct io_pmix;
+
 struct io {
     struct loop *loop;
     struct arena arena;
@@ -68,6 +71,8 @@ struct io {
     uint64_t in_total, in_told; /* input: bytes that came; those that the client heard were taken */
     int64_t dial_until_ns;
     uint8_t *chunk;
+    struct io_pmi *pmi; /* NULL: no task speaks PMI */
+    struct io_pmix *pmix;
 };
 
 struct io_task *io_task_of(struct io *io, uint32_t rank);
@@ -82,6 +87,20 @@ void clients_begin(struct io *io);  /* all tasks are known: greet whoever waits 
 void clients_settle(struct io *io); /* all is said: good-bye to those that have it all */
 /* Is there room for more output?  Without a first client for good, always: it is dropped. */
 bool clients_take(struct io *io);
+
+/* To the first one only; false when it is not there yet. */
+bool first_send(struct io *io, uint16_t opcode, const struct desc *d, const void *msg);
+
+/* io_pmi.c */
+void pmi_add(struct io *io, const struct io_task *t, int fd);
+void pmi_fence_send(struct io *io); /* when every task here is at the fence and nobody was told */
+void pmi_fence_take(struct io *io, const struct io_fence *f);
+
+/* io_pmix.c: launch is the order's descriptor. */
+int pmix_start(struct io *io, int launch);
+void pmix_end(struct io *io);
+void pmix_fence_send(struct io *io);
+void pmix_fence_take(struct io *io, const struct io_fence *f);
 
 /* io_stream.c */
 void source_add(struct io *io, struct io_task *t, uint32_t stream, int fd);

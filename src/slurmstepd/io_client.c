@@ -147,11 +147,24 @@ void clients_send(struct io *io, uint16_t opcode, const struct desc *d, const vo
         send_one(list_entry(it, struct io_client, link), opcode, d, msg);
 }
 
+bool first_send(struct io *io, uint16_t opcode, const struct desc *d, const void *msg)
+{
+    LIST_FOREACH(it, &io->clients) {
+        struct io_client *c = list_entry(it, struct io_client, link);
+        if (!c->is_first || !c->is_ready || c->is_closing)
+            continue;
+        send_one(c, opcode, d, msg);
+        return true;
+    }
+    return false;
+}
+
 static void exit_of(const struct io_task *t, struct io_exit *ret)
 {
     *ret = (struct io_exit){ .task = t->rank,
                              .wait_status = t->exit.value,
                              .error = (const char *)t->exit.body,
+                             .oom = t->exit.stream != 0,
                              .used = (struct usage *)&t->exit.used };
 }
 
@@ -182,6 +195,10 @@ static void greet(struct io_client *c)
     c->is_ready = true;
     send_one(c, OP_io_hello, &desc_io_hello, &hello);
     free(hello.pids.v);
+    if (c->is_first) {
+        pmi_fence_send(io);
+        pmix_fence_send(io);
+    }
     for (uint32_t i = 0; i < io->task_count; i++) {
         const struct io_task *t = &io->tasks[i];
         for (uint32_t s = STDOUT_FILENO; s <= STDERR_FILENO; s++) {
@@ -243,10 +260,15 @@ static void on_frame(void *ctx, struct conn *conn, const struct frame *f)
     struct arena a = { 0 };
     struct io_data data;
     struct io_control control;
+    struct io_fence fence;
 
     if (f->opcode == OP_io_data &&
         wire_unpack(&desc_io_data, f->body, f->len, &a, &data, NULL) == 0) {
         input_take(c->io, &data);
+    } else if (f->opcode == OP_io_fence && c->is_first &&
+               wire_unpack(&desc_io_fence, f->body, f->len, &a, &fence, NULL) == 0) {
+        pmi_fence_take(c->io, &fence);
+        pmix_fence_take(c->io, &fence);
     } else if (f->opcode == OP_io_control &&
                wire_unpack(&desc_io_control, f->body, f->len, &a, &control, NULL) == 0) {
         const struct io_msg m = { .type = IO_SIGNAL,

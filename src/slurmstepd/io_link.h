@@ -12,20 +12,22 @@
 #define IO_FD_LAUNCH 4 /* the packed step_launch */
 
 #define IO_ALL UINT32_MAX
+#define IO_PMI 3 /* a stream: the socket of a task that may speak PMI */
 #define IO_BODY_MAX 16384u
 
 enum io_type {
     /* slurmstepd to slurmstepd-io */
-    IO_STREAM = 1, /* task, stream 0-2; fd: our end of its pipe */
+    IO_STREAM = 1, /* task, stream 0-2 or IO_PMI; fd: our end of its pipe or socket */
     IO_TERMINAL,   /* task; fd: the terminal's other side */
     IO_STARTED,    /* task, value: pid */
     IO_READY,      /* every task was told of */
-    IO_EXIT,       /* task, value: wait status, used, oom; body: why it never ran */
-    IO_NOTE,       /* body: words for the user */
-    IO_ATTACH,     /* body: a packed step_attach */
-    IO_END,        /* nothing lives any more: say what is left and go */
+    IO_EXIT,   /* task, value: wait status, used, stream 1: out of memory; body: why it never ran */
+    IO_NOTE,   /* body: words for the user */
+    IO_ATTACH, /* body: a packed step_attach */
+    IO_END,    /* nothing lives any more: say what is left and go */
     /* and back */
     IO_SIGNAL, /* task or IO_ALL, value: the signal */
+    IO_ENV,    /* task, body: NAME=value for it, of its MPI server; IO_ALL: that was all */
     IO_LOST,   /* the client is gone; value 1: it was never there, body: why */
     IO_TYPES,
 };

@@ -78,9 +78,11 @@ static void on_stream(struct io *io, const struct io_msg *m, int *fd)
 {
     struct io_task *t = io_task_of(io, m->task);
 
-    if (!t || *fd < 0 || m->stream > STDERR_FILENO)
+    if (!t || *fd < 0 || m->stream > IO_PMI)
         return;
-    if (m->stream == STDIN_FILENO)
+    if (m->stream == IO_PMI)
+        pmi_add(io, t, *fd);
+    else if (m->stream == STDIN_FILENO)
         sink_add(io, t, *fd, false);
     else
         source_add(io, t, m->stream, *fd);
@@ -164,7 +166,6 @@ static const struct step_launch *order_read(struct arena *a)
         return NULL;
     int err = wire_unpack_new(&desc_step_launch, body, (size_t)st.st_size, a, &msg, NULL);
     munmap(body, (size_t)st.st_size);
-    close(IO_FD_LAUNCH);
     return err < 0 ? NULL : msg;
 }
 
@@ -198,7 +199,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_DUMPABLE, 0); /* it holds the step's key, and its streams */
     signal(SIGPIPE, SIG_IGN);
     many_descriptors();
-    if (fcntl(IO_FD_LINK, F_SETFD, FD_CLOEXEC) < 0)
+    if (fcntl(IO_FD_LINK, F_SETFD, FD_CLOEXEC) < 0 || fcntl(IO_FD_LAUNCH, F_SETFD, FD_CLOEXEC) < 0)
         return EXIT_FAILURE;
     io.order = order_read(&io.arena);
     if (!io.order || io.order->spec->client_key.len != KEY_LEN || loop_new(&io.loop, &e) < 0)
@@ -208,9 +209,13 @@ int main(int argc, char **argv)
     list_init(&io.clients);
     io.chunk = xmalloc(IO_CHUNK);
     tasks_make(&io);
+    if (strncmp(io.order->spec->mpi, "pmix", 4) == 0 && pmix_start(&io, IO_FD_LAUNCH) < 0)
+        return EXIT_FAILURE;
+    close(IO_FD_LAUNCH);
     io.link = loop_add_fd(io.loop, IO_FD_LINK, LOOP_READ, on_link, &io);
     client_open(&io, io.order->spec->client_addr, io.order->spec->client_key.p, true);
     while (!loop_stopped(io.loop))
         loop_once(io.loop, -1);
+    pmix_end(&io);
     _exit(EXIT_SUCCESS);
 }

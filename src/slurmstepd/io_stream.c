@@ -14,8 +14,9 @@
 
 #define END_OF_INPUT "\x04" /* what a terminal takes for it */
 #define TOLD_STEP (STEP_STDIN_WINDOW / 4)
-#define INPUT_MAX (8 * STEP_STDIN_WINDOW) /* a client that sends more than was agreed is cut off \
-                                           */
+#define INPUT_MAX                                                                  \
+    (8 * STEP_STDIN_WINDOW) /* a client that sends more than was agreed is cut off \
+                             */
 
 static void on_output(void *ctx, int fd, unsigned events);
 static void on_room(void *ctx, int fd, unsigned events);

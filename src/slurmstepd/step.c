@@ -145,6 +145,8 @@ int step_start(struct step *s, struct err *e)
     if (err == 0)
         err = tasks_prepare(s, e);
     if (err == 0)
+        err = bind_tasks(s, e);
+    if (err == 0)
         err = confine_begin(s, e);
     if (err == 0)
         err = tasks_start(s, e);

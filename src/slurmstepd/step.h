@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "node/task.h"
 #include "schema/messages.h"
+#include "slurmstepd/bind.h"
 #include "slurmstepd/confine.h"
 #include "slurmstepd/helper.h"
 #include <stdbool.h>
@@ -46,6 +47,7 @@ struct step {
     struct step_done done; /* what will be reported */
     struct usage used;
     struct confine confine;
+    struct bind bind;
     int64_t start_ns; /* monotonic */
 };
 

@@ -10,9 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -123,11 +125,10 @@ static struct env env_copy(const struct env *env, struct arena *a)
 int tasks_prepare(struct step *s, struct err *e)
 {
     const char *conf = getenv("SLURM_CONF"), *site = getenv(STEPD_ENV_TASK_PROLOG);
-    struct env_node node = { .conf_path = conf ? conf : "", .step = s->order };
+    const struct env_node node = { .conf_path = conf ? conf : "", .step = s->order };
     const struct u32s *ranks = s->order ? &s->order->parts.v[s->order->self].tasks : NULL;
     struct env env;
 
-    confine_env(s, &node.more);
     int err = env_build(s->launch, &node, &s->arena, &env, e);
     if (err < 0)
         return err;
@@ -137,7 +138,7 @@ int tasks_prepare(struct step *s, struct err *e)
         struct step_task *t = &s->tasks[i];
         t->rank = ranks ? ranks->v[i] : 0;
         t->report = -1;
-        t->start = (struct task_start){ .launch = s->launch, .local = i, .turn = -1 };
+        t->start = (struct task_start){ .launch = s->launch, .local = i, .turn = -1, .pmi = -1 };
         t->start.env = s->task_count > 1 ? env_copy(&env, &s->arena) : env;
         t->start.prologs = (struct task_hooks){ site ? site : "", "" };
         t->start.group = s->confine.host ? &s->confine.group : NULL;
@@ -209,6 +210,49 @@ static int streams_connect(struct step *s, struct step_task *t, struct err *e)
     return 0;
 }
 
+/* MPI: a socket that speaks PMI, its other end with slurmstepd-io.  Both dialects are served, so
+ * whoever asks for either gets it. */
+static bool wants_pmi(const struct step *s)
+{
+    return s->order && s->io.pid && strncmp(s->order->spec->mpi, "pmi", 3) == 0 &&
+           strncmp(s->order->spec->mpi, "pmix", 4) != 0;
+}
+
+static bool wants_pmix(const struct step *s)
+{
+    return s->order && s->io.pid && strncmp(s->order->spec->mpi, "pmix", 4) == 0;
+}
+
+static uint32_t step_size(const struct step *s)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < s->order->parts.n; i++)
+        n += s->order->parts.v[i].tasks.n;
+    return n;
+}
+
+static int connect_pmi(struct step *s, struct step_task *t, struct err *e)
+{
+    const struct io_msg m = { .type = IO_STREAM, .task = t->rank, .stream = IO_PMI };
+    struct env *env = &t->start.env;
+    int ends[2];
+
+    if (!wants_pmi(s))
+        return 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return err_errno(e, "socketpair");
+    CLEANUP(closep) int theirs = ends[0];
+    helper_send(&s->io, &m, theirs);
+    t->start.pmi = ends[1];
+    env_put_number(env, &s->arena, "PMI_FD", (uint64_t)ends[1]);
+    env_put_number(env, &s->arena, "PMI_RANK", t->rank);
+    env_put_number(env, &s->arena, "PMI_SIZE", step_size(s));
+    env_put(env, &s->arena, "PMI_JOBID",
+            arena_printf(&s->arena, "%u.%u", s->launch->job_id, s->launch->step_id));
+    return 0;
+}
+
 static void streams_close(struct step_task *t)
 {
     struct task_stream *const all[] = { &t->start.in, &t->start.out, &t->start.err };
@@ -218,6 +262,8 @@ static void streams_close(struct step_task *t)
             close(all[i]->fd);
         all[i]->fd = -1;
     }
+    closep(&t->start.pmi);
+    t->start.pmi = -1;
 }
 
 static int task_begin(struct step *s, struct step_task *t, struct err *e)
@@ -225,6 +271,8 @@ static int task_begin(struct step *s, struct step_task *t, struct err *e)
     struct io_msg m = { .type = IO_STARTED, .task = t->rank };
 
     int err = streams_connect(s, t, e);
+    if (err == 0)
+        err = connect_pmi(s, t, e);
     if (err == 0)
         err = task_start(&t->start, &t->pid, &t->report, e);
     streams_close(t);
@@ -247,7 +295,7 @@ static bool is_shared(const struct step *s)
 int tasks_start(struct step *s, struct err *e)
 {
     const struct io_msg ready = { .type = IO_READY };
-    int turn[2] = { -1, -1 }, err = 0;
+    int turn[2] = { -1, -1 }, err = wants_pmix(s) ? helper_env(s, e) : 0;
 
     /* Task 0 holds the other end until its exec: its files are empty then. */
     if (is_shared(s) && pipe2(turn, O_CLOEXEC) < 0)
@@ -327,6 +375,7 @@ void task_over(struct step *s, struct step_task *t, int wait_status)
     if (badness(status) >= badness(s->done.wait_status))
         s->done.wait_status = status;
     m.value = status;
+    m.stream = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && confine_note(s);
     helper_send(&s->io, &m, -1);
     if (s->ending == ENDING_NOT && m.len == 0)
         t->epilog = task_epilog(&t->start, &epilogs);

@@ -17,11 +17,11 @@ BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build"))
 PREFIX = "usr/local"
 
 TREE = {
-    "bin": "sbatch squeue sinfo scancel scontrol sacct sluice munge unmunge remunge",
+    "bin": "sbatch squeue sinfo scancel scontrol sacct sacctmgr sreport sluice munge unmunge remunge",
     "sbin": "slurmctld slurmd slurmdbd slurmstepd munged mungekey",
     "etc/slurm": "slurm.conf.example slurmdbd.conf.example cgroup.conf.example",
     "lib/systemd/system": "slurmctld.service slurmd.service slurmdbd.service munged.service",
-    "share/man/man1": "sbatch.1 squeue.1 sinfo.1 scancel.1 scontrol.1 sacct.1 sluice.1 munge.1 unmunge.1 remunge.1",
+    "share/man/man1": "sbatch.1 squeue.1 sinfo.1 scancel.1 scontrol.1 sacct.1 sacctmgr.1 sreport.1 sluice.1 munge.1 unmunge.1 remunge.1",
     "share/man/man5": "slurm.conf.5 slurmdbd.conf.5",
     "share/man/man8": "slurmctld.8 slurmd.8 slurmdbd.8 slurmstepd.8 munged.8 mungekey.8",
 }
@@ -261,13 +261,13 @@ def test_jobs_live_through_a_restart_by_pid_file(site):
         site.out("sacct", "-j", job) + site.logs()
 
 
-def test_mysql_is_refused_with_a_sentence(site):
-    site.places["STORAGE"] = "StorageType=accounting_storage/mysql"
+def test_an_unknown_engine_is_refused_with_a_sentence(site):
+    site.places["STORAGE"] = "StorageType=accounting_storage/pgsql"
     site.write("slurmdbd.conf", SLURMDBD_CONF)
     for more in ([], ["-D"]):
         done = site.run("slurmdbd", *more, check=False)
         assert done.returncode != 0
-        assert "accounting_storage/mysql is not supported yet" in done.stderr, done.stderr + site.logs()
+        assert "accounting_storage/pgsql is not known" in done.stderr, done.stderr + site.logs()
     assert not (site.dir / "run" / "slurmdbd.pid").exists()
 
 

@@ -74,6 +74,33 @@ def test_what_is_wrong_is_refused_whole(dbd):
     assert rows(dbd, "assoc") == before
 
 
+def test_dump_and_load_are_inverse(dbd, tmp_path):
+    mgr(dbd, "add", "cluster", "demo", "MaxJobs=9")
+    mgr(dbd, "add", "qos", "high,low")
+    mgr(dbd, "add", "account", "physics", "Description=Phys Dept", "GrpTRES=cpu=16,gres/gpu:a100=4", "MaxWall=1-0", "QOS=low")
+    mgr(dbd, "add", "account", "a,b", "parent=physics")
+    mgr(dbd, "add", "user", "joe,ann", "account=physics,a", "fairshare=3")
+    mgr(dbd, "add", "user", "joe", "account=a", "partition=p1", "MaxJobs=2", "QOS=+high")
+    mgr(dbd, "modify", "user", "joe", "set", "defaultaccount=a", "adminlevel=operator")
+    mgr(dbd, "add", "user", "bob", "account=b", "wckey=w1,w2")
+    mgr(dbd, "add", "coordinator", "account=physics", "names=ann")
+    asked = ["assoc", "account", "user", "wckey"], ["-nP", "list"]
+    before = [rows(dbd, what) for what in asked[0]] + [rows(dbd, "user", "withcoord")]
+    file = tmp_path / "demo.cfg"
+    assert "Account - 'physics':Description='phys dept':Organization='physics':Fairshare=1:" in \
+        mgr(dbd, "dump", "demo", f"file={file}").stdout
+    for words in (["account", "physics,a,b"], ["user", "joe,ann,bob"]):
+        mgr(dbd, "delete", *words)
+    assert [rows(dbd, what) for what in asked[0]] != before[:4]
+    mgr(dbd, "load", f"file={file}")
+    assert [rows(dbd, what) for what in asked[0]] + [rows(dbd, "user", "withcoord")] == before
+    mgr(dbd, "load", str(file), "clean")
+    assert [rows(dbd, what) for what in asked[0]] + [rows(dbd, "user", "withcoord")] == before
+    file.write_text("Cluster - 'demo'\nParent - 'root'\nAccount - 'x':NoSuch=3\n")
+    bad = mgr(dbd, "load", f"file={file}", check=False)
+    assert bad.returncode == 1 and "Unknown option: NoSuch=3" in bad.stderr and "line(3)" in bad.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="speaks as another user")
 def test_others_may_look_and_coordinators_stay_below(dbd):
     name = "nobody"
@@ -98,5 +125,24 @@ def test_others_may_look_and_coordinators_stay_below(dbd):
 
 
 def test_a_controller_makes_its_cluster_known():
-    with Cluster(nodes=1) as c:
+    with Cluster(nodes=2, cpus=4, memory=2000, conf="AccountingStorageTRES=gres/gpu\n") as c:
         assert wait_for(lambda: rows(c, "cluster", "format=cluster,controlport") == [f"demo|{c.ctld_port}"])
+        assert rows(c, "cluster", "format=tres") == ["cpu=8,mem=4000,node=2,billing=8,gres/gpu"]
+        assert "gres|gpu" in rows(c, "tres", "format=type,name")
+
+
+def test_events_jobs_and_runaways():
+    with Cluster(nodes=2) as c:
+        c.run("scontrol", "update", "nodename=n2", "state=drain", "reason=broken fan")
+        assert wait_for(lambda: rows(c, "event", "format=cluster,node,state,reason,user"))
+        assert rows(c, "event", "format=cluster,node,reason") == ["demo|n2|broken fan"]
+        job = c.sbatch("-o", "/dev/null", "--wrap", "true")
+        c.wait_state(job)
+        comment = "JS1:AbC+/=="
+        assert wait_for(lambda: c.run("sacctmgr", "-i", "update", "job", "where", f"jobid={job}", "set",
+                                      f"AdminComment={comment}", check=False).returncode == 0)
+        assert c.out("sacct", "-nXP", "-j", job, "-o", "admincomment").strip() == comment
+        assert c.run("sacctmgr", "-i", "update", "job", "jobid=99999", "set", "comment=x", check=False).returncode == 1
+        assert c.out("sacctmgr", "show", "runaway") == "Runaway Jobs: No runaway jobs found on cluster demo\n"
+        for what in ("stats", "config", "problem", "federation", "reservation", "tres"):
+            assert c.run("sacctmgr", "show", what).stdout

@@ -16,6 +16,9 @@ FILE_LINES = 900
 NESTING = 3
 PARAMETERS = 6
 
+# Functions whose parameters a library dictates, because it calls them.
+DICTATED = {'src/slurmstepd/pmix_main.c': ('on_fence', 'on_abort')}
+
 # HOUSE section 1: who may include whom.  A folder may always include itself.
 BELOW_CLIENT = {'base', 'schema', 'wire', 'net', 'auth', 'conf'}
 LIBRARIES = BELOW_CLIENT | {'core', 'journal', 'node', 'client', 'cli'}
@@ -203,7 +206,7 @@ def check_shape(s):
             yield at, 'function-length', f'{f.name} has {f.lines} lines; the limit is {FUNCTION_LINES}'
         if f.nesting > NESTING:
             yield at, 'nesting', f'{f.name} nests {f.nesting} deep; the limit is {NESTING}'
-        if f.parameters > PARAMETERS:
+        if f.parameters > PARAMETERS and f.name not in DICTATED.get(s.path.replace(os.sep, '/'), ()):
             yield at, 'parameters', f'{f.name} takes {f.parameters}; the limit is {PARAMETERS}'
 
 

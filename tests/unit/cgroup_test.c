@@ -87,16 +87,25 @@ static void cpu_numbers_are_translated(void **state)
     assert_string_equal(buf_str(&out), "");
 }
 
+/* Returns when the child and its child are inside. */
 static pid_t sleeper(const struct cgroup *g)
 {
     struct err e = { 0 };
+    int ready[2];
+    char byte = 0;
 
+    assert_int_equal(pipe(ready), 0);
     pid_t pid = fork();
-    if (pid != 0)
+    if (pid != 0) {
+        close(ready[1]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        close(ready[0]);
         return pid;
+    }
     if (cgroup_enter(g, 0, &e) < 0)
         _exit(1);
-    fork();
+    if (fork() == 0 && write(ready[1], &byte, 1) != 1)
+        _exit(1);
     for (;;)
         pause();
 }
@@ -122,7 +131,6 @@ static void a_step_comes_and_goes(void **state)
     cgroup_name(&g, &p, &id);
     assert_int_equal(cgroup_make(&g, &limits, &e), 0);
     pid_t pid = sleeper(&g);
-    usleep(50000);
     struct cgroup_use use;
     cgroup_measure(&g, &use);
     assert_int_equal(use.limit, 100 * MIB);

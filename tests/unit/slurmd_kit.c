@@ -1,6 +1,9 @@
 /* A controller made of a few functions (slurmd_kit.h). */
 #include "slurmd_kit.h"
 
+#include "auth/seal.h"
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -128,7 +131,10 @@ void write_conf(struct ctl *t, const char *more)
     assert_non_null(f);
     const struct passwd *me = getpwuid(geteuid());
     const char *d = t->dir;
-    fprintf(f, "ClusterName=test\nSlurmUser=%s\nSlurmdUser=root\n", me ? me->pw_name : "root");
+    fprintf(f,
+            "ClusterName=test\nSlurmUser=%s\nSlurmdUser=root\n"
+            "ProctrackType=proctrack/linuxproc\n",
+            me ? me->pw_name : "root");
     if (t->munged)
         fprintf(f, "SlurmctldHost=localhost(127.0.0.1)\n");
     else
@@ -238,7 +244,11 @@ int ask(struct ctl *t, uint16_t opcode, const struct desc *d, const void *msg)
 {
     t->answer.request = ++t->request;
     t->answer.has = false;
-    rpc_send(t->node, opcode, 0, t->request, d, msg);
+    CLEANUP(buf_fini) struct buf body = { 0 };
+    wire_pack(d, msg, &body);
+    if (conn_secret(t->node) && !t->forges && (opcode == OP_step_launch || opcode == OP_step_start))
+        seal_put(&body, opcode, conn_secret(t->node));
+    conn_send(t->node, opcode, 0, t->request, body.data, body.len);
     WAIT_FOR(t, t->answer.has);
     return t->answer.code;
 }

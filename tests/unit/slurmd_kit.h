@@ -47,6 +47,7 @@ struct ctl {
     char dir[64];
     const char *stepd; /* to be started instead of the real one */
     unsigned uid;
+    bool forges; /* as a listener would that was taken over: launches without the seal */
 };
 
 /* Turns the loop until the condition holds; a test that waits in vain fails here. */

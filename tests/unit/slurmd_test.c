@@ -58,6 +58,9 @@ static void a_node_is_known_by_its_credential(void **state)
     assert_int_equal(launch(&t, 1, "#!/bin/sh\nexit 5\n"), 0);
     WAIT_FOR(&t, t.jobs[1].ended);
     assert_int_equal(WEXITSTATUS(t.jobs[1].wait_status), 5);
+    t.forges = true;
+    assert_int_equal(launch(&t, 3, "#!/bin/sh\n"), ESLURMD_INVALID_JOB_CREDENTIAL);
+    t.forges = false;
     unsigned before = t.registrations;
     conn_close(t.node); /* the controller hangs up: slurmd comes back by itself */
     WAIT_FOR(&t, t.registrations > before);

@@ -1,4 +1,5 @@
-/* The archive: exactly once, whole rows back, and sacct's window semantics. */
+/* The archive: exactly once, whole rows back, and sacct's window semantics.  On a SQLite file, or
+ * on the MariaDB whose socket STORE_TEST_MYSQL names (tests/cluster/test_mariadb.py). */
 #include "base/cleanup.h"
 #include "schema/states.h"
 #include "slurmdbd/store.h"
@@ -11,8 +12,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "store_fix.h"
+
 struct fix {
-    char dir[64], path[96];
+    struct store_fix at;
     struct store *store;
     struct arena arena;
     uint64_t seq;
@@ -23,10 +26,8 @@ static int setup(void **state)
     struct fix *f = calloc(1, sizeof *f);
     struct err e = { 0 };
 
-    strcpy(f->dir, "/tmp/store-test-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    snprintf(f->path, sizeof f->path, "%s/acct.db", f->dir);
-    if (store_open(&(struct sql_place){ .name = f->path }, &f->store, &e) < 0)
+    store_fix_make(&f->at);
+    if (store_open(&f->at.place, &f->store, &e) < 0)
         fail_msg("%s", e.text);
     struct acct_register reg = {
         .cluster = "c", .instance = 42, .host = "h", .tres = "", .nodes = ""
@@ -39,14 +40,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fix *f = *state;
-    char name[128];
 
     store_close(f->store);
-    for (const char *const *s = (const char *const[]){ "", "-wal", "-shm", NULL }; *s; s++) {
-        snprintf(name, sizeof name, "%s%s", f->path, *s);
-        unlink(name);
-    }
-    rmdir(f->dir);
+    store_fix_remove(&f->at);
     arena_fini(&f->arena);
     free(f);
     return 0;
@@ -145,7 +141,7 @@ static void survives_reopening(void **state)
 
     apply(f, 1, &(struct acct_event){ .job = &job }, 1);
     store_close(f->store);
-    assert_int_equal(store_open(&(struct sql_place){ .name = f->path }, &f->store, NULL), 0);
+    assert_int_equal(store_open(&f->at.place, &f->store, NULL), 0);
     assert_int_equal(store_register(f->store, &reg, &f->seq, NULL), 0);
     assert_int_equal(f->seq, 1);
     query(f, (struct acct_query){ 0 }, 1);
