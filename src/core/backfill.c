@@ -647,14 +647,6 @@ static const struct queue_entry *next_turn(struct backfill *b, struct part **ret
     return NULL;
 }
 
-static bool is_all_full(const struct core *c)
-{
-    for (uint32_t i = 0; i < c->part_count; i++)
-        if (c->parts[i]->is_walking && !is_full(c->parts[i]))
-            return false;
-    return true;
-}
-
 static unsigned try_done(struct core *c)
 {
     c->backfill->stage = LATE;
@@ -667,7 +659,7 @@ static unsigned try_in_order(struct pass *s)
 {
     struct core *c = s->c;
     struct part *p = NULL;
-    const struct queue_entry *it = is_all_full(c) ? NULL : next_job(c, &p);
+    const struct queue_entry *it = next_job(c, &p);
 
     if (!it || (bf_of(c)->max_test && c->backfill->tested++ >= bf_of(c)->max_test))
         return try_done(c);
