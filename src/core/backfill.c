@@ -444,6 +444,19 @@ static void fill_everywhere(struct core *c)
     }
 }
 
+/* Where promises moved. */
+static void fill_again(struct core *c)
+{
+    for (uint32_t i = 0; i < c->part_count; i++) {
+        struct part *p = c->parts[i];
+        if (p->is_again) {
+            p->is_filling = is_fillable(p);
+            p->fill_from = p->blocked;
+        }
+        p->is_again = false;
+    }
+}
+
 static void walk_from_the_start(struct core *c)
 {
     c->backfill->tested = 0;
@@ -555,7 +568,7 @@ static unsigned promise_step(struct pass *s)
 static void try_begin(struct core *c)
 {
     if (c->backfill->is_again)
-        fill_everywhere(c);
+        fill_again(c);
     c->backfill->is_again = false;
     c->backfill->is_lined_up = false;
     walk_from_the_start(c);
@@ -634,14 +647,6 @@ static const struct queue_entry *next_turn(struct backfill *b, struct part **ret
     return NULL;
 }
 
-static bool is_all_full(const struct core *c)
-{
-    for (uint32_t i = 0; i < c->part_count; i++)
-        if (c->parts[i]->is_walking && !is_full(c->parts[i]))
-            return false;
-    return true;
-}
-
 static unsigned try_done(struct core *c)
 {
     c->backfill->stage = LATE;
@@ -654,7 +659,7 @@ static unsigned try_in_order(struct pass *s)
 {
     struct core *c = s->c;
     struct part *p = NULL;
-    const struct queue_entry *it = is_all_full(c) ? NULL : next_job(c, &p);
+    const struct queue_entry *it = next_job(c, &p);
 
     if (!it || (bf_of(c)->max_test && c->backfill->tested++ >= bf_of(c)->max_test))
         return try_done(c);

@@ -22,10 +22,10 @@ struct part {
     uint64_t most_mem_mb;
     uint32_t *place;  /* of each node index in that order; only those of its nodes mean something */
     struct bits open; /* places whose node could give something now */
-    struct queue queue;    /* ready jobs, best first */
-    bool is_gone;          /* no longer configured */
-    uint32_t promised;     /* jobs that were promised a start here */
-    struct tres_list tres; /* what its nodes have in all */
+    struct queue queue;       /* ready jobs, best first */
+    bool is_gone;             /* no longer configured */
+    uint32_t promised;        /* jobs that were promised a start here */
+    struct tres_list tres;    /* what its nodes have in all */
     struct tres_list billing; /* its TRESBillingWeights */
 
     /* The scheduler's memory of the last pass; not part of the state. */
@@ -33,6 +33,7 @@ struct part {
     struct queue_key blocked; /* the first job that had to wait; id 0: none */
     bool is_filling;          /* backfill has jobs to look at, from this key on: */
     struct queue_key fill_from;
+    bool is_again;   /* ... and once more: promises on its nodes moved */
     bool is_walking; /* ... and this stage of it is there: */
     struct queue_walk fill;
     uint32_t most_free; /* CPUs on one node; no node has more */

@@ -45,8 +45,12 @@ void plan_grew(struct core *c, uint32_t node)
 
 void plan_grew_promise(struct core *c, const struct promise *p)
 {
-    for (uint32_t i = 0; i < p->n; i++)
-        plan_grew(c, p->v[i].node);
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct node *n = c->nodes[p->v[i].node];
+        plan_grew(c, n->index);
+        for (uint32_t k = 0; k < n->parts.n; k++)
+            c->parts[n->parts.v[k]]->is_again = true;
+    }
 }
 
 int64_t plan_length(const struct core *c, const struct job *job, const struct part *p)
