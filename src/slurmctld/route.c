@@ -43,9 +43,6 @@ static const struct route routes[] = {
 
     { .opcode = OP_node_modify },
     { .opcode = OP_part_modify },
-    { .opcode = OP_resv_create },
-    { .opcode = OP_resv_modify },
-    { .opcode = OP_resv_remove },
     { .opcode = OP_reconfigure, .instead = do_reconfigure },
     { .opcode = OP_set_debug, .instead = do_set_debug },
     { .opcode = OP_shutdown },
