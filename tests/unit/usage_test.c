@@ -82,7 +82,7 @@ static struct acct_job job_of(uint64_t id, const char *user, int64_t start, int6
 static struct usage_info ask(struct fix *f, struct usage_query q)
 {
     static const char *c[] = { "c" };
-    struct usage_info info;
+    struct usage_info info = { 0 };
     struct err e = { 0 };
 
     q.clusters = (struct strs){ c, 1 };
