@@ -79,12 +79,14 @@ int rulebook_open(struct rulebook *r, struct store *s, const struct conf *c, str
     return rc == 0 ? store_commit(s, e) : rc;
 }
 
+/* Empty afterwards, and nobody listens: a turn whose commit failed still walks the listeners. */
 void rulebook_close(struct rulebook *r)
 {
     for (unsigned i = 0; i < r->n; i++)
         free(r->v[i].cluster);
     free(r->v);
     book_fini(&r->book);
+    *r = (struct rulebook){ .request = r->request };
 }
 
 enum role rulebook_role(const struct rulebook *r, const char *user)
