@@ -92,6 +92,7 @@ def main():
         cluster.start()
         print(f"A cluster of four nodes is up in {cluster.dir} after {time.monotonic() - started:.1f} s.")
         show(cluster, "sinfo")
+        show(cluster, "srun", "-N4", "-n8", "-l", "printenv", "SLURMD_NODENAME")
         run_jobs(cluster)
         mistakes = archive_is_right(cluster)
         show(cluster, "sacct")
