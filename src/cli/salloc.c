@@ -95,13 +95,6 @@ int main(int argc, char **argv)
     return run(&s, argv + rest);
 }
 
-static int refuse(const struct salloc *s, const struct err *e)
-{
-    if (*e->text)
-        say_error(NAME, e->text);
-    return s->opts.exit_code == 1 ? say_exit_code() : s->opts.exit_code;
-}
-
 /* -1, or the status to exit with. */
 static int read_request(struct salloc *s, int argc, char **argv, int *ret_rest)
 {
@@ -109,16 +102,11 @@ static int read_request(struct salloc *s, int argc, char **argv, int *ret_rest)
     struct err e = { 0 };
 
     if (opts_environment(o, &e) < 0 || opts_words(o, OPTS_COMMAND, argc, argv, ret_rest, &e) < 0)
-        return refuse(s, &e);
-    if (o->own.help || o->own.usage || o->own.version) {
-        if (o->own.version)
-            puts(SLURM_COMPAT_VERSION);
-        else
-            (o->own.help ? opts_help : opts_usage)(ALLOC, stdout);
+        return submit_refuse(NAME, o, &e);
+    if (submit_answer(o, ALLOC) == 0)
         return 0;
-    }
     if (opts_finish(o, &e) < 0)
-        return refuse(s, &e);
+        return submit_refuse(NAME, o, &e);
     submit_origin(o, argc, argv);
     o->job.batch = false;
     if (!*o->job.name)

@@ -70,13 +70,6 @@ static void sbatch_fini(struct sbatch *s)
     arena_fini(&s->arena);
 }
 
-static int refuse(const struct sbatch *s, const struct err *e)
-{
-    if (*e->text)
-        say_error(NAME, e->text);
-    return s->opts.exit_code == 1 ? say_exit_code() : s->opts.exit_code;
-}
-
 /* From the command line to a whole request; -1, or the status to exit with. */
 static int read_request(struct sbatch *s, int argc, char **argv)
 {
@@ -85,14 +78,9 @@ static int read_request(struct sbatch *s, int argc, char **argv)
     int rest = 0;
 
     if (read_options(s, argc, argv, &rest, &e) < 0)
-        return refuse(s, &e);
-    if (o->own.help || o->own.usage || o->own.version) {
-        if (o->own.version)
-            puts(SLURM_COMPAT_VERSION);
-        else
-            (o->own.help ? opts_help : opts_usage)(BATCH, stdout);
+        return submit_refuse(NAME, o, &e);
+    if (submit_answer(o, BATCH) == 0)
         return 0;
-    }
     if (o->own.wrap && rest < argc) {
         say_error(NAME, "Script arguments not permitted with --wrap option\n"
                         "put the arguments into the command: --wrap=\"cmd arg ...\"");
@@ -110,7 +98,7 @@ static int read_request(struct sbatch *s, int argc, char **argv)
     if (script_directives(&s->script, o, &e) < 0 || opts_environment(o, &e) < 0 ||
         opts_words(o, OPTS_COMMAND, argc, argv, &rest, &e) < 0 || opts_finish(o, &e) < 0 ||
         submit_environment(o, environ, &e) < 0)
-        return refuse(s, &e);
+        return submit_refuse(NAME, o, &e);
 
     submit_origin(o, argc, argv);
     o->job.batch = true;

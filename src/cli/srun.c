@@ -93,13 +93,6 @@ int main(int argc, char **argv)
 
 /* ---- options */
 
-static int refuse(const struct srun *s, const struct err *e)
-{
-    if (*e->text)
-        say_error(SRUN, e->text);
-    return s->opts.exit_code == 1 ? say_exit_code() : s->opts.exit_code;
-}
-
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -114,20 +107,15 @@ static int read_request(struct srun *s, int argc, char **argv, int *ret_rest)
     struct err e = { 0 };
 
     if (opts_environment(o, &e) < 0 || opts_words(o, OPTS_COMMAND, argc, argv, ret_rest, &e) < 0)
-        return refuse(s, &e);
-    if (o->own.help || o->own.usage || o->own.version) {
-        if (o->own.version)
-            puts(SLURM_COMPAT_VERSION);
-        else
-            (o->own.help ? opts_help : opts_usage)(RUN, stdout);
+        return submit_refuse(SRUN, o, &e);
+    if (submit_answer(o, RUN) == 0)
         return 0;
-    }
     if (o->own.mpi && strcmp(o->own.mpi, "list") == 0) {
         puts("MPI plugin types are...\n\tnone\n\tpmi2\n\tpmix");
         return 0;
     }
     if (opts_finish(o, &e) < 0)
-        return refuse(s, &e);
+        return submit_refuse(SRUN, o, &e);
     if (*ret_rest >= argc && !o->job.test_only) {
         say_error(SRUN, "fatal: No command given to execute.");
         return say_exit_code();

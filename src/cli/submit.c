@@ -2,10 +2,13 @@
 #include "cli/submit.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "cli/say.h"
+#include "net/daemon.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -178,4 +181,22 @@ void submit_rlimits(struct opts *o, const struct conf *c)
         o->job.rlimits.v[o->job.rlimits.n++] =
             (struct rlimit_row){ limits[i].name + PREFIX, now.rlim_cur, now.rlim_max };
     }
+}
+
+int submit_answer(const struct opts *o, enum opts_tool tool)
+{
+    if (o->own.version)
+        puts(SLURM_COMPAT_VERSION);
+    else if (o->own.help || o->own.usage)
+        (o->own.help ? opts_help : opts_usage)(tool, stdout);
+    else
+        return -1;
+    return 0;
+}
+
+int submit_refuse(const char *name, const struct opts *o, const struct err *e)
+{
+    if (*e->text)
+        say_error(name, e->text);
+    return o->exit_code == 1 ? say_exit_code() : o->exit_code;
 }

@@ -12,4 +12,10 @@ void submit_origin(struct opts *o, int argc, char **argv);
 /* rlimits that travel: PropagateResourceLimits[Except] unless --propagate says otherwise. */
 void submit_rlimits(struct opts *o, const struct conf *c);
 
+/* --help, --usage and --version, answered on standard output: the status to exit with, or -1 when
+ * none was asked. */
+int submit_answer(const struct opts *o, enum opts_tool tool);
+/* Says why nothing is submitted (nothing when the words are empty); the status to exit with. */
+int submit_refuse(const char *name, const struct opts *o, const struct err *e);
+
 #endif

@@ -85,17 +85,25 @@ bool choose_is_enough(const struct search *s, const struct spot *spot)
     return is_met(s, &t);
 }
 
-static int least_loaded(const void *a, const void *b)
+/* Required nodes first, then by rank, then by weight. */
+static int by_standing(const struct spot *x, const struct spot *y)
 {
-    const struct spot *x = a, *y = b;
     uint32_t wx = node_weight(x->node), wy = node_weight(y->node);
 
     if (x->is_required != y->is_required)
         return x->is_required ? -1 : 1;
     if (x->rank != y->rank)
         return x->rank < y->rank ? -1 : 1;
-    if (wx != wy)
-        return wx < wy ? -1 : 1;
+    return wx < wy ? -1 : wx > wy;
+}
+
+static int least_loaded(const void *a, const void *b)
+{
+    const struct spot *x = a, *y = b;
+    int standing = by_standing(x, y);
+
+    if (standing)
+        return standing;
     if (x->cpus != y->cpus)
         return x->cpus > y->cpus ? -1 : 1;
     return x->node->index < y->node->index ? -1 : 1;
@@ -104,14 +112,10 @@ static int least_loaded(const void *a, const void *b)
 static int better(const void *a, const void *b)
 {
     const struct spot *x = a, *y = b;
-    uint32_t wx = node_weight(x->node), wy = node_weight(y->node);
+    int standing = by_standing(x, y);
 
-    if (x->is_required != y->is_required)
-        return x->is_required ? -1 : 1;
-    if (x->rank != y->rank)
-        return x->rank < y->rank ? -1 : 1;
-    if (wx != wy)
-        return wx < wy ? -1 : 1;
+    if (standing)
+        return standing;
     if (x->tasks != y->tasks)
         return x->tasks > y->tasks ? -1 : 1;
     return x->node->index < y->node->index ? -1 : 1;

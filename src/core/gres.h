@@ -77,9 +77,7 @@ const char *gres_text(const struct node *n, struct arena *a);      /* Gres= */
 const char *gres_used_text(const struct core *c, const struct node *n,
                            struct arena *a); /* GresUsed= */
 const char *gres_held_text(const struct alloc_node *part, struct arena *a);
-/* How many of the name (and type, when not empty) the node has, holds given out; a part holds. */
-uint64_t gres_total(const struct node *n, const char *name, const char *type);
-uint64_t gres_in_use(const struct node *n, const char *name, const char *type);
+/* How many of the name (and type, when not empty) a part holds. */
 uint64_t gres_held(const struct alloc_node *part, const char *name, const char *type);
 
 #endif

@@ -130,26 +130,6 @@ static bool is_kind(const char *name, const char *type, const char *want, const 
     return strcmp(name, want) == 0 && (!want_type || !*want_type || strcmp(type, want_type) == 0);
 }
 
-uint64_t gres_total(const struct node *n, const char *name, const char *type)
-{
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < n->gres.n; i++)
-        if (is_kind(n->gres.v[i].name, n->gres.v[i].type, name, type))
-            sum += n->gres.v[i].count;
-    return sum;
-}
-
-uint64_t gres_in_use(const struct node *n, const char *name, const char *type)
-{
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < n->gres.n; i++)
-        if (is_kind(n->gres.v[i].name, n->gres.v[i].type, name, type))
-            sum += n->gres.v[i].used;
-    return sum;
-}
-
 uint64_t gres_held(const struct alloc_node *part, const char *name, const char *type)
 {
     uint64_t sum = 0;

@@ -135,23 +135,6 @@ int64_t resv_next_start(uint64_t flags, int64_t start, int64_t after)
     return start;
 }
 
-int64_t resv_next_change(const struct core *c, int64_t now)
-{
-    int64_t next = INT64_MAX;
-
-    for (uint32_t i = 0; i < c->resv_count; i++) {
-        const struct resv_info *r = c->resvs[i]->info;
-
-        if (r->flags & RESV_TIME_FLOAT)
-            continue;
-        if (r->start > now && r->start < next)
-            next = r->start;
-        if (r->end > now && r->end < next)
-            next = r->end;
-    }
-    return next;
-}
-
 int64_t resv_next_end(const struct core *c)
 {
     int64_t next = INT64_MAX;

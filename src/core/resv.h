@@ -49,9 +49,8 @@ bool resv_allows(const struct resv_info *r, const struct resv_guest *g);
  * from `from` until `until`.  False: no node is barred and ret was not touched. */
 bool resv_bar(const struct core *c, const struct resv *mine, int64_t from, int64_t until,
               struct bits *ret);
-/* The next moment after `now` at which a reservation begins or ends; INT64_MAX: never. */
-int64_t resv_next_change(const struct core *c, int64_t now);
-int64_t resv_next_end(const struct core *c); /* INT64_MAX: never */
+/* When the first of them ends; INT64_MAX: never. */
+int64_t resv_next_end(const struct core *c);
 /* The first start of this or a later occurrence after `after`. */
 int64_t resv_next_start(uint64_t flags, int64_t start, int64_t after);
 

@@ -136,13 +136,6 @@ static const char *key_of(char *buf, const char *account, const char *user, cons
     return buf;
 }
 
-struct assoc *rules_account(const struct rulebook *r, const char *account)
-{
-    char key[NAME_MAX_BYTES];
-
-    return smap_get(&r->by_name, key_of(key, account, "", ""));
-}
-
 struct assoc *rules_assoc(const struct rulebook *r, const char *account, const char *user,
                           const char *partition)
 {

@@ -113,7 +113,6 @@ void rules_read_limits(struct rulebook *r, const struct tres_table *t); /* after
 /* The association of the user in the account, in the partition if there is one for it; NULL. */
 struct assoc *rules_assoc(const struct rulebook *r, const char *account, const char *user,
                           const char *partition);
-struct assoc *rules_account(const struct rulebook *r, const char *account); /* the account itself */
 struct qos *rules_qos(const struct rulebook *r, const char *name);
 const struct rule_user *rules_user(const struct rulebook *r, const char *name);
 bool rules_has_wckey(const struct rulebook *r, const char *user, const char *wckey);

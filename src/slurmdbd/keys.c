@@ -102,13 +102,6 @@ const struct rule_key *key_find(unsigned groups, const char *word)
     return first;
 }
 
-enum key_group key_group_of(const struct rule_key *k, unsigned groups)
-{
-    unsigned both = k->groups & groups;
-
-    return both & -both;
-}
-
 const char *key_label(const struct rule_key *k)
 {
     return k->label;

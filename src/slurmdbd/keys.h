@@ -25,7 +25,6 @@ struct key_target {
 
 /* The key that a word means in one of the groups; NULL: none. */
 const struct rule_key *key_find(unsigned groups, const char *word);
-enum key_group key_group_of(const struct rule_key *k, unsigned groups);
 const char *key_label(const struct rule_key *k);
 unsigned key_order(const char *label); /* where it stands when settings are listed */
 

@@ -188,11 +188,6 @@ void store_close(struct store *s)
     free(s);
 }
 
-bool store_is_lost(const struct store *s)
-{
-    return s->sql->is_lost;
-}
-
 int store_begin(struct store *s, struct err *e)
 {
     int r = 0;

@@ -22,7 +22,6 @@ void store_close(struct store *s);
 /* All changes between two commits are one transaction.  A failed commit, or one after a failed
  * write, rolls back: nothing was applied. */
 int store_commit(struct store *s, struct err *e);
-bool store_is_lost(const struct store *s); /* the database is gone: close and open again */
 
 /* A controller announces itself; *ret_seq is the last event applied for its instance. */
 int store_register(struct store *s, const struct acct_register *reg, uint64_t *ret_seq,
